@@ -12,8 +12,8 @@ import msgspec
 
 from steelyard.documents.signed import Document
 
-Hex32 = Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{64}$")]  # 32 bytes: a key or a hash
-Name = Annotated[str, msgspec.Meta(pattern="^[a-z][a-z0-9]*(-[a-z0-9]+)*$", max_length=40)]
+Hex32 = Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{64}\Z")]  # 32 bytes: a key or a hash (\Z: `$` would let a newline in)
+Name = Annotated[str, msgspec.Meta(pattern=r"^[a-z][a-z0-9]*(-[a-z0-9]+)*\Z", max_length=40)]
 
 
 class Organisation(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -24,7 +24,7 @@ class Organisation(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
 
 
 class Node(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A party's node.  `point` is its evaluation point for ever; keys are raw public keys, `tls` the SHA-256 of the SPKI."""
+    """A party's node.  `point` is its evaluation point for ever; keys are raw, `tls` is the SHA-256 of the SPKI."""
 
     party: Name
     point: Annotated[int, msgspec.Meta(ge=1, le=1 << 32)]

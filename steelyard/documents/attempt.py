@@ -1,0 +1,84 @@
+"""What nodes sign during one attempt: the hello, the header of a dealing, the input set, the note on the result."""
+
+from __future__ import annotations
+
+from typing import Annotated, ClassVar
+
+import msgspec
+
+from steelyard.digest import digest
+from steelyard.documents.manifest import Hex32, Name
+from steelyard.documents.request import Hex16
+from steelyard.documents.signed import Document
+
+
+class Hello(Document, frozen=True, kw_only=True):
+    """The first message of an attempt: what I was asked, with whom, my fresh key, what I bring and what I insist on."""
+
+    KIND: ClassVar[str] = "hello"
+
+    computation: Hex16
+    attempt: Hex16
+    request: Hex32  # digest of the signed request I was given
+    manifest: Hex32
+    party: Name
+    participants: tuple[Name, ...]  # in the manifest's order
+    key: Hex32  # X25519, fresh for this attempt
+    nonce: Hex16
+    contributes: bool
+    version: str = ""  # the data version I contribute; empty when I do not
+    decimals: int = 0  # of the column I contribute
+    minimum_rows: Annotated[int, msgspec.Meta(ge=0)]
+    minimum_group: Annotated[int, msgspec.Meta(ge=0)]
+
+
+class DealingHeader(Document, frozen=True, kw_only=True):
+    """Binds a dealer to what each receiver holds: hash of an explicit share, or of a seeded share's stream key."""
+
+    KIND: ClassVar[str] = "dealing-header"
+
+    computation: Hex16
+    attempt: Hex16
+    dealer: Name
+    length: Annotated[int, msgspec.Meta(ge=1)]  # field elements, masks included
+    commitments: dict[str, Hex32]
+
+
+class Contribution(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    party: Name
+    version: str
+
+
+class InputSet(Document, frozen=True, kw_only=True):
+    """Who contributed what.  A node signs for one computation only ever one set of contributions (`identity`)."""
+
+    KIND: ClassVar[str] = "input-set"
+
+    computation: Hex16
+    request: Hex32
+    contributions: tuple[Contribution, ...]  # in the manifest's order
+    attempt: Hex16
+    transcript: Hex32  # digest of all dealing headers of this attempt
+
+    @property
+    def identity(self) -> str:
+        """Hex digest of what stays the same over attempts."""
+        parts = [item.encode() for each in self.contributions for item in (each.party, each.version)]
+        return digest("input-set", self.computation.encode(), self.request.encode(), *parts).hex()
+
+    @property
+    def parties(self) -> tuple[str, ...]:
+        return tuple(each.party for each in self.contributions)
+
+
+class ResultNote(Document, frozen=True, kw_only=True):
+    """Binds a sealed result share to the request, the input set and the node it comes from."""
+
+    KIND: ClassVar[str] = "result-note"
+
+    computation: Hex16
+    request: Hex32
+    party: Name
+    input_set: bytes  # the exact bytes the quorum signed
+    ciphertext: Hex32  # SHA-256
+    length: Annotated[int, msgspec.Meta(ge=1)]  # bytes of ciphertext
