@@ -85,7 +85,7 @@ class GroupTooSmall(PolicyRefused):
 
 class DifferencingRefused(PolicyRefused):
     reason = "DIFFERENCING_REFUSED"
-    advice = "Together with an earlier result this one would single somebody out; wait until the data of enough parties changed."
+    advice = "With an earlier result it would single somebody out; wait until the data of enough parties has changed."
 
 
 class BudgetExhausted(PolicyRefused):

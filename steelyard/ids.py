@@ -36,7 +36,7 @@ def attempt_id(text: str) -> AttemptId:
 
 
 def identifier(text: str, what: str) -> str:
-    """A dataset's or column's name: a letter or underscore, then letters, digits, underscores; at most 63 characters."""
+    """A dataset's or column's name: a letter or underscore, then letters, digits, underscores; at most 63."""
     if not _IDENTIFIER.fullmatch(text):
         raise Invalid(f"{text[:60]!r} is no {what} name: use letters, digits and underscores")
     return text

@@ -1,7 +1,7 @@
 """The only sources of randomness: the operating system, and a stream cipher keyed by it.
 
-`Keystream` is AES-256-CTR over zeros: about 2 GB/s here, where the operating system gives 0.2 GB/s.  The same key gives
-the same stream, which is what seeded dealing needs; a key is therefore used for one purpose and one vector, never twice.
+`Keystream` is AES-256-CTR over zeros: about 2 GB/s, where the operating system gives 0.2 GB/s.  The same key gives the
+same stream, which is what seeded dealing needs; a key is therefore used for one purpose and one vector, never twice.
 """
 
 from __future__ import annotations

@@ -27,7 +27,10 @@ class Hello(Document, frozen=True, kw_only=True):
     nonce: Hex16
     contributes: bool
     version: str = ""  # the data version I contribute; empty when I do not
-    decimals: int = 0  # of the column I contribute
+    decimals: Annotated[int, msgspec.Meta(ge=0, le=6)] = 0  # of the column I contribute
+    bound: Annotated[int, msgspec.Meta(ge=0, le=1 << 59)] = (
+        0  # largest declared |value| of one row, 0 for none declared
+    )
     minimum_rows: Annotated[int, msgspec.Meta(ge=0)]
     minimum_group: Annotated[int, msgspec.Meta(ge=0)]
 

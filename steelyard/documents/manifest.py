@@ -12,7 +12,8 @@ import msgspec
 
 from steelyard.documents.signed import Document
 
-Hex32 = Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{64}\Z")]  # 32 bytes: a key or a hash (\Z: `$` would let a newline in)
+# \Z, because `$` would let a newline in at the end.
+Hex32 = Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{64}\Z")]  # 32 bytes: a key or a hash
 Name = Annotated[str, msgspec.Meta(pattern=r"^[a-z][a-z0-9]*(-[a-z0-9]+)*\Z", max_length=40)]
 
 

@@ -9,7 +9,7 @@ import msgspec
 from steelyard.documents.manifest import Hex32, Name
 from steelyard.documents.signed import Document
 
-Hex16 = Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{32}$")]  # 16 bytes: a computation, an attempt, a data version
+Hex16 = Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{32}\\Z")]  # 16 bytes: a computation, an attempt, a data version
 Milliseconds = Annotated[int, msgspec.Meta(ge=0, le=1 << 53)]  # since 1970
 
 
@@ -21,7 +21,7 @@ class Request(Document, frozen=True, kw_only=True):
     computation: Hex16
     manifest: Hex32  # the digest of the manifest the requester trusts
     requester: Name
-    function: Annotated[str, msgspec.Meta(pattern="^[a-z_]{1,40}$")]
+    function: Annotated[str, msgspec.Meta(pattern="^[a-z_]{1,40}\\Z")]
     arguments: dict[str, Any]
     allow_missing: bool = False  # compute without the parties that do not answer
     purpose: Annotated[str, msgspec.Meta(max_length=500)] = ""

@@ -70,7 +70,25 @@ def read(document: type[D], payload: bytes) -> D:
         raise Malformed(f"these bytes are no {document.KIND}") from None
 
 
+def to_wire(signed: Signed) -> bytes:
+    return msgspec.json.encode(signed)
+
+
+def from_wire(data: bytes | bytearray) -> Signed:
+    """A signed document as nodes send it to each other; nothing in it has been checked yet."""
+    if len(data) > 2 * MAX_DOCUMENT:
+        raise Malformed("a signed document that is too long")
+    try:
+        return msgspec.json.decode(data, type=Signed)
+    except (msgspec.DecodeError, RecursionError):
+        raise Malformed("these bytes are no signed document") from None
+
+
 def sign(document: Document, signer: str, key: Ed25519PrivateKey) -> Signed:
-    payload = document.encode()
-    signature = key.sign(frame("signature", document.KIND.encode(), payload))
-    return Signed(kind=document.KIND, payload=payload, signer=signer, signature=signature)
+    return sign_bytes(document.KIND, document.encode(), signer, key)
+
+
+def sign_bytes(kind: str, payload: bytes, signer: str, key: Ed25519PrivateKey) -> Signed:
+    """Signs bytes that somebody else encoded, exactly as they are."""
+    signature = key.sign(frame("signature", kind.encode(), payload))
+    return Signed(kind=kind, payload=payload, signer=signer, signature=signature)

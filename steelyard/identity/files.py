@@ -1,4 +1,4 @@
-"""Files that hold keys and trust: written whole or not at all, read with a bound, private ones only when they are private."""
+"""Files that hold keys and trust: written whole or not at all, read with a bound, keys only when nobody else can."""
 
 from __future__ import annotations
 

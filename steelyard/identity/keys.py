@@ -1,4 +1,5 @@
-"""Private keys: Ed25519 signs documents, X25519 opens sealed bytes, P-256 carries TLS (gRPC's TLS rejects Ed25519 leafs).
+"""Private keys: Ed25519 signs documents, X25519 opens sealed bytes, P-256 carries TLS (gRPC's TLS rejects Ed25519
+leafs).
 
 One key per purpose.  On disk a key is PEM PKCS8, unencrypted, mode 0600; whoever needs more puts the directory on an
 encrypted volume.
@@ -7,7 +8,7 @@ encrypted volume.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TypeAlias, TypeVar
+from typing import TypeAlias
 
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import serialization
@@ -20,7 +21,6 @@ from steelyard.identity import files
 
 TlsKey: TypeAlias = ec.EllipticCurvePrivateKey
 PrivateKey: TypeAlias = Ed25519PrivateKey | X25519PrivateKey | TlsKey
-K = TypeVar("K", Ed25519PrivateKey, X25519PrivateKey, ec.EllipticCurvePrivateKey)
 
 
 def create_signing_key() -> Ed25519PrivateKey:
@@ -42,19 +42,25 @@ def save(key: PrivateKey, path: Path) -> None:
 
 def load_signing_key(path: Path) -> Ed25519PrivateKey:
     """An Ed25519 key; raises NotFound, or Invalid for a file that others can read or that holds something else."""
-    return _load(path, Ed25519PrivateKey, "an Ed25519 signing key")
+    key = _load(path, what := "an Ed25519 signing key")
+    if not isinstance(key, Ed25519PrivateKey):
+        raise _another_kind(path, what)
+    return key
 
 
 def load_sealing_key(path: Path) -> X25519PrivateKey:
     """An X25519 key; raises as `load_signing_key` does."""
-    return _load(path, X25519PrivateKey, "an X25519 sealing key")
+    key = _load(path, what := "an X25519 sealing key")
+    if not isinstance(key, X25519PrivateKey):
+        raise _another_kind(path, what)
+    return key
 
 
 def load_tls_key(path: Path) -> TlsKey:
     """A P-256 key; raises as `load_signing_key` does."""
-    key: TlsKey = _load(path, ec.EllipticCurvePrivateKey, "a P-256 TLS key")
-    if not isinstance(key.curve, ec.SECP256R1):
-        raise Invalid(f"{path} does not hold a P-256 TLS key but one on another curve")
+    key = _load(path, what := "a P-256 TLS key")
+    if not isinstance(key, ec.EllipticCurvePrivateKey) or not isinstance(key.curve, ec.SECP256R1):
+        raise _another_kind(path, what)
     return key
 
 
@@ -78,14 +84,15 @@ def _pem(key: PrivateKey) -> bytes:
     return key.private_bytes(encoding, form, serialization.NoEncryption())
 
 
-def _load(path: Path, kind: type[K], what: str) -> K:
+def _load(path: Path, what: str) -> object:
     try:
-        key = serialization.load_pem_private_key(files.read_private(path), password=None)
+        return serialization.load_pem_private_key(files.read_private(path), password=None)
     except (ValueError, TypeError, UnsupportedAlgorithm):  # TypeError: encrypted under a password
         raise Invalid(f"{path} is no unencrypted PEM PKCS8 key; it should hold {what}") from None
-    if not isinstance(key, kind):
-        raise Invalid(f"{path} does not hold {what} but a key of another kind")
-    return key
+
+
+def _another_kind(path: Path, what: str) -> Invalid:
+    return Invalid(f"{path} does not hold {what} but a key of another kind")
 
 
 def _raw(key: str | bytes) -> bytes:

@@ -1,8 +1,8 @@
 """Sealing to one reader: HPKE (RFC 9180) base mode with X25519, HKDF-SHA256 and AES-256-GCM.
 
-Everybody can seal, so sealed bytes prove nothing about who sealed them: the caller signs the ciphertext.  `context` says
-what the bytes are for (`steelyard.digest.frame` of ids and roles); the ciphertext opens under exactly that context, which
-is what stops a relay from passing one computation's answer off as another's.
+Everybody can seal, so sealed bytes prove nothing about who sealed them: the caller signs the ciphertext.  `context`
+says what the bytes are for (`steelyard.digest.frame` of ids and roles); the ciphertext opens under exactly that
+context, which is what stops a relay from passing one computation's answer off as another's.
 """
 
 from __future__ import annotations

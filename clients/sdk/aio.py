@@ -1,0 +1,205 @@
+"""`AsyncClient`: what `Client` does, awaited, on grpc.aio.  Use it in the event loop that made it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from types import TracebackType
+from typing import Final, Self, TypeVar, Unpack
+
+import grpc.aio
+
+from steelyard.documents.signed import Signed
+from steelyard.errors import Failed, SteelyardError, TimedOut, Unreachable
+from steelyard.ids import computation_id
+from steelyard.rpc.channel import PinnedChannel
+from steelyard.rpc.status import from_rpc_error
+from steelyard.v1 import coordinator_pb2 as pb
+from steelyard.v1.coordinator_pb2_grpc import CoordinatorServiceAsyncStub, CoordinatorServiceStub
+
+from . import wire
+from .deadlines import CALL, Deadline, Patience
+from .desk import Desk, Pages
+from .profile import Profile
+from .questions import DEFAULT_TIMEOUT, Asked, OnProgress, Question, Wanted, question
+from .results import Computation, Party, Result
+
+T = TypeVar("T")
+
+_WITHDRAW: Final = 1.0  # seconds that a cancelled caller waits for its cancellation
+_NEWEST: Final = 100
+
+
+class AsyncClient:
+    """A requester's way to the coordinator; use it as an async context manager.  See `Client` for what methods mean."""
+
+    def __init__(self, desk: Desk) -> None:
+        self.desk: Final = desk
+        self._channel = PinnedChannel(desk.home.path, desk.coordinator)
+
+    @classmethod
+    def from_profile(cls, path: Path | str) -> Self:
+        """A client for the profile in a directory.  Connects at the first call."""
+        return cls(Desk(Profile.open(path)))
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        await self._channel.close()
+
+    async def sum(self, dataset: str, column: str | None = None, **asked: Unpack[Asked]) -> Result:
+        return await self.ask("sum", dataset, column, **asked)
+
+    async def count(self, dataset: str, column: str | None = None, **asked: Unpack[Asked]) -> Result:
+        return await self.ask("count", dataset, column, **asked)
+
+    async def mean(self, dataset: str, column: str | None = None, **asked: Unpack[Asked]) -> Result:
+        return await self.ask("mean", dataset, column, **asked)
+
+    async def ask(self, function: str, dataset: str, column: str | None = None, **asked: Unpack[Asked]) -> Result:
+        """Creates a computation, waits for its end and opens the result; a cancelled task cancels the computation."""
+        deadline = Deadline(asked.get("timeout", DEFAULT_TIMEOUT))
+        signed = await self._signed(question(function, dataset, column, asked), deadline)
+        try:
+            created = await self._create(signed, deadline)
+            computation = await self._follow(created, deadline, asked.get("on_progress"))
+        except asyncio.CancelledError:
+            await self._withdraw(self.desk.id_of(signed))
+            raise
+        return await self._opened(computation, deadline)
+
+    async def create(
+        self, function: str, dataset: str, column: str | None = None, **wanted: Unpack[Wanted]
+    ) -> Computation:
+        deadline = Deadline(CALL)
+        return await self._create(await self._signed(question(function, dataset, column, wanted), deadline), deadline)
+
+    async def get(self, computation: str) -> Computation:
+        return await self._get(computation_id(computation), Deadline(CALL))
+
+    async def list(self, limit: int = _NEWEST) -> tuple[Computation, ...]:
+        pages = Pages(self.desk, limit)
+        while (request := pages.next_request()) is not None:
+            pages.add(await self._page(request))
+        return pages.found
+
+    def watch(self, computation: str, timeout: float = DEFAULT_TIMEOUT) -> AsyncIterator[Computation]:
+        return self._watch(computation_id(computation), Deadline(timeout))
+
+    async def cancel(self, computation: str) -> Computation:
+        return await self._cancel(computation_id(computation), CALL)
+
+    async def results(self, computation: str, timeout: float = DEFAULT_TIMEOUT) -> Result:  # noqa: ASYNC109  # as Client's
+        deadline = Deadline(timeout)
+        return await self._opened(await self._get(computation_id(computation), deadline), deadline)
+
+    async def parties(self) -> tuple[Party, ...]:
+        return await self._parties(Deadline(CALL))
+
+    async def _page(self, request: pb.ListComputationsRequest) -> pb.ListComputationsResponse:
+        return await self._call(lambda stub: stub.ListComputations(request, timeout=CALL))
+
+    async def _signed(self, asked: Question, deadline: Deadline) -> Signed:
+        if asked.needs_groups:
+            asked = asked.with_groups_of(await self._parties(deadline)).checked()
+        return self.desk.sign(asked)
+
+    async def _create(self, signed: Signed, deadline: Deadline) -> Computation:
+        message = self.desk.creation(signed)
+        answer = await self._call(lambda stub: stub.CreateComputation(message, timeout=deadline.call()))
+        return self.desk.computation(answer.computation, self.desk.id_of(signed))
+
+    async def _get(self, computation: str, deadline: Deadline) -> Computation:
+        request = pb.GetComputationRequest(id=computation)
+        answer = await self._call(lambda stub: stub.GetComputation(request, timeout=deadline.call()))
+        return self.desk.computation(answer.computation, computation)
+
+    async def _cancel(self, computation: str, seconds: float) -> Computation:
+        request = pb.CancelComputationRequest(id=computation)
+        answer = await self._call(lambda stub: stub.CancelComputation(request, timeout=seconds))
+        return self.desk.computation(answer.computation, computation)
+
+    async def _parties(self, deadline: Deadline) -> tuple[Party, ...]:
+        request = pb.ListPartiesRequest()
+        answer = await self._call(lambda stub: stub.ListParties(request, timeout=deadline.call()))
+        return tuple(wire.party(each) for each in answer.parties)
+
+    async def _follow(self, created: Computation, deadline: Deadline, on_progress: OnProgress | None) -> Computation:
+        last = created
+        try:
+            async for last in self._watch(created.id, deadline):
+                if on_progress is not None:
+                    on_progress(last)
+        except TimedOut:
+            raise self.desk.too_late(last, deadline.seconds) from None
+        return last
+
+    async def _watch(self, computation: str, deadline: Deadline) -> AsyncIterator[Computation]:
+        patience = Patience(deadline)
+        request = pb.WatchComputationRequest(id=computation)
+        while True:
+            try:
+                async for message in self._changes(request, deadline):
+                    patience.answered()
+                    shown = self.desk.computation(message, computation)
+                    yield shown
+                    if shown.ended:
+                        return
+                raise self.desk.cut_off()
+            except Failed as error:
+                await asyncio.sleep(patience.pause(error))
+
+    async def _changes(self, request: pb.WatchComputationRequest, deadline: Deadline) -> AsyncIterator[pb.Computation]:
+        with self._translated():
+            call = (await self._stub()).WatchComputation(request, timeout=deadline.left())
+            try:
+                async for answer in call:
+                    yield answer.computation
+            finally:
+                call.cancel()
+
+    async def _opened(self, computation: Computation, deadline: Deadline) -> Result:
+        self.desk.require_result(computation)
+        request = pb.FetchResultsRequest(id=computation.id)
+
+        async def fetch(stub: CoordinatorServiceAsyncStub) -> list[pb.FetchResultsResponse]:
+            return [each async for each in stub.FetchResults(request, timeout=deadline.left())]
+
+        answers = await self._call(fetch)
+        return await asyncio.to_thread(self.desk.open, computation, [each.chunk for each in answers])
+
+    async def _withdraw(self, computation: str) -> None:
+        with suppress(SteelyardError):
+            await self._cancel(computation, _WITHDRAW)
+
+    async def _call(self, use: Callable[[CoordinatorServiceAsyncStub], Awaitable[T]]) -> T:
+        """`use(stub)`; what breaks off is done once more, after another look at the server."""
+        try:
+            return await self._once(use)
+        except Unreachable:
+            return await self._once(use)
+
+    async def _once(self, use: Callable[[CoordinatorServiceAsyncStub], Awaitable[T]]) -> T:
+        with self._translated():
+            return await use(await self._stub())
+
+    async def _stub(self) -> CoordinatorServiceAsyncStub:
+        return CoordinatorServiceStub(await self._channel.get())
+
+    @contextmanager
+    def _translated(self) -> Iterator[None]:
+        try:
+            yield
+        except grpc.aio.AioRpcError as error:
+            translated = from_rpc_error(error, self.desk.coordinator.who)
+            if isinstance(translated, Unreachable):
+                self._channel.suspect()
+            raise translated from None

@@ -1,0 +1,189 @@
+"""`Client`: ask and wait.  Blocking stubs; there is no event loop underneath."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+from types import TracebackType
+from typing import Final, Self, Unpack
+
+from steelyard.documents.signed import Signed
+from steelyard.errors import Failed, SteelyardError, TimedOut
+from steelyard.ids import computation_id
+from steelyard.v1 import coordinator_pb2 as pb
+from steelyard.v1.coordinator_pb2_grpc import CoordinatorServiceStub
+
+from . import wire
+from .connection import Connection
+from .deadlines import CALL, Deadline, Patience
+from .desk import Desk, Pages
+from .profile import Profile
+from .questions import DEFAULT_TIMEOUT, Asked, OnProgress, Question, Wanted, question
+from .results import Computation, Party, Result
+
+_WITHDRAW: Final = 1.0  # seconds that an interrupted caller waits for its cancellation
+_NEWEST: Final = 100
+
+
+class Client:
+    """A requester's way to the coordinator; use it as a context manager, from any thread.
+
+    Every method raises a SteelyardError: Refused, Failed or Cheated.
+    """
+
+    def __init__(self, desk: Desk) -> None:
+        self.desk: Final = desk
+        self._line = Connection(desk.home, desk.coordinator, CoordinatorServiceStub)
+
+    @classmethod
+    def from_profile(cls, path: Path | str) -> Self:
+        """A client for the profile in a directory.  Connects at the first call."""
+        return cls(Desk(Profile.open(path)))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self.close()
+
+    def close(self) -> None:
+        self._line.close()
+
+    def sum(self, dataset: str, column: str | None = None, **asked: Unpack[Asked]) -> Result:
+        """The sum of a column over all parties, exact: `sum("accounts.balance", where="segment = 'retail'")`."""
+        return self.ask("sum", dataset, column, **asked)
+
+    def count(self, dataset: str, column: str | None = None, **asked: Unpack[Asked]) -> Result:
+        """The number of rows with a value in the column, over all parties."""
+        return self.ask("count", dataset, column, **asked)
+
+    def mean(self, dataset: str, column: str | None = None, **asked: Unpack[Asked]) -> Result:
+        """The mean of a column over all parties; sum and number of rows become known, too."""
+        return self.ask("mean", dataset, column, **asked)
+
+    def ask(self, function: str, dataset: str, column: str | None = None, **asked: Unpack[Asked]) -> Result:
+        """Creates a computation, waits for its end and opens the result.
+
+        Raises the failure of a computation that was refused or aborted; TimedOut after `timeout` seconds, and then the
+        computation goes on.  A KeyboardInterrupt cancels the computation.
+        """
+        deadline = Deadline(asked.get("timeout", DEFAULT_TIMEOUT))
+        signed = self._signed(question(function, dataset, column, asked), deadline)
+        try:
+            created = self._create(signed, deadline)
+            computation = self._follow(created, deadline, asked.get("on_progress"))
+        except KeyboardInterrupt:
+            self._withdraw(self.desk.id_of(signed))
+            raise
+        return self._opened(computation, deadline)
+
+    def create(self, function: str, dataset: str, column: str | None = None, **wanted: Unpack[Wanted]) -> Computation:
+        """Creates a computation and returns at once; see `watch` and `results`."""
+        deadline = Deadline(CALL)
+        return self._create(self._signed(question(function, dataset, column, wanted), deadline), deadline)
+
+    def get(self, computation: str) -> Computation:
+        """One computation as it is now."""
+        return self._get(computation_id(computation), Deadline(CALL))
+
+    def list(self, limit: int = _NEWEST) -> tuple[Computation, ...]:
+        """My newest computations, newest first."""
+        pages = Pages(self.desk, limit)
+        while (request := pages.next_request()) is not None:
+            pages.add(self._page(request))
+        return pages.found
+
+    def watch(self, computation: str, timeout: float = DEFAULT_TIMEOUT) -> Iterator[Computation]:
+        """The computation now and at every change, until it has ended; outlives a restart of the coordinator."""
+        return self._watch(computation_id(computation), Deadline(timeout))
+
+    def cancel(self, computation: str) -> Computation:
+        """Ends a computation of mine; Conflict when it has ended."""
+        return self._cancel(computation_id(computation), CALL)
+
+    def results(self, computation: str, timeout: float = DEFAULT_TIMEOUT) -> Result:
+        """Opens the result of a computation that is DONE, however old; raises its failure, or Conflict before that."""
+        deadline = Deadline(timeout)
+        return self._opened(self._get(computation_id(computation), deadline), deadline)
+
+    def parties(self) -> tuple[Party, ...]:
+        """The parties of the consortium, whether they answer, and what they describe."""
+        return self._parties(Deadline(CALL))
+
+    def _page(self, request: pb.ListComputationsRequest) -> pb.ListComputationsResponse:
+        return self._line.call(lambda stub: stub.ListComputations(request, timeout=CALL))
+
+    def _signed(self, asked: Question, deadline: Deadline) -> Signed:
+        if asked.needs_groups:
+            asked = asked.with_groups_of(self._parties(deadline)).checked()
+        return self.desk.sign(asked)
+
+    def _create(self, signed: Signed, deadline: Deadline) -> Computation:
+        message = self.desk.creation(signed)
+        answer = self._line.call(lambda stub: stub.CreateComputation(message, timeout=deadline.call()))
+        return self.desk.computation(answer.computation, self.desk.id_of(signed))
+
+    def _get(self, computation: str, deadline: Deadline) -> Computation:
+        request = pb.GetComputationRequest(id=computation)
+        answer = self._line.call(lambda stub: stub.GetComputation(request, timeout=deadline.call()))
+        return self.desk.computation(answer.computation, computation)
+
+    def _cancel(self, computation: str, timeout: float) -> Computation:
+        request = pb.CancelComputationRequest(id=computation)
+        answer = self._line.call(lambda stub: stub.CancelComputation(request, timeout=timeout))
+        return self.desk.computation(answer.computation, computation)
+
+    def _parties(self, deadline: Deadline) -> tuple[Party, ...]:
+        request = pb.ListPartiesRequest()
+        answer = self._line.call(lambda stub: stub.ListParties(request, timeout=deadline.call()))
+        return tuple(wire.party(each) for each in answer.parties)
+
+    def _follow(self, created: Computation, deadline: Deadline, on_progress: OnProgress | None) -> Computation:
+        last = created
+        try:
+            for last in self._watch(created.id, deadline):
+                if on_progress is not None:
+                    on_progress(last)
+        except TimedOut:
+            raise self.desk.too_late(last, deadline.seconds) from None
+        return last
+
+    def _watch(self, computation: str, deadline: Deadline) -> Iterator[Computation]:
+        patience = Patience(deadline)
+        request = pb.WatchComputationRequest(id=computation)
+        while True:
+            try:
+                for message in self._changes(request, deadline):
+                    patience.answered()
+                    shown = self.desk.computation(message, computation)
+                    yield shown
+                    if shown.ended:
+                        return
+                raise self.desk.cut_off()
+            except Failed as error:
+                time.sleep(patience.pause(error))
+
+    def _changes(self, request: pb.WatchComputationRequest, deadline: Deadline) -> Iterator[pb.Computation]:
+        with self._line.translated():
+            call = self._line.stub().WatchComputation(request, timeout=deadline.left())
+            try:
+                for answer in call:
+                    yield answer.computation
+            finally:
+                call.cancel()
+
+    def _opened(self, computation: Computation, deadline: Deadline) -> Result:
+        self.desk.require_result(computation)
+        request = pb.FetchResultsRequest(id=computation.id)
+
+        def fetch(stub: CoordinatorServiceStub) -> Result:
+            answers = stub.FetchResults(request, timeout=deadline.left())
+            return self.desk.open(computation, (each.chunk for each in answers))
+
+        return self._line.call(fetch)
+
+    def _withdraw(self, computation: str) -> None:
+        with suppress(SteelyardError):
+            self._cancel(computation, _WITHDRAW)

@@ -1,0 +1,198 @@
+"""`Desk`: signs requests and opens results.  It holds the requester's keys and the verified manifest, no network."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Iterator
+from typing import Final
+
+from steelyard.documents.request import MAX_LIFE_MS, Request
+from steelyard.documents.signed import Signed, sign
+from steelyard.errors import Conflict, Invalid, Malformed, SteelyardError, TimedOut, Unreachable
+from steelyard.identity.certificates import Role
+from steelyard.ids import PartyId
+from steelyard.randomness import token
+from steelyard.rpc import codec
+from steelyard.rpc.tls import Endpoint
+from steelyard.v1 import coordinator_pb2, types_pb2
+
+from . import wire
+from .profile import Profile, identify
+from .questions import Question
+from .results import Computation, Leak, Result
+
+_PAGE: Final = 1000  # computations in one answer
+
+
+class Desk:
+    """One requester of one consortium.  Raises Unauthenticated when keys, certificate and manifest do not fit."""
+
+    def __init__(self, profile: Profile) -> None:
+        self.home: Final = profile.requester
+        self.membership: Final = profile.membership(self.home)
+        self.requester: Final = identify(self.home, self.membership, Role.REQUESTER).id
+        entry = self.membership.manifest.coordinator
+        self.coordinator: Final = Endpoint(entry.id, profile.coordinator or entry.address, entry.tls)
+        self._signing = self.home.signing_key()
+        self._sealing = self.home.sealing_key()
+        self._mine = {self.requester: self._signing.public_key()}
+
+    def sign(self, question: Question) -> Signed:
+        """A fresh request for `question`, under a new computation id."""
+        life = int(question.valid_for * 1000)
+        if not 0 < life <= MAX_LIFE_MS:
+            raise Invalid("a request is valid for at most seven days")
+        now = time.time_ns() // 1_000_000
+        request = Request(
+            computation=token(16).hex(),
+            manifest=self.membership.digest,
+            requester=self.requester,
+            function=question.function,
+            arguments=question.arguments,
+            allow_missing=question.allow_missing,
+            purpose=question.purpose,
+            created_ms=now,
+            expires_ms=now + life,
+        )
+        return sign(request, self.requester, self._signing)
+
+    def creation(self, signed: Signed) -> coordinator_pb2.CreateComputationRequest:
+        """The message that hands a signed request in; sent again, it changes nothing."""
+        return coordinator_pb2.CreateComputationRequest(
+            request=codec.signed_to_proto(signed), request_id=token(16).hex()
+        )
+
+    def id_of(self, signed: Signed) -> str:
+        """The computation that a request of mine asks for."""
+        return signed.open(Request, self._mine).computation
+
+    def cut_off(self) -> Unreachable:
+        """What to raise when a watch ends before the computation does."""
+        return Unreachable("the coordinator stopped reporting before the end", party=self.coordinator.who)
+
+    def computation(self, message: coordinator_pb2.Computation, expected: str = "") -> Computation:
+        """What the coordinator shows; raises Malformed when it answers about another computation than `expected`."""
+        if expected and message.id != expected:
+            raise Malformed("the coordinator answers about another computation", party=self.coordinator.who)
+        request = codec.signed_from_proto(message.request)
+        return Computation(
+            id=message.id,
+            state=wire.state(message.state),
+            created_ms=message.created_ms,
+            updated_ms=message.updated_ms,
+            parties=wire.progress(message.parties),
+            problem=wire.problem(message.failure) if message.HasField("failure") else None,
+            attempts=message.attempts,
+            asked=self._asked(request, message.id),
+            request=request,
+        )
+
+    def leakage(self, request: Request) -> tuple[Leak, ...]:
+        """Every value that becomes known, and to whom."""
+        from steelyard.functions.leakage import leakage
+
+        return tuple(Leak(what=each.what, to=each.to) for each in leakage(request, self.membership.minimum_group))
+
+    def require_result(self, computation: Computation) -> None:
+        """Raises the computation's failure, or Conflict when it has not ended."""
+        if computation.problem is not None and computation.state != "DONE":
+            raise computation.problem.error()
+        if computation.state != "DONE":
+            raise Conflict(f"computation {computation.id} has no result: it is {computation.state}")
+
+    def too_late(self, computation: Computation | None, seconds: float) -> TimedOut:
+        """What to raise when the caller's time is up but the computation goes on."""
+        if computation is None:
+            return TimedOut(f"the computation was not recorded within {seconds:g} seconds")
+        waiting = [each.party for each in computation.parties if each.state in ("asked", "pending", "running")]
+        return TimedOut(
+            f"computation {computation.id} is {computation.state} after {seconds:g} seconds and goes on; "
+            f"look again with `steelyard computation show {computation.id}`",
+            party=", ".join(waiting),
+        )
+
+    def open(self, computation: Computation, chunks: Iterable[types_pb2.ResultChunk]) -> Result:
+        """The result; raises Cheated when the nodes' replies do not agree or the request is not mine."""
+        from steelyard.functions.opening import open_results
+        from steelyard.functions.result_share import SealedResult
+
+        request = self.signed_by_me(computation)
+        sealed = [
+            SealedResult(
+                PartyId(each.party),
+                each.note,
+                tuple((PartyId(counted.signer), counted.signature) for counted in each.certificate),
+                each.ciphertext,
+            )
+            for each in _assembled(chunks, self.membership.parties)
+        ]
+        opened = open_results(self.membership, computation.request, sealed, self._sealing)
+        arguments = request.arguments
+        return Result(
+            function=request.function,
+            computation=request.computation,
+            dataset=str(arguments["dataset"]),
+            column=str(arguments["column"]),
+            where=str(arguments.get("where", "")),
+            value=opened.value,
+            parties=tuple(opened.parties),
+            missing=tuple(each for each in self.membership.parties if each not in opened.parties),
+            verified=opened.verified,
+            culprits=tuple(opened.culprits),
+            leakage=self.leakage(request),
+            vector=opened.vector,
+            decimals=opened.decimals,
+        )
+
+    def signed_by_me(self, computation: Computation) -> Request:
+        """The request behind a computation; raises Malformed when this profile did not sign it."""
+        if computation.asked is None:
+            text = "the coordinator shows a request that this profile did not sign"
+            raise Malformed(text, party=self.coordinator.who)
+        return computation.asked
+
+    def _asked(self, request: Signed, computation: str) -> Request | None:
+        try:
+            asked = request.open(Request, self._mine)
+        except SteelyardError:
+            return None
+        return asked if asked.computation == computation else None
+
+
+class Pages:
+    """Collects a list of computations over the pages of the coordinator's answer."""
+
+    def __init__(self, desk: Desk, limit: int) -> None:
+        if limit < 1:
+            raise Invalid("a list holds at least one computation")
+        self.found: tuple[Computation, ...] = ()
+        self._desk = desk
+        self._limit = limit
+        self._token: str | None = ""
+
+    def next_request(self) -> coordinator_pb2.ListComputationsRequest | None:
+        """None once there is no further page, or enough has been found."""
+        wanted = self._limit - len(self.found)
+        if self._token is None or wanted <= 0:
+            return None
+        return coordinator_pb2.ListComputationsRequest(page_size=min(wanted, _PAGE), page_token=self._token)
+
+    def add(self, answer: coordinator_pb2.ListComputationsResponse) -> None:
+        added = tuple(self._desk.computation(each) for each in answer.computations)
+        self.found = (self.found + added)[: self._limit]
+        self._token = answer.next_page_token if added else None
+        self._token = self._token or None
+
+
+def _assembled(chunks: Iterable[types_pb2.ResultChunk], parties: Iterable[str]) -> Iterator[codec.SealedResult]:
+    """The replies of parties in the manifest, one each; raises Malformed for anything else."""
+    waiting, assembler = set(parties), codec.ResultAssembler()
+    for chunk in chunks:
+        reply = assembler.feed(chunk)
+        if reply is None:
+            continue
+        if reply.party not in waiting:
+            raise Malformed("the coordinator relays a second result of one node, or one of nobody in the manifest")
+        waiting.remove(reply.party)
+        yield reply
+    assembler.end()

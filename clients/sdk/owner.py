@@ -1,0 +1,138 @@
+"""`Owner`: a party's own people at their own node."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from types import TracebackType
+from typing import Final, Self
+
+from steelyard.documents.request import Request
+from steelyard.errors import Invalid, NotFound
+from steelyard.identity.certificates import Role
+from steelyard.ids import computation_id, identifier
+from steelyard.rpc import codec
+from steelyard.rpc.channel import PIECE
+from steelyard.rpc.tls import Endpoint
+from steelyard.v1 import node_pb2 as pb
+from steelyard.v1.node_pb2_grpc import NodeServiceStub
+
+from . import wire
+from .connection import Connection
+from .deadlines import CALL
+from .profile import Profile, identify
+from .records import Audit, Ledger, OwnedDataset, OwnerRequest
+from .results import Leak
+
+IMPORT_TIMEOUT: Final = 600.0  # seconds
+_MAX_SCHEMA: Final = 1 << 20  # bytes
+
+
+class Owner:
+    """The owner of `party`'s node; use it as a context manager.  Every method raises a SteelyardError."""
+
+    def __init__(self, profile: Profile | Path | str, party: str) -> None:
+        opened = profile if isinstance(profile, Profile) else Profile.open(profile)
+        home = opened.owner(party)
+        self.membership: Final = opened.membership(home)
+        self.party: Final = identify(home, self.membership, Role.OWNER).id
+        pin = next(node.tls for node in self.membership.manifest.nodes if node.party == self.party)
+        node = Endpoint(self.party, self.membership.address(self.party), pin)
+        self._line = Connection(home, node, NodeServiceStub)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self.close()
+
+    def close(self) -> None:
+        self._line.close()
+
+    def import_dataset(
+        self, path: Path | str, dataset: str, schema: Path | str | None = None, timeout: float = IMPORT_TIMEOUT
+    ) -> OwnedDataset:
+        """Stores a CSV, Parquet or Excel file as a dataset, replacing one of that name; all of it or nothing.
+
+        `schema` is a TOML file; without one the node infers it.  Raises Invalid with file, line and column.
+        """
+        path = Path(path)
+        text = _schema(Path(schema)) if schema is not None else ""
+        front = pb.ImportDatasetRequest(dataset=identifier(dataset, "dataset"), file_name=path.name, schema=text)
+        _require_file(path)
+        answer = self._line.call(lambda stub: stub.ImportDataset(_pieces(path, front), timeout=timeout))
+        return wire.owned_dataset(answer.dataset, unchanged=answer.unchanged)
+
+    def datasets(self) -> tuple[OwnedDataset, ...]:
+        """What this node holds, by name."""
+        answer = self._line.call(lambda stub: stub.ListDatasets(pb.ListDatasetsRequest(), timeout=CALL))
+        return tuple(wire.owned_dataset(each) for each in answer.datasets)
+
+    def delete_dataset(self, dataset: str) -> None:
+        """Removes a dataset; raises NotFound."""
+        request = pb.DeleteDatasetRequest(dataset=identifier(dataset, "dataset"))
+        self._line.call(lambda stub: stub.DeleteDataset(request, timeout=CALL))
+
+    def requests(self, pending_only: bool = False) -> tuple[OwnerRequest, ...]:
+        """The requests that reached this node, newest first, with their leakage statements."""
+        request = pb.ListRequestsRequest(pending_only=pending_only)
+        answer = self._line.call(lambda stub: stub.ListRequests(request, timeout=CALL))
+        return tuple(self._request(each) for each in answer.requests)
+
+    def approve(self, computation: str) -> OwnerRequest:
+        """Lets this node take part in a computation that waits for its owner."""
+        return self._decide(computation, approve=True)
+
+    def refuse(self, computation: str) -> OwnerRequest:
+        return self._decide(computation, approve=False)
+
+    def audit(self, after: int = 0, limit: int = 100) -> Audit:
+        """Entries after number `after`, or the newest `limit` (1 to 1000) when it is 0."""
+        if after < 0 or not 1 <= limit <= 1000:
+            raise Invalid("an audit log is read from entry 0 on, 1 to 1000 entries at a time")
+        request = pb.ReadAuditRequest(after=after, limit=limit)
+        return wire.audit(self._line.call(lambda stub: stub.ReadAudit(request, timeout=CALL)))
+
+    def ledger(self) -> Ledger:
+        """Releases and privacy budget of the current period."""
+        return wire.ledger(self._line.call(lambda stub: stub.ReadLedger(pb.ReadLedgerRequest(), timeout=CALL)))
+
+    def _decide(self, computation: str, *, approve: bool) -> OwnerRequest:
+        request = pb.DecideRequestRequest(computation=computation_id(computation), approve=approve)
+        answer = self._line.call(lambda stub: stub.DecideRequest(request, timeout=CALL))
+        return self._request(answer.request)
+
+    def _request(self, message: pb.OwnerRequest) -> OwnerRequest:
+        return OwnerRequest(
+            asked=codec.signed_from_proto(message.request).open(Request, self.membership.requester_keys),
+            decision=wire.decision(message.decision),
+            received_ms=message.received_ms,
+            leakage=tuple(Leak(what=each.what, to=each.to) for each in message.leakage),
+        )
+
+
+def _pieces(path: Path, front: pb.ImportDatasetRequest) -> Iterator[pb.ImportDatasetRequest]:
+    yield front
+    with path.open("rb") as file:
+        while content := file.read(PIECE):
+            yield pb.ImportDatasetRequest(content=content)
+
+
+def _require_file(path: Path) -> None:
+    if not path.exists():
+        raise NotFound(f"there is no file {path}")
+    try:
+        path.open("rb").close()
+    except OSError as error:
+        raise Invalid(f"{path} cannot be read: {error.strerror}") from None
+
+
+def _schema(path: Path) -> str:
+    _require_file(path)
+    data = path.read_bytes()
+    if len(data) > _MAX_SCHEMA:
+        raise Invalid(f"{path} is longer than a schema may be")
+    try:
+        return data.decode()
+    except UnicodeDecodeError:
+        raise Invalid(f"{path} is not UTF-8") from None

@@ -1,0 +1,113 @@
+"""`Question`: what is asked, checked before anybody else sees it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from decimal import Decimal
+from typing import Any, Final, TypedDict
+
+import msgspec
+
+from steelyard.errors import Invalid
+
+from .results import Computation, Party
+
+DEFAULT_TIMEOUT: Final = 60.0  # seconds
+DEFAULT_LIFE: Final = 24 * 3600.0  # seconds; an owner who decides by hand needs time
+OnProgress = Callable[[Computation], None]
+
+
+class Wanted(TypedDict, total=False):
+    """What `sum`, `count` and `mean` take besides the column.
+
+    where           an SQL condition over columns the owners allow, such as "segment = 'retail' AND opened >= 2020"
+    group_by        a text column; one result per group
+    groups          the groups; by default the list that every owner's schema declares
+    length          a position-wise sum of vectors of this length (only for sum)
+    epsilon         differential privacy: a decimal such as "0.5"; empty for an exact result
+    allow_missing   compute without the parties that do not answer
+    purpose         a sentence for the owners, at most 500 characters
+    valid_for       seconds the owners have for their decision (default one day)
+    """
+
+    where: str
+    group_by: str
+    groups: Sequence[str]
+    length: int
+    epsilon: str | int | float | Decimal
+    allow_missing: bool
+    purpose: str
+    valid_for: float
+
+
+class Asked(Wanted, total=False):
+    """`timeout`: seconds until TimedOut (default 60).  `on_progress` is called at every change."""
+
+    timeout: float
+    on_progress: OnProgress
+
+
+@dataclass(frozen=True)
+class Question:
+    """`arguments` are complete once `groups` are: see `with_groups_of`."""
+
+    function: str
+    arguments: dict[str, Any]
+    allow_missing: bool
+    purpose: str
+    valid_for: float
+
+    @property
+    def needs_groups(self) -> bool:
+        return bool(self.arguments["group_by"]) and not self.arguments["groups"]
+
+    def with_groups_of(self, parties: Iterable[Party]) -> Question:
+        """The question with the groups that every party's schema declares; raises Invalid when they differ."""
+        name, column = self.arguments["dataset"], self.arguments["group_by"]
+        declared = {
+            each.groups
+            for party in parties
+            for dataset in party.datasets
+            if dataset.name == name
+            for each in dataset.columns
+            if each.name == column
+        }
+        if len(declared) != 1 or not (groups := declared.pop()):
+            raise Invalid(f"the owners declare no common list of groups for {name}.{column}: give --groups a,b,c")
+        return replace(self, arguments=self.arguments | {"groups": list(groups)})
+
+    def checked(self) -> Question:
+        """The question as the nodes will check it, before any of them sees it; raises Invalid."""
+        from steelyard.functions.aggregate import checked  # the numbers behind it take time to import
+
+        arguments = msgspec.to_builtins(checked(self.function, self.arguments))
+        return replace(self, arguments=arguments | {"groups": list(arguments["groups"])})
+
+
+def question(function: str, dataset: str, column: str | None, wanted: Wanted) -> Question:
+    """`dataset` may be "accounts.balance" with no `column`.  Raises Invalid for a column or filter that is none."""
+    from steelyard.tables.filter import parse
+
+    name, _, field = (dataset, "", column) if column is not None else dataset.partition(".")
+    if not (name and field):
+        raise Invalid(f"{dataset[:130]!r} is no column: write dataset.column, such as accounts.balance")
+    purpose = wanted.get("purpose", "")
+    if len(purpose) > 500:
+        raise Invalid("the purpose has at most 500 characters")
+    asked = Question(
+        function=function,
+        arguments={
+            "dataset": name,
+            "column": field,
+            "where": parse(wanted.get("where", "")).text,
+            "group_by": wanted.get("group_by", ""),
+            "groups": list(wanted.get("groups", ())),
+            "length": wanted.get("length", 0),
+            "epsilon": str(wanted.get("epsilon", "")),
+        },
+        allow_missing=wanted.get("allow_missing", False),
+        purpose=purpose,
+        valid_for=wanted.get("valid_for", DEFAULT_LIFE),
+    )
+    return asked if asked.needs_groups else asked.checked()

@@ -1,0 +1,92 @@
+"""What an owner sees of its own node: datasets, requests, audit log, ledger.  Times are milliseconds since 1970."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from steelyard.documents.request import Request
+
+from .results import Dataset, Fact, Leak
+
+
+class OwnedDataset(Fact, frozen=True, kw_only=True):
+    """`version` is a random id of this content; `unchanged` says that an import brought nothing new."""
+
+    dataset: Dataset
+    rows: int
+    version: str
+    imported_ms: int
+    unchanged: bool = False
+
+
+class OwnerRequest(Fact, frozen=True, kw_only=True):
+    """A request as it reached this owner's node, and what would become known to whom.
+
+    `asked` carries the requester's valid signature; `decision` is approved, pending or refused.
+    """
+
+    asked: Request
+    decision: str
+    received_ms: int
+    leakage: tuple[Leak, ...]
+
+    @property
+    def id(self) -> str:
+        return self.asked.computation
+
+    def to_json(self) -> dict[str, Any]:
+        asked = self.asked
+        return {
+            "id": asked.computation,
+            "decision": self.decision,
+            "requester": asked.requester,
+            "function": asked.function,
+            "arguments": asked.arguments,
+            "purpose": asked.purpose,
+            "allow_missing": asked.allow_missing,
+            "received_ms": self.received_ms,
+            "expires_ms": asked.expires_ms,
+            "leakage": [each.to_json() for each in self.leakage],
+        }
+
+
+class AuditEntry(Fact, frozen=True, kw_only=True):
+    sequence: int
+    time_ms: int
+    event: str
+    fields: dict[str, Any]
+    digest: str
+
+
+class Audit(Fact, frozen=True, kw_only=True):
+    """Part of the audit log; `intact` says whether every link of the whole chain holds, `head` is its newest digest."""
+
+    entries: tuple[AuditEntry, ...]
+    intact: bool
+    head: str
+
+
+class Release(Fact, frozen=True, kw_only=True):
+    """One release of the current period; `epsilon` is empty for an exact one."""
+
+    computation: str
+    column: str
+    filter: str
+    function: str
+    requester: str
+    parties: tuple[str, ...]
+    time_ms: int
+    epsilon: str
+
+
+class Budget(Fact, frozen=True, kw_only=True):
+    """A column's privacy budget, as decimals."""
+
+    column: str
+    spent: str
+    allowed: str
+
+
+class Ledger(Fact, frozen=True, kw_only=True):
+    releases: tuple[Release, ...]
+    budgets: tuple[Budget, ...]

@@ -1,0 +1,210 @@
+"""What the SDK hands back: frozen types without a byte of protobuf in them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Any, Final
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from steelyard.documents.request import Request
+from steelyard.documents.signed import Signed
+from steelyard.errors import SteelyardError, by_reason
+
+ENDED: Final = frozenset({"DONE", "REFUSED", "ABORTED"})
+
+
+class Fact(msgspec.Struct, frozen=True, kw_only=True):
+    """Base of what is shown as it is: `to_json` gives plain dictionaries and lists."""
+
+    def to_json(self) -> dict[str, Any]:
+        shown: dict[str, Any] = msgspec.to_builtins(self)
+        return shown
+
+
+class Leak(Fact, frozen=True, kw_only=True):
+    """One value that becomes known, and to whom."""
+
+    what: str
+    to: str
+
+
+class Progress(Fact, frozen=True, kw_only=True):
+    """One party's part: asked, pending, approved, refused, unreachable, running, done or failed."""
+
+    party: str
+    state: str
+    step: str = ""
+
+
+class Problem(Fact, frozen=True, kw_only=True):
+    """Why a computation ended without a result."""
+
+    reason: str
+    message: str
+    party: str = ""
+    culprits: tuple[str, ...] = ()
+    suspects: tuple[str, ...] = ()
+
+    def error(self) -> SteelyardError:
+        kind = by_reason(self.reason)
+        return kind(self.message, party=self.party, culprits=self.culprits, suspects=self.suspects)
+
+
+@dataclass(frozen=True, slots=True)
+class Computation:
+    """A computation as the coordinator shows it.
+
+    `asked` is the request when this profile signed it, None when the coordinator shows one that it did not.
+    Times are milliseconds since 1970.
+    """
+
+    id: str
+    state: str
+    created_ms: int
+    updated_ms: int
+    parties: tuple[Progress, ...]
+    problem: Problem | None
+    attempts: int
+    asked: Request | None
+    request: Signed = field(repr=False)
+
+    @property
+    def ended(self) -> bool:
+        return self.state in ENDED
+
+    def to_json(self) -> dict[str, Any]:
+        asked = self.asked
+        return {
+            "id": self.id,
+            "state": self.state,
+            "function": asked.function if asked else None,
+            "arguments": asked.arguments if asked else None,
+            "purpose": asked.purpose if asked else None,
+            "allow_missing": asked.allow_missing if asked else None,
+            "created_ms": self.created_ms,
+            "updated_ms": self.updated_ms,
+            "attempts": self.attempts,
+            "parties": [each.to_json() for each in self.parties],
+            "failure": self.problem.to_json() if self.problem else None,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """One group's cell; `value` is None when the cell is suppressed because it covers too few rows."""
+
+    name: str
+    value: Decimal | int | None
+    suppressed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """An opened result.
+
+    `value` is its JSON form; `total`, `count` and `mean` read it.  `vector` is `(length,) int64` in minor units of
+    `decimals` decimals, for a sum of vectors.  `verified` is False when so few nodes replied that a lie would have gone
+    unnoticed; `culprits` sent replies that were wrong and were corrected.
+    """
+
+    function: str
+    computation: str
+    dataset: str
+    column: str
+    where: str
+    value: Mapping[str, Any]
+    parties: tuple[str, ...]
+    missing: tuple[str, ...]
+    verified: bool
+    culprits: tuple[str, ...]
+    leakage: tuple[Leak, ...]
+    vector: NDArray[np.int64] | None = field(default=None, repr=False, compare=False)
+    decimals: int = 0
+
+    @property
+    def total(self) -> Decimal | None:
+        """The sum (also of a mean), exactly; None when it is suppressed or the result has groups."""
+        return _decimal(self.value.get("total"))
+
+    @property
+    def count(self) -> int | None:
+        counted = self.value.get("count")
+        return None if counted is None else int(counted)
+
+    @property
+    def mean(self) -> Decimal | None:
+        return _decimal(self.value.get("mean"))
+
+    @property
+    def suppressed(self) -> bool:
+        """True when the owners' minimum row count hides the result."""
+        return bool(self.value.get("suppressed", False))
+
+    @property
+    def groups(self) -> tuple[Group, ...]:
+        """The cells of a grouped result, in the order asked for; empty for any other."""
+        return tuple(self._group(each) for each in self.value.get("groups", ()))
+
+    def to_json(self) -> dict[str, Any]:
+        """What `--json` prints; money is exact decimal strings."""
+        shown: dict[str, Any] = dict(self.value)
+        if self.vector is not None:
+            shown["vector"] = [_money(int(each), self.decimals) for each in self.vector]
+        return {
+            "function": self.function,
+            "computation": self.computation,
+            "dataset": self.dataset,
+            "column": self.column,
+            "where": self.where,
+            "result": shown,
+            "parties": list(self.parties),
+            "missing": list(self.missing),
+            "verified": self.verified,
+            "culprits": list(self.culprits),
+            "leakage": [each.to_json() for each in self.leakage],
+        }
+
+    def _group(self, cell: Mapping[str, Any]) -> Group:
+        shown = cell.get({"sum": "total"}.get(self.function, self.function))
+        value = shown if shown is None or isinstance(shown, int) else Decimal(shown)
+        return Group(str(cell["group"]), value, bool(cell.get("suppressed", False)))
+
+
+class Column(Fact, frozen=True, kw_only=True):
+    name: str
+    type: str
+    decimals: int
+    groups: tuple[str, ...]
+
+
+class Dataset(Fact, frozen=True, kw_only=True):
+    """A dataset as its owner lets others see it."""
+
+    name: str
+    columns: tuple[Column, ...]
+
+
+class Party(Fact, frozen=True, kw_only=True):
+    """A party as the coordinator sees it."""
+
+    id: str
+    reachable: bool
+    seen_ms: int
+    version: str
+    certificate_days: int
+    manifest: str
+    problem: str
+    datasets: tuple[Dataset, ...]
+
+
+def _decimal(shown: object) -> Decimal | None:
+    return None if shown is None else Decimal(str(shown))
+
+
+def _money(minor: int, decimals: int) -> str:
+    return format(Decimal(minor).scaleb(-decimals), "f")

@@ -1,0 +1,118 @@
+"""Between protobuf messages and the SDK's own types; nothing here decides whom to believe."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import msgspec
+
+from steelyard.errors import Malformed
+from steelyard.v1 import coordinator_pb2 as coordinator
+from steelyard.v1 import node_pb2 as node
+from steelyard.v1 import types_pb2 as types
+
+from .records import Audit, AuditEntry, Budget, Ledger, OwnedDataset, Release
+from .results import Column, Dataset, Party, Problem, Progress
+
+
+def state(value: int) -> str:
+    """A computation's state without its prefix."""
+    try:
+        return types.ComputationState.Name(types.ComputationState.ValueType(value)).removeprefix("COMPUTATION_STATE_")
+    except ValueError:
+        raise Malformed("the coordinator names a state that this version does not know") from None
+
+
+def decision(value: int) -> str:
+    """A node's decision in lower case, without its prefix."""
+    try:
+        return node.Decision.Name(node.Decision.ValueType(value)).removeprefix("DECISION_").lower()
+    except ValueError:
+        raise Malformed("the node names a decision that this version does not know") from None
+
+
+def problem(message: types.Failure) -> Problem:
+    return Problem(
+        reason=message.reason,
+        message=message.message,
+        party=message.party,
+        culprits=tuple(message.culprits),
+        suspects=tuple(message.suspects),
+    )
+
+
+def progress(messages: Iterable[coordinator.PartyProgress]) -> tuple[Progress, ...]:
+    return tuple(Progress(party=each.party, state=each.state, step=each.step) for each in messages)
+
+
+def dataset(message: types.Dataset) -> Dataset:
+    columns = tuple(
+        Column(name=each.name, type=each.type, decimals=each.decimals, groups=tuple(each.groups))
+        for each in message.columns
+    )
+    return Dataset(name=message.name, columns=columns)
+
+
+def party(message: coordinator.Party) -> Party:
+    return Party(
+        id=message.id,
+        reachable=message.reachable,
+        seen_ms=message.seen_ms,
+        version=message.version,
+        certificate_days=message.certificate_days,
+        manifest=message.manifest,
+        problem=message.problem,
+        datasets=tuple(dataset(each) for each in message.datasets),
+    )
+
+
+def owned_dataset(message: node.OwnedDataset, *, unchanged: bool = False) -> OwnedDataset:
+    return OwnedDataset(
+        dataset=dataset(message.dataset),
+        rows=message.rows,
+        version=message.version,
+        imported_ms=message.imported_ms,
+        unchanged=unchanged,
+    )
+
+
+def audit(message: node.ReadAuditResponse) -> Audit:
+    entries = tuple(
+        AuditEntry(
+            sequence=each.sequence,
+            time_ms=each.time_ms,
+            event=each.event,
+            fields=_fields(each.fields),
+            digest=each.digest,
+        )
+        for each in message.entries
+    )
+    return Audit(entries=entries, intact=message.intact, head=message.head)
+
+
+def ledger(message: node.ReadLedgerResponse) -> Ledger:
+    return Ledger(
+        releases=tuple(_release(each) for each in message.releases),
+        budgets=tuple(Budget(column=b.column, spent=b.spent, allowed=b.allowed) for b in message.budgets),
+    )
+
+
+def _release(message: node.Release) -> Release:
+    return Release(
+        computation=message.computation,
+        column=message.column,
+        filter=message.filter,
+        function=message.function,
+        requester=message.requester,
+        parties=tuple(message.parties),
+        time_ms=message.time_ms,
+        epsilon=message.epsilon,
+    )
+
+
+def _fields(text: str) -> dict[str, Any]:
+    try:
+        return msgspec.json.decode(text or "{}", type=dict[str, Any])
+    except (msgspec.DecodeError, RecursionError):
+        raise Malformed("an audit entry whose particulars are no JSON object") from None

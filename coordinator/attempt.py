@@ -1,0 +1,144 @@
+"""One attempt at a computation: runs it at all participants, follows them, and collects the sealed results."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from contextlib import aclosing
+from dataclasses import dataclass, field
+
+from coordinator.computation import Computation
+from coordinator.config import Timing
+from coordinator.nodes import NodeClient
+from steelyard.errors import Cheated, Conflict, Failed, Malformed, Refused, SteelyardError, TimedOut, Unreachable
+from steelyard.ids import AttemptId
+from steelyard.randomness import token
+
+Lost = Callable[[str], Awaitable[None]]  # returns when this party's node has stopped to answer
+
+
+@dataclass
+class Attempt:
+    """`run` returns when at least `threshold` results are there, and raises the failure that counts otherwise."""
+
+    nodes: Mapping[str, NodeClient]
+    lost: Lost
+    threshold: int
+    timing: Timing
+    computation: Computation
+    participants: Sequence[str]
+    seconds: float
+    id: AttemptId = field(default_factory=lambda: AttemptId(token(16).hex()))
+    failures: dict[str, SteelyardError] = field(default_factory=dict)
+
+    async def run(self) -> None:
+        following = {asyncio.create_task(self._follow(party)): party for party in self.participants}
+        try:
+            await self._wait(set(following))
+        finally:
+            for task in following:
+                task.cancel()
+            await asyncio.gather(*following, return_exceptions=True)
+        if self.computation.results:
+            await self._collect_rest()
+        self._conclude()
+
+    def _conclude(self) -> None:
+        reported = [each for each in self.failures.values() if isinstance(each, Cheated)]
+        delivered = len(self.computation.results) >= self.threshold
+        if delivered and not [each for each in reported if not isinstance(each, _Undelivered)]:
+            return
+        for party in self.participants:
+            if party not in self.failures and party not in self.computation.results:
+                self.failures[party] = TimedOut(f"{party} did not finish in time", party=party)
+        raise choose(self.failures)
+
+    async def _wait(self, running: set[asyncio.Task[None]]) -> None:
+        """Until all have ended, or until it is not worth while to wait for the rest."""
+        loop = asyncio.get_running_loop()
+        until = loop.time() + self.seconds
+        while running:
+            ended, running = await asyncio.wait(
+                running, timeout=max(0.0, until - loop.time()), return_when=asyncio.FIRST_COMPLETED
+            )
+            for task in ended:
+                task.result()  # a defect is not to be swallowed
+            if not ended:
+                return
+            until = min(until, loop.time() + self._patience(len(running)))
+
+    def _patience(self, running: int) -> float:
+        """How long the rest is worth waiting for."""
+        results = len(self.computation.results)
+        if results >= self.threshold:
+            return self.timing.delivered
+        if not self.failures:
+            return self.seconds
+        hopeless = results + running < self.threshold
+        if hopeless or any(not isinstance(each, Failed) for each in self.failures.values()):
+            return self.timing.failed
+        return self.timing.broken
+
+    async def _follow(self, party: str) -> None:
+        """One party's part to its end; a node that stops to answer ends it too."""
+        part = asyncio.create_task(self._part(party))
+        gone = asyncio.ensure_future(self.lost(party))
+        try:
+            await asyncio.wait({part, gone}, return_when=asyncio.FIRST_COMPLETED)
+            if part.done():
+                await part
+            else:
+                raise Unreachable(f"{party} has stopped to answer", party=party)
+        except SteelyardError as error:
+            self.failures[party] = error
+            self.computation.report(party, "failed", error.reason)
+        finally:
+            part.cancel()
+            gone.cancel()
+            await asyncio.gather(part, gone, return_exceptions=True)
+
+    async def _part(self, party: str) -> None:
+        node, computation = self.nodes[party], self.computation
+        async with aclosing(node.run(computation.signed, self.id, self.participants, self.seconds)) as steps:
+            async for step in steps:
+                if step.input_set_signed:
+                    computation.fixed = tuple(self.participants)
+                if step.name:
+                    computation.report(party, "running", step.name)
+        await self._collect(party)
+
+    async def _collect(self, party: str) -> None:
+        self.computation.deliver(await fetch(self.nodes[party], self.computation, self.timing))
+
+    async def _collect_rest(self) -> None:
+        """Somebody is done, so those whose stream broke may be too."""
+        waiting = [party for party in self.participants if party not in self.computation.results]
+        async with asyncio.TaskGroup() as group:
+            for party in waiting:
+                if isinstance(self.failures.get(party), Unreachable | TimedOut | None):
+                    group.create_task(self._try_to_collect(party))
+
+    async def _try_to_collect(self, party: str) -> None:
+        try:
+            await asyncio.wait_for(self._collect(party), self.timing.delivered)
+        except (SteelyardError, TimeoutError):
+            return
+        self.failures.pop(party, None)
+
+
+async def collect_earlier(nodes: Iterable[NodeClient], computation: Computation, timing: Timing) -> None:
+    """Results that nodes made before the coordinator was restarted."""
+
+    async def collect(node: NodeClient) -> None:
+        try:
+            computation.deliver(await fetch(node, computation, timing))
+        except SteelyardError:
+            return  # not there, or not yet: an attempt will tell
+
+    async with asyncio.TaskGroup() as group:
+        for node in nodes:
+            group.create_task(collect(node))
+
+
+class _Undelivered(Malformed):
+    """A node's result that does not match its note: nobody else is to suffer from it."""

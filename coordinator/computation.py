@@ -1,0 +1,98 @@
+"""`Computation`: one request and all that the coordinator knows about it; watchers wait for its changes."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Iterable
+from dataclasses import dataclass, field
+
+from coordinator import lifecycle
+from coordinator.clock import now_ms
+from coordinator.lifecycle import Event, State
+from steelyard.documents.request import Request
+from steelyard.documents.signed import Signed
+from steelyard.errors import SteelyardError
+from steelyard.rpc.codec import SealedResult
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """One party's part: asked, pending, approved, refused, unreachable, running, done or failed; and its last step."""
+
+    state: str = "asked"
+    step: str = ""
+
+
+@dataclass(eq=False)
+class Computation:
+    """Lives in memory until it has ended and is stored; every change goes through a method, which wakes the watchers."""
+
+    signed: Signed
+    request: Request
+    created_ms: int
+    parties: dict[str, Progress]  # in the manifest's order
+    state: State = State.PROPOSED
+    updated_ms: int = 0
+    failure: SteelyardError | None = None
+    attempts: int = 0
+    fixed: tuple[str, ...] = ()  # who must take part from now on: these may have signed the input set
+    results: dict[str, SealedResult] = field(default_factory=dict)
+    unsaved: list[tuple[int, State]] = field(default_factory=list)  # transitions since it was last stored
+
+    def __post_init__(self) -> None:
+        self.updated_ms = self.updated_ms or self.created_ms
+        self._changed = asyncio.Event()
+
+    @property
+    def id(self) -> str:
+        return self.request.computation
+
+    @property
+    def requester(self) -> str:
+        return self.request.requester
+
+    def happen(self, event: Event) -> None:
+        """Moves on as the table says; raises Conflict for what it does not allow."""
+        before, self.state = self.state, lifecycle.after(self.state, event)
+        if self.state is not before:
+            self.unsaved.append((now_ms(), self.state))
+        self._touch()
+
+    def start(self) -> None:
+        """One more attempt begins."""
+        self.attempts += 1
+        self.happen(Event.START)
+
+    def fail(self, failure: SteelyardError) -> None:
+        """Ends it: REFUSED or ABORTED, as the failure says."""
+        self.failure = failure
+        self.happen(lifecycle.ending(failure))
+
+    def report(self, party: str, state: str, step: str = "") -> None:
+        """What a party says or does now."""
+        progress = Progress(state, step)
+        if self.parties.get(party) != progress:
+            self.parties[party] = progress
+            self._touch()
+
+    def deliver(self, result: SealedResult) -> None:
+        self.results[result.party] = result
+        self.report(result.party, "done")
+
+    async def watch(self) -> AsyncIterator[None]:
+        """Yields at once and after changes until it has ended; who is slow sees the latest state, not every one."""
+        while True:
+            changed = self._changed
+            yield
+            if self.state.ended and changed is self._changed:
+                return
+            await changed.wait()
+
+    def _touch(self) -> None:
+        self.updated_ms = max(self.updated_ms, now_ms())
+        self._changed.set()
+        self._changed = asyncio.Event()
+
+
+def in_order(parties: Iterable[str], progress: dict[str, Progress]) -> dict[str, Progress]:
+    return {party: progress.get(party, Progress()) for party in parties}

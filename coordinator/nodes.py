@@ -1,0 +1,151 @@
+"""Calls to one party's node: protobuf and gRPC on that side, our own types and errors on this one."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from enum import Enum
+from pathlib import Path
+from typing import Final
+
+import grpc.aio
+
+from steelyard.documents.attempt import ResultNote
+from steelyard.documents.sealed_result import SealedResult
+from steelyard.documents.signed import Signed
+from steelyard.errors import Failed, Malformed, Refused, SteelyardError
+from steelyard.identity.certificates import Identity, Role
+from steelyard.identity.membership import Membership
+from steelyard.rpc import codec, status
+from steelyard.rpc.channel import PinnedChannel
+from steelyard.rpc.tls import Endpoint
+from steelyard.v1 import node_pb2, node_pb2_grpc, types_pb2
+
+
+class Decision(Enum):
+    APPROVED = node_pb2.DECISION_APPROVED
+    PENDING = node_pb2.DECISION_PENDING
+    REFUSED = node_pb2.DECISION_REFUSED
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a node says to a proposal; `failure` is set when it refuses."""
+
+    decision: Decision
+    contributes: bool = False
+    failure: SteelyardError | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """A node's word during an attempt: a step it begins, or that it is done."""
+
+    name: str
+    done: bool
+    input_set_signed: bool
+
+
+class NodeClient:
+    """One party's node.  Every method raises Failed when there is no answer and what the node raised when there is."""
+
+    def __init__(self, party: str, channel: PinnedChannel, membership: Membership) -> None:
+        self.party: Final = party
+        self._channel = channel
+        self._keys = membership.signing_keys
+        self._stub: tuple[grpc.aio.Channel, node_pb2_grpc.NodeServiceAsyncStub] | None = None
+
+    async def propose(self, request: Signed, timeout: float) -> Answer:
+        message = node_pb2.ProposeRequest(request=codec.signed_to_proto(request))
+        async with self._calling() as stub:
+            response = await stub.Propose(message, timeout=timeout)
+        if response.decision == node_pb2.DECISION_REFUSED:
+            return Answer(Decision.REFUSED, failure=_refusal(response.failure, self.party))
+        try:
+            return Answer(Decision(response.decision), response.contributes)
+        except ValueError:
+            raise Failed(f"{self.party} gave an answer that this version does not know", party=self.party) from None
+
+    async def run(self, request: Signed, attempt: str, participants: Sequence[str], timeout: float) -> AsyncIterator[Step]:
+        """The node's words until it is done; raises what ended the attempt there."""
+        signed, id_ = codec.signed_to_proto(request), _computation(request)
+        message = node_pb2.RunRequest(computation=id_, attempt=attempt, participants=participants, request=signed)
+        async with self._calling() as stub:
+            call = stub.Run(message, timeout=timeout)
+            try:
+                async for response in call:
+                    if response.WhichOneof("event") == "failure":
+                        raise status.failure_from_proto(response.failure, response.failure.party or self.party)
+                    yield Step(response.step[:60], response.done, response.input_set_signed)
+                    if response.done:
+                        return
+            finally:
+                call.cancel()
+        raise Failed(f"{self.party} ended the attempt without a word", party=self.party)
+
+    async def fetch(self, computation: str, request: Signed, timeout: float) -> SealedResult:
+        """The sealed result, which matches its note, which the node signed; raises NotFound when there is none yet."""
+        assembler = codec.ResultAssembler()
+        async with self._calling() as stub:
+            call = stub.FetchResult(node_pb2.FetchResultRequest(computation=computation), timeout=timeout)
+            try:
+                async for response in call:
+                    result = assembler.feed(response.chunk)
+                    if result is not None:
+                        await asyncio.to_thread(self._check, result, computation, request)
+                        return result
+            finally:
+                call.cancel()
+        raise Failed(f"{self.party} ended its result in the middle", party=self.party)
+
+    async def cancel(self, computation: str, timeout: float) -> None:
+        async with self._calling() as stub:
+            await stub.Cancel(node_pb2.CancelRequest(computation=computation), timeout=timeout)
+
+    async def describe(self, timeout: float) -> node_pb2.DescribeResponse:
+        async with self._calling() as stub:
+            return await stub.Describe(node_pb2.DescribeRequest(), timeout=timeout)
+
+    async def close(self) -> None:
+        await self._channel.close()
+
+    @asynccontextmanager
+    async def _calling(self) -> AsyncIterator[node_pb2_grpc.NodeServiceAsyncStub]:
+        async with self._channel.calling() as channel:
+            if self._stub is None or self._stub[0] is not channel:
+                self._stub = channel, node_pb2_grpc.NodeServiceStub(channel)
+            yield self._stub[1]
+
+    def _check(self, result: SealedResult, computation: str, request: Signed) -> None:
+        note = result.note.open(ResultNote, self._keys)
+        said = (note.computation, note.request, note.party, result.note.signer, note.length, note.ciphertext)
+        hashed = hashlib.sha256(result.ciphertext).hexdigest()
+        true = (computation, request.digest.hex(), self.party, self.party, len(result.ciphertext), hashed)
+        if said != true or result.party != self.party:
+            raise Malformed(f"{self.party} delivered a result that its note does not match", culprits=[self.party])
+
+
+def connect(home: Path, membership: Membership, timeout: float) -> Mapping[str, NodeClient]:
+    """A client for every node of the manifest, in its order; nothing is dialled yet."""
+    clients = {}
+    for party in membership.parties:
+        pin = membership.pin(Identity(membership.consortium, Role.NODE, party))
+        channel = PinnedChannel(home, Endpoint(party, membership.address(party), pin), timeout)
+        clients[party] = NodeClient(party, channel, membership)
+    return clients
+
+
+def _refusal(failure: types_pb2.Failure, party: str) -> SteelyardError:
+    """A refusal stays one: a node that says no for a reason that we take for a failure is not asked again and again."""
+    error = status.failure_from_proto(failure, party)
+    return error if isinstance(error, Refused) else Refused(error.message, party=party)
+
+
+def _computation(request: Signed) -> str:
+    from steelyard.documents.request import Request
+    from steelyard.documents.signed import read
+
+    return read(Request, request.payload).computation

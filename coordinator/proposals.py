@@ -1,0 +1,91 @@
+"""Asking the nodes whether they take part: in parallel, again while an owner has to decide or a node does not answer."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable, Mapping, Sequence
+
+from coordinator.computation import Computation
+from coordinator.config import Timing
+from coordinator.nodes import Answer, Decision, NodeClient
+from steelyard.errors import Failed, NotFound, PartyMissing, Refused, SteelyardError, Unauthenticated
+
+RETRY_SECONDS = 0.2
+
+
+class Proposals:
+    """Finds out who takes part; the nodes decide, this only counts."""
+
+    def __init__(self, nodes: Mapping[str, NodeClient], quorum: int, timing: Timing) -> None:
+        self._nodes = nodes
+        self._quorum = quorum
+        self._timing = timing
+
+    async def ask(self, computation: Computation, among: Sequence[str], patience: float) -> tuple[str, ...]:
+        """Those of `among` who agreed, in the same order: all, or a quorum where the request allows it.
+
+        A node is missing when it has not answered for `patience` seconds, unless somebody's owner has still to decide:
+        then it is asked again as long as that takes.  Raises the refusal that counts, or PartyMissing.
+        """
+        answers: dict[str, Answer] = {}
+        while True:
+            await self._round(computation, [party for party in among if not _agreed(answers.get(party))], answers, patience)
+            _raise_refusal(answers)
+            if all(answer.decision is not Decision.PENDING for answer in answers.values()):
+                break
+            await asyncio.sleep(self._timing.poll)
+        return self._participants(computation, among, answers)
+
+    def _participants(self, computation: Computation, among: Sequence[str], answers: Mapping[str, Answer]) -> tuple[str, ...]:
+        missing = [party for party in among if party not in answers]
+        if missing and (computation.fixed or not computation.request.allow_missing):
+            raise _missing(missing, "does not answer")
+        if len(answers) < self._quorum:
+            raise _missing(missing, f"does not answer, and fewer than the {self._quorum} nodes needed are left")
+        if not any(answer.contributes for answer in answers.values()):
+            raise NotFound("no party that answers holds the dataset asked for")
+        return tuple(party for party in among if party in answers)
+
+    async def _round(
+        self, computation: Computation, parties: Iterable[str], answers: dict[str, Answer], patience: float
+    ) -> None:
+        async with asyncio.TaskGroup() as group:
+            for party in parties:
+                group.create_task(self._ask(computation, party, answers, patience))
+
+    async def _ask(self, computation: Computation, party: str, answers: dict[str, Answer], patience: float) -> None:
+        loop = asyncio.get_running_loop()
+        until = loop.time() + patience
+        while True:
+            try:
+                answer = await self._nodes[party].propose(computation.signed, self._timing.call)
+            except (Failed, Unauthenticated) as error:
+                computation.report(party, "unreachable", error.reason)
+                if loop.time() >= until:
+                    return
+                await asyncio.sleep(RETRY_SECONDS)
+            except SteelyardError as error:
+                answers[party] = Answer(Decision.REFUSED, failure=error)
+                return
+            else:
+                answers[party] = answer
+                computation.report(party, answer.decision.name.lower())
+                return
+
+
+def _agreed(answer: Answer | None) -> bool:
+    return answer is not None and answer.decision is Decision.APPROVED
+
+
+def _raise_refusal(answers: Mapping[str, Answer]) -> None:
+    """Raises the refusal of one node, where there is any; that all know no such thing is one failure, not several."""
+    refusals = [answer.failure for answer in answers.values() if answer.decision is Decision.REFUSED and answer.failure]
+    if not refusals:
+        return
+    raise next((each for each in refusals if not isinstance(each, NotFound)), refusals[0])
+
+
+def _missing(parties: Sequence[str], what: str) -> SteelyardError:
+    if not parties:
+        return Refused(f"{what}: the consortium is too small")
+    return PartyMissing(f"{', '.join(parties)} {what}", party=parties[0])

@@ -1,0 +1,64 @@
+"""Wires a node together, runs it until it is told to stop, and stops it in order."""
+
+from __future__ import annotations
+
+import logging
+from functools import partial
+
+import structlog
+from prometheus_client import start_http_server
+
+from node.authorisation import ROLES
+from node.books import Books
+from node.config import NodeConfig
+from node.engine import Engine
+from node.peers import PeerService, links_of
+from node.service import NodeService
+from node.sessions import Sessions
+from steelyard.identity import addresses
+from steelyard.identity.homes import Home
+from steelyard.rpc.authorisation import Authorise
+from steelyard.rpc.server import Server, until_told_to_stop
+from steelyard.v1 import node_pb2_grpc, peer_pb2_grpc
+
+log = structlog.get_logger(__name__)
+
+
+async def run(config: NodeConfig) -> None:
+    """Serves until SIGTERM or SIGINT; raises what keeps it from starting."""
+    _configure_log(config)
+    books, home = Books.open(config), Home(config.identity)
+    sessions = Sessions()
+    links = links_of(books.party, books.membership, home.path, sessions)
+    engine = Engine(books, sessions, links, config.round_seconds, config.attempts_at_once)
+    services = [
+        partial(node_pb2_grpc.add_NodeServiceServicer_to_server, NodeService(books, engine, links, home, config.state)),
+        partial(peer_pb2_grpc.add_PeerServiceServicer_to_server, PeerService(links)),
+    ]
+    server = Server(config.listen, home.path, Authorise(books.membership, ROLES, books.party), services)
+    _serve_metrics(config)
+    await server.start()
+    links.start()
+    log.info("ready", party=books.party, listen=config.listen, manifest=books.membership.digest)
+    await until_told_to_stop()
+    await links.stop()
+    await server.stop()
+    books.database.close()
+
+
+def _configure_log(config: NodeConfig) -> None:
+    level = logging.getLevelNamesMapping().get(config.log_level.upper(), logging.INFO)
+    structlog.configure(
+        processors=[
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.processors.JSONRenderer(),
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(level),
+    )
+
+
+def _serve_metrics(config: NodeConfig) -> None:
+    if config.metrics_listen:
+        host, port = addresses.split(config.metrics_listen)
+        start_http_server(port, host)

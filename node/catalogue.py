@@ -1,0 +1,36 @@
+"""What this node tells others about its datasets: what its policy lets them ask about, no data."""
+
+from __future__ import annotations
+
+from node.books import Books
+from node.policy import ALL, Policy
+from steelyard.errors import PolicyRefused
+from steelyard.tables.schema import Schema
+from steelyard.v1 import types_pb2
+
+
+def catalogue(books: Books) -> list[types_pb2.Dataset]:
+    """Empty when the policy cannot be read."""
+    try:
+        policy = books.policy.read()
+    except PolicyRefused:
+        return []
+    shown = [(each.name, _visible(policy, each.name, each.schema)) for each in books.datasets.list()]
+    return [describe(name, schema) for name, schema in shown if schema.columns]
+
+
+def describe(name: str, schema: Schema) -> types_pb2.Dataset:
+    """A dataset's columns, without bounds and numbers."""
+    columns = [
+        types_pb2.Column(name=each.name, type=each.kind, decimals=each.decimals, groups=each.groups)
+        for each in schema.columns
+    ]
+    return types_pb2.Dataset(name=name, columns=columns)
+
+
+def _visible(policy: Policy, dataset: str, schema: Schema) -> Schema:
+    rule = policy.datasets.get(dataset) or policy.datasets.get(ALL)
+    if rule is None:
+        return Schema(columns=())
+    listed = {*rule.columns, *rule.filters}
+    return Schema(columns=tuple(each for each in schema.columns if ALL in listed or each.name in listed))

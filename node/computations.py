@@ -1,0 +1,133 @@
+"""What this node was asked, what it said, and the sealed results it made: a replay meets the same answer."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final, Literal
+
+import msgspec
+
+from steelyard.documents.sealed_result import CountedSignature, SealedResult
+from steelyard.documents.signed import Signed, from_wire, to_wire
+from steelyard.errors import Failed, NotFound, SteelyardError, by_reason
+from steelyard.identity import files
+from steelyard.ids import PartyId
+from steelyard.randomness import token
+from steelyard.storage.database import Database, Row
+
+Decision = Literal["approved", "pending", "refused"]
+KEPT_MS: Final = 30 * 24 * 3600 * 1000  # after expiry
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """One computation as this node remembers it.  `noise` keys its noise stream, the same at every attempt."""
+
+    id: str
+    request: Signed = field(repr=False)
+    decision: Decision
+    failure: SteelyardError | None
+    received_ms: int
+    noise: bytes = field(repr=False)
+    finished: bool
+
+
+class _Refusal(msgspec.Struct):
+    reason: str
+    message: str
+
+
+class _Sealed(msgspec.Struct):
+    note: bytes
+    certificate: tuple[tuple[str, bytes], ...]
+
+
+class Computations:
+    """Rows in the node's database; ciphertexts as files in `folder`, named by computation."""
+
+    def __init__(self, database: Database, folder: Path, party: PartyId) -> None:
+        self._database = database
+        self._folder = files.private_directory(folder)
+        self._party = party
+
+    def find(self, computation: str) -> Recorded | None:
+        row = self._database.one(f"{_SELECT} WHERE id = ?", (computation,))
+        return None if row is None else _recorded(row)
+
+    def get(self, computation: str) -> Recorded:
+        """Raises NotFound."""
+        found = self.find(computation)
+        if found is None:
+            raise NotFound(f"{self._party} was never asked for this computation")
+        return found
+
+    def list(self, *, pending_only: bool, limit: int = 1000) -> Sequence[Recorded]:
+        """Newest first."""
+        where = "WHERE decision = 'pending'" if pending_only else ""
+        return [
+            _recorded(row)
+            for row in self._database.query(f"{_SELECT} {where} ORDER BY received_ms DESC LIMIT ?", (limit,))
+        ]
+
+    def record(
+        self,
+        computation: str,
+        request: Signed,
+        decision: Decision,
+        failure: SteelyardError | None,
+        *,
+        now_ms: int,
+        expires_ms: int,
+    ) -> None:
+        """The first word on a computation, or the last on one that was pending; anything else changes nothing."""
+        refusal = msgspec.json.encode(_Refusal(failure.reason, failure.message)) if failure else None
+        self._database.execute(
+            "INSERT INTO computations (id, digest, request, decision, failure, received_ms, expires_ms, noise)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
+            " ON CONFLICT (id) DO UPDATE SET decision = excluded.decision, failure = excluded.failure"
+            " WHERE decision = 'pending' AND digest = excluded.digest",
+            (computation, request.digest.hex(), to_wire(request), decision, refusal, now_ms, expires_ms, token()),
+        )
+
+    def store(self, computation: str, result: SealedResult) -> None:
+        """Keeps the sealed result; the file is durable before the row says that it is there."""
+        files.replace(self._folder / computation, result.ciphertext, files.PRIVATE)
+        certificate = tuple((each.signer, each.signature) for each in result.certificate)
+        sealed = msgspec.json.encode(_Sealed(to_wire(result.note), certificate))
+        self._database.execute("UPDATE computations SET sealed = ? WHERE id = ?", (sealed, computation))
+
+    def result(self, computation: str) -> SealedResult:
+        """Raises NotFound."""
+        row = self._database.one("SELECT sealed FROM computations WHERE id = ?", (computation,))
+        if row is None or row[0] is None:
+            raise NotFound(f"{self._party} has no result of this computation")
+        sealed = msgspec.json.decode(row[0], type=_Sealed)
+        certificate = tuple(CountedSignature(signer, signature) for signer, signature in sealed.certificate)
+        try:
+            ciphertext = (self._folder / computation).read_bytes()
+        except OSError as error:
+            raise Failed(f"{self._party} cannot read its result ({error.strerror})") from None
+        return SealedResult(self._party, from_wire(sealed.note), certificate, ciphertext)
+
+    def purge(self, now_ms: int) -> None:
+        """Forgets what expired long ago: an expired request is refused by its date alone."""
+        with self._database.transaction():
+            for (computation,) in self._database.query(
+                "SELECT id FROM computations WHERE expires_ms < ?", (now_ms - KEPT_MS,)
+            ):
+                self._database.execute("DELETE FROM computations WHERE id = ?", (computation,))
+                (self._folder / computation).unlink(missing_ok=True)
+
+
+_SELECT: Final = "SELECT id, request, decision, failure, received_ms, noise, sealed IS NOT NULL FROM computations"
+
+
+def _recorded(row: Row) -> Recorded:
+    computation, request, decision, failure, received_ms, noise, finished = row
+    error = None
+    if failure is not None:
+        refusal = msgspec.json.decode(failure, type=_Refusal)
+        error = by_reason(refusal.reason)(refusal.message)
+    return Recorded(computation, from_wire(request), decision, error, received_ms, noise, bool(finished))

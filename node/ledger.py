@@ -1,0 +1,145 @@
+"""What this node has helped to release, for good: it stops differencing and keeps the privacy budget.
+
+Entered before a result share leaves, in one transaction with the check, and never changed afterwards.  Releases count
+for the policy's period, whoever asked and whatever the filter; that a computation entered holds for ever.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Final
+
+import msgspec
+
+from steelyard.errors import BudgetExhausted, Conflict, Invalid
+from steelyard.privacy import differencing
+from steelyard.privacy.differencing import Input, Release
+from steelyard.storage.database import Database, Row
+
+DAY_MS: Final = 24 * 3600 * 1000
+_SLACK: Final = 1e-9  # ten times 0.1 is one
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Candidate:
+    """A release somebody asks for.  `inputs` are (party, data version) pairs, `filter` is in normal form."""
+
+    dataset: str
+    column: str
+    function: str
+    requester: str
+    filter: str
+    inputs: Release
+    epsilon: float = 0.0  # 0 is an exact result
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """What holds today: the owner's policy, and for `minimum_group` the manifest's if that is larger."""
+
+    minimum_group: int
+    period_days: int
+    epsilon_per_period: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """A release in the ledger."""
+
+    sequence: int
+    computation: str
+    digest: str  # of the input set
+    entered_ms: int
+    candidate: Candidate
+
+
+class Ledger:
+    """The durable ledger of one node."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def check(self, candidate: Candidate, limits: Limits, *, now_ms: int) -> None:
+        """Whether the release would be entered now; enters nothing.
+
+        Raises GroupTooSmall, DifferencingRefused, BudgetExhausted.
+        """
+        with self._database.transaction():
+            self._check(candidate, limits, now_ms)
+
+    def enter(self, candidate: Candidate, limits: Limits, *, computation: str, digest: str, now_ms: int) -> int:
+        """Enters the release for good and returns its number; entering it again is the same entry and costs nothing.
+
+        Raises Conflict if the computation has entered another input set, ever; otherwise as `check`.
+        """
+        with self._database.transaction():
+            entered = self.entry(computation)
+            if entered is not None:
+                if (entered.digest, entered.candidate) != (digest, candidate):
+                    raise Conflict("this computation has already entered another input set")
+                return entered.sequence
+            self._check(candidate, limits, now_ms)
+            return self._insert(candidate, computation, digest, now_ms)
+
+    def entry(self, computation: str) -> Entry | None:
+        """The entry of a computation, if it ever entered."""
+        row = self._database.one(f"{_SELECT} WHERE computation = ?", (computation,))
+        return None if row is None else _entry(row)
+
+    def entries(self, after: int = 0, limit: int = 1_000) -> list[Entry]:
+        """The owner's read-out, oldest first, of entries numbered above `after`."""
+        rows = self._database.query(f"{_SELECT} WHERE sequence > ? ORDER BY sequence LIMIT ?", (after, limit))
+        return [_entry(row) for row in rows]
+
+    def spent(self, dataset: str, column: str, period_days: int, *, now_ms: int) -> float:
+        """Epsilon spent on a column within the period, by all requesters."""
+        return _spent(self._within(dataset, column, period_days, now_ms))
+
+    def _within(self, dataset: str, column: str, period_days: int, now_ms: int) -> list[Entry]:
+        # Entries from the future count: a clock set back must not open the ledger.
+        since = now_ms - period_days * DAY_MS
+        where = "WHERE dataset = ? AND field = ? AND entered_ms > ?"
+        return [_entry(row) for row in self._database.query(f"{_SELECT} {where}", (dataset, column, since))]
+
+    def _check(self, candidate: Candidate, limits: Limits, now_ms: int) -> None:
+        wanted = candidate.epsilon
+        if not math.isfinite(wanted) or wanted < 0:
+            raise Invalid("epsilon is a finite number, zero or more")
+        earlier = self._within(candidate.dataset, candidate.column, limits.period_days, now_ms)
+        differencing.check(candidate.inputs, {each.candidate.inputs for each in earlier}, limits.minimum_group)
+        left = limits.epsilon_per_period - _spent(earlier)
+        if wanted and wanted > left + _SLACK:
+            name = f"{candidate.dataset}.{candidate.column}"
+            raise BudgetExhausted(f"epsilon {wanted:g} is asked for {name}, {max(left, 0):g} is left in this period")
+
+    def _insert(self, candidate: Candidate, computation: str, digest: str, now_ms: int) -> int:
+        plain = [getattr(candidate, each) for each in _PLAIN]
+        inputs = msgspec.json.encode(sorted(candidate.inputs)).decode()
+        self._database.execute(_INSERT, (computation, digest, now_ms, *plain, inputs))
+        entered = self.entry(computation)
+        if entered is None:
+            raise Conflict("the ledger did not keep an entry")
+        return entered.sequence
+
+
+_PLAIN: Final = ("dataset", "column", "function", "requester", "filter", "epsilon")
+_SELECT: Final = (
+    "SELECT sequence, computation, digest, entered_ms, dataset, field, function, requester, filter, epsilon, inputs"
+    " FROM release"
+)
+_INSERT: Final = (
+    "INSERT INTO release (computation, digest, entered_ms, dataset, field, function, requester, filter, epsilon, inputs)"
+    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+)
+
+
+def _spent(entries: list[Entry]) -> float:
+    return math.fsum(each.candidate.epsilon for each in entries)
+
+
+def _entry(row: Row) -> Entry:
+    sequence, computation, digest, entered_ms, *plain, encoded = row
+    inputs = frozenset(msgspec.json.decode(encoded, type=list[Input]))
+    candidate = Candidate(**dict(zip(_PLAIN, plain, strict=True)), inputs=inputs)
+    return Entry(sequence=sequence, computation=computation, digest=digest, entered_ms=entered_ms, candidate=candidate)

@@ -1,0 +1,189 @@
+"""NodeService for the node's owner: datasets, decisions, audit log, ledger."""
+
+from __future__ import annotations
+
+import asyncio
+import tempfile
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from node import catalogue
+from node.books import Books, now_ms
+from node.computations import Recorded
+from node.datasets import Dataset
+from node.ledger import Entry
+from steelyard.documents.request import Request
+from steelyard.documents.signed import read
+from steelyard.errors import Cheated, Invalid
+from steelyard.functions.leakage import leakage
+from steelyard.ids import computation_id, identifier
+from steelyard.rpc import codec
+from steelyard.rpc.interceptors import Context
+from steelyard.tables import schema as schemas
+from steelyard.v1 import node_pb2, node_pb2_grpc
+
+MAX_UPLOAD: Final = 4 << 30  # bytes
+MAX_PAGE: Final = 1000
+DECISIONS: Final = {
+    "approved": node_pb2.DECISION_APPROVED,
+    "pending": node_pb2.DECISION_PENDING,
+    "refused": node_pb2.DECISION_REFUSED,
+}
+
+
+class OwnerService(node_pb2_grpc.NodeServiceServicer):
+    """The owner's methods."""
+
+    def __init__(self, books: Books, uploads: Path) -> None:
+        self._books = books
+        self._uploads = uploads
+
+    async def ImportDataset(
+        self, requests: AsyncIterator[node_pb2.ImportDatasetRequest], context: Context
+    ) -> node_pb2.ImportDatasetResponse:
+        with tempfile.TemporaryDirectory(dir=self._uploads) as folder:
+            first, path = await _received(requests, Path(folder))
+            return await asyncio.to_thread(self._import, first, path)
+
+    async def ListDatasets(
+        self, request: node_pb2.ListDatasetsRequest, context: Context
+    ) -> node_pb2.ListDatasetsResponse:
+        datasets = await asyncio.to_thread(self._books.datasets.list)
+        return node_pb2.ListDatasetsResponse(datasets=map(_owned, datasets))
+
+    async def DeleteDataset(
+        self, request: node_pb2.DeleteDatasetRequest, context: Context
+    ) -> node_pb2.DeleteDatasetResponse:
+        await asyncio.to_thread(self._delete, identifier(request.dataset, "dataset"))
+        return node_pb2.DeleteDatasetResponse()
+
+    async def ListRequests(
+        self, request: node_pb2.ListRequestsRequest, context: Context
+    ) -> node_pb2.ListRequestsResponse:
+        found = await asyncio.to_thread(self._books.computations.list, pending_only=request.pending_only)
+        return node_pb2.ListRequestsResponse(requests=map(self._shown, found))
+
+    async def DecideRequest(
+        self, request: node_pb2.DecideRequestRequest, context: Context
+    ) -> node_pb2.DecideRequestResponse:
+        computation = computation_id(request.computation)
+        decided = await asyncio.to_thread(self._books.consent.resolve, computation, approve=request.approve)
+        return node_pb2.DecideRequestResponse(request=self._shown(decided))
+
+    async def ReadAudit(self, request: node_pb2.ReadAuditRequest, context: Context) -> node_pb2.ReadAuditResponse:
+        return await asyncio.to_thread(self._audit, request.after, min(request.limit or 100, MAX_PAGE))
+
+    async def ReadLedger(self, request: node_pb2.ReadLedgerRequest, context: Context) -> node_pb2.ReadLedgerResponse:
+        return await asyncio.to_thread(self._ledger)
+
+    def _import(self, first: node_pb2.ImportDatasetRequest, path: Path) -> node_pb2.ImportDatasetResponse:
+        books, name = self._books, identifier(first.dataset, "dataset")
+        declared = schemas.parse(first.schema) if first.schema else None
+        before = {each.name: each.version for each in books.datasets.list()}
+        dataset = books.datasets.import_file(name, path, declared, now_ms=now_ms())
+        unchanged = before.get(name) == dataset.version
+        books.audit.record("imported", {"dataset": name, "version": dataset.version}, now_ms=now_ms())
+        return node_pb2.ImportDatasetResponse(dataset=_owned(dataset), unchanged=unchanged)
+
+    def _delete(self, name: str) -> None:
+        self._books.datasets.delete(name)
+        self._books.audit.record("deleted", {"dataset": name}, now_ms=now_ms())
+
+    def _shown(self, recorded: Recorded) -> node_pb2.OwnerRequest:
+        request = read(Request, recorded.request.payload)
+        try:
+            leaks = leakage(request, self._books.membership.minimum_group)
+        except Invalid:  # refused for this very reason
+            leaks = ()
+        return node_pb2.OwnerRequest(
+            request=codec.signed_to_proto(recorded.request),
+            decision=DECISIONS[recorded.decision],
+            received_ms=recorded.received_ms,
+            leakage=[node_pb2.Leak(what=each.what, to=each.to) for each in leaks],
+        )
+
+    def _audit(self, after: int, limit: int) -> node_pb2.ReadAuditResponse:
+        audit = self._books.audit
+        head = audit.head()
+        start = after + 1 if after else max(1, head.sequence - limit + 1)
+        entries = [
+            node_pb2.AuditEntry(
+                sequence=each.sequence,
+                time_ms=each.at_ms,
+                event=each.event,
+                fields=msgspec.json.encode(each.fields).decode(),
+                digest=each.hash.hex(),
+            )
+            for each in audit.read(start, limit)
+        ]
+        return node_pb2.ReadAuditResponse(entries=entries, intact=self._intact(), head=head.hash.hex())
+
+    def _intact(self) -> bool:
+        try:
+            self._books.audit.verify()
+        except Cheated:
+            return False
+        return True
+
+    def _ledger(self) -> node_pb2.ReadLedgerResponse:
+        policy, ledger = self._books.policy.read(), self._books.ledger
+        entries = ledger.entries()
+        columns = sorted({(each.candidate.dataset, each.candidate.column) for each in entries})
+        budgets = [
+            node_pb2.Budget(
+                column=f"{dataset}.{column}",
+                spent=f"{ledger.spent(dataset, column, policy.period_days, now_ms=now_ms()):g}",
+                allowed=f"{policy.epsilon_per_period:g}",
+            )
+            for dataset, column in columns
+        ]
+        return node_pb2.ReadLedgerResponse(releases=map(_release, entries), budgets=budgets)
+
+
+async def _received(
+    requests: AsyncIterator[node_pb2.ImportDatasetRequest], folder: Path
+) -> tuple[node_pb2.ImportDatasetRequest, Path]:
+    """The first message and the file, under the owner's own name for it, so that errors name that."""
+    first: node_pb2.ImportDatasetRequest | None = None
+    path, size = folder, 0
+    async for message in requests:
+        if first is None:
+            first, path = message, folder / (Path(message.file_name).name[:200] or "upload")
+        size += len(message.content)
+        if size > MAX_UPLOAD:
+            raise Invalid(f"a file of more than {MAX_UPLOAD >> 30} GiB")
+        await asyncio.to_thread(_append, path, message.content)
+    if first is None:
+        raise Invalid("no file was sent")
+    return first, path
+
+
+def _append(path: Path, content: bytes) -> None:
+    with path.open("ab") as file:
+        file.write(content)
+
+
+def _owned(dataset: Dataset) -> node_pb2.OwnedDataset:
+    return node_pb2.OwnedDataset(
+        dataset=catalogue.describe(dataset.name, dataset.schema),
+        rows=dataset.rows,
+        version=dataset.version,
+        imported_ms=dataset.imported_ms,
+    )
+
+
+def _release(entry: Entry) -> node_pb2.Release:
+    asked = entry.candidate
+    return node_pb2.Release(
+        computation=entry.computation,
+        column=f"{asked.dataset}.{asked.column}",
+        filter=asked.filter,
+        function=asked.function,
+        requester=asked.requester,
+        parties=sorted(party for party, _ in asked.inputs),
+        time_ms=entry.entered_ms,
+        epsilon=f"{asked.epsilon:g}" if asked.epsilon else "",
+    )

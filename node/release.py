@@ -1,0 +1,56 @@
+"""The node's ledger as a protocol sees it: the question is fixed, only who contributes is not."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from node.ledger import Candidate, Ledger, Limits
+from node.policy import Policy
+from steelyard.documents.attempt import Contribution, InputSet
+from steelyard.documents.request import Request
+from steelyard.functions.aggregate import arguments, epsilon
+
+
+@dataclass(frozen=True, slots=True)
+class PendingRelease:
+    """`on_signed` is called once the input set is entered for good, just before it is signed."""
+
+    ledger: Ledger
+    request: Request
+    policy: Policy
+    now_ms: Callable[[], int]
+    on_signed: Callable[[], None]
+
+    def check(self, contributions: Sequence[Contribution]) -> None:
+        self.ledger.check(self._candidate(contributions), self._limits, now_ms=self.now_ms())
+
+    def enter(self, input_set: InputSet) -> None:
+        self.ledger.enter(
+            self._candidate(input_set.contributions),
+            self._limits,
+            computation=input_set.computation,
+            digest=input_set.identity,
+            now_ms=self.now_ms(),
+        )
+        self.on_signed()
+
+    @property
+    def _limits(self) -> Limits:
+        return Limits(
+            minimum_group=self.policy.minimum_group,
+            period_days=self.policy.period_days,
+            epsilon_per_period=self.policy.epsilon_per_period,
+        )
+
+    def _candidate(self, contributions: Sequence[Contribution]) -> Candidate:
+        wanted = arguments(self.request)
+        return Candidate(
+            dataset=wanted.dataset,
+            column=wanted.column,
+            function=self.request.function,
+            requester=self.request.requester,
+            filter=" by ".join(part for part in (wanted.where, wanted.group_by) if part),
+            inputs=frozenset((each.party, each.version) for each in contributions),
+            epsilon=float(epsilon(wanted)) if wanted.private else 0.0,
+        )

@@ -1,0 +1,112 @@
+"""NodeService for the coordinator: decode, call, encode; no logic."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import steelyard
+from node.books import Books
+from node.catalogue import catalogue
+from node.computations import Recorded
+from node.engine import Engine, Order
+from node.owner import DECISIONS, OwnerService
+from steelyard.errors import Conflict, SteelyardError
+from steelyard.identity.homes import Home
+from steelyard.ids import PartyId, attempt_id, computation_id
+from steelyard.rpc import codec, tls
+from steelyard.rpc.interceptors import Context, reported
+from steelyard.rpc.links import Links
+from steelyard.rpc.status import failure_to_proto
+from steelyard.v1 import node_pb2
+
+
+@dataclass(slots=True)
+class _Reports:
+    """What a running attempt tells its caller, from whatever thread it comes."""
+
+    loop: asyncio.AbstractEventLoop = field(default_factory=asyncio.get_running_loop)
+    queue: asyncio.Queue[node_pb2.RunResponse] = field(default_factory=asyncio.Queue)
+    signed: bool = False
+
+    def step(self, name: str) -> None:
+        self.put(node_pb2.RunResponse(step=name))
+
+    def on_signed(self) -> None:
+        self.signed = True
+
+    def put(self, response: node_pb2.RunResponse) -> None:
+        response.input_set_signed = self.signed
+        self.loop.call_soon_threadsafe(self.queue.put_nowait, response)
+
+
+class NodeService(OwnerService):
+    """The coordinator's methods; the owner's are in `node.owner`."""
+
+    def __init__(self, books: Books, engine: Engine, links: Links, home: Home, state: Path) -> None:
+        super().__init__(books, state)
+        self._engine = engine
+        self._links = links
+        self._home = home
+
+    async def Propose(self, request: node_pb2.ProposeRequest, context: Context) -> node_pb2.ProposeResponse:
+        signed = codec.signed_from_proto(request.request)
+        recorded = await asyncio.to_thread(self._books.consent.decide, signed)
+        answer = node_pb2.ProposeResponse(decision=DECISIONS[recorded.decision])
+        if recorded.failure is not None:
+            answer.failure.CopyFrom(failure_to_proto(recorded.failure))
+        return answer
+
+    async def Run(self, request: node_pb2.RunRequest, context: Context) -> AsyncIterator[node_pb2.RunResponse]:
+        recorded = await asyncio.to_thread(self._books.computations.get, computation_id(request.computation))
+        if recorded.finished:
+            yield node_pb2.RunResponse(done=True, input_set_signed=True)
+            return
+        reports = _Reports()
+        task = asyncio.create_task(self._run(recorded, request, reports))
+        try:
+            while True:
+                response = await reports.queue.get()
+                yield response
+                if response.WhichOneof("event") != "step":
+                    return
+        finally:
+            task.cancel()  # the coordinator went away, or the attempt has ended anyway
+
+    async def FetchResult(
+        self, request: node_pb2.FetchResultRequest, context: Context
+    ) -> AsyncIterator[node_pb2.FetchResultResponse]:
+        result = await asyncio.to_thread(self._books.computations.result, computation_id(request.computation))
+        for chunk in codec.result_to_chunks(result):
+            yield node_pb2.FetchResultResponse(chunk=chunk)
+
+    async def Cancel(self, request: node_pb2.CancelRequest, context: Context) -> node_pb2.CancelResponse:
+        self._engine.cancel(computation_id(request.computation))
+        return node_pb2.CancelResponse()
+
+    async def Describe(self, request: node_pb2.DescribeRequest, context: Context) -> node_pb2.DescribeResponse:
+        return node_pb2.DescribeResponse(
+            party=self._books.party,
+            version=steelyard.__version__,
+            manifest=self._books.membership.digest,
+            certificate_days=tls.days_left(self._home.path),
+            datasets=await asyncio.to_thread(catalogue, self._books),
+            connected_peers=self._links.connected,
+        )
+
+    async def _run(self, recorded: Recorded, request: node_pb2.RunRequest, reports: _Reports) -> None:
+        try:
+            if recorded.decision != "approved":
+                raise Conflict(f"this computation is {recorded.decision} at {self._books.party}")
+            participants = tuple(PartyId(party) for party in request.participants)
+            await self._engine.run(
+                Order(recorded, attempt_id(request.attempt), participants, reports.step, reports.on_signed)
+            )
+            reports.put(node_pb2.RunResponse(done=True))
+        except SteelyardError as error:
+            error.party = error.party or self._books.party
+            reports.put(node_pb2.RunResponse(failure=failure_to_proto(error)))
+        except Exception as error:
+            reports.put(node_pb2.RunResponse(failure=failure_to_proto(reported("Run", error))))

@@ -1,0 +1,62 @@
+"""The leakage statement: every value that becomes known to somebody, and to whom.
+
+Nodes show it before their owner approves, the requester gets it with the result; both derive it from the request.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from steelyard.documents.request import Request
+from steelyard.functions.aggregate import Aggregate, arguments
+
+
+class Leak(msgspec.Struct, frozen=True):
+    """One value and who learns it."""
+
+    what: str
+    to: str
+
+
+def leakage(request: Request, minimum_group: int) -> tuple[Leak, ...]:
+    """The statement for sum, count and mean.  `minimum_group` is the manifest's."""
+    wanted = arguments(request)
+    return (
+        Leak(
+            f"{_released(request.function, wanted)}, over at least {minimum_group} parties",
+            f"requester {request.requester}",
+        ),
+        *_opened_to_nodes(wanted),
+        Leak(
+            "which parties contributed, with random ids of their data versions",
+            "every node, the coordinator, the requester",
+        ),
+        Leak("the request: function, column, filter, groups, purpose", "every node, the coordinator"),
+        Leak("when and how long each node computed, and how many bytes it sent", "the coordinator"),
+    )
+
+
+def _released(function: str, wanted: Aggregate) -> str:
+    name = f"{wanted.dataset}.{wanted.column}"
+    what = {
+        "sum": f"the sum of {name}",
+        "count": f"the number of rows with a value in {name}",
+        "mean": f"the sum of {name} and the number of rows, whose quotient is the mean",
+    }[function]
+    where = f" where {wanted.where}" if wanted.where else ""
+    per = f" for each of {len(wanted.groups)} groups of {wanted.group_by}" if wanted.group_by else ""
+    per = f" at each of {wanted.length} positions" if wanted.length else per
+    noise = f", with noise for epsilon = {wanted.epsilon}" if wanted.private else ""
+    return what + where + per + noise
+
+
+def _opened_to_nodes(wanted: Aggregate) -> tuple[Leak, ...]:
+    if wanted.length:
+        return ()
+    if wanted.private:
+        return (Leak("the declared bounds of the column", "every node"),)
+    per = "of each group " if wanted.group_by else ""
+    return (
+        Leak(f"the number of rows {per}over all parties together, which decides on suppression", "every node"),
+        Leak("which cells were suppressed because they cover too few rows", "the requester"),
+    )

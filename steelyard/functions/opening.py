@@ -1,0 +1,151 @@
+"""Opening a result on the requester's machine: who signed what, then error correction, then numbers for people."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
+from numpy.typing import NDArray
+
+from steelyard import fixedpoint
+from steelyard.digest import frame
+from steelyard.documents.attempt import InputSet, ResultNote
+from steelyard.documents.request import Request
+from steelyard.documents.sealed_result import CountedSignature, SealedResult
+from steelyard.documents.signed import Signed, read
+from steelyard.errors import Cheated, Malformed, SteelyardError, Unauthenticated
+from steelyard.field import Vector, to_signed
+from steelyard.functions.aggregate import Aggregate, arguments, released_layers
+from steelyard.functions.result_share import Shape, context, read_share
+from steelyard.identity.membership import Membership
+from steelyard.identity.sealing import unseal
+from steelyard.ids import PartyId
+from steelyard.sharing.robust import open_robustly
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A result.  `verified` is False when exactly k nodes replied, so that a lie would not have been noticed."""
+
+    value: Mapping[str, Any]
+    parties: tuple[PartyId, ...]
+    verified: bool
+    culprits: tuple[PartyId, ...]  # their shares were wrong, and corrected
+    rejected: tuple[PartyId, ...]  # their replies did not prove what they are; the coordinator may have changed them
+    vector: NDArray[np.int64] | None
+    decimals: int
+
+
+def open_results(
+    membership: Membership,
+    request: Signed,
+    results: Sequence[SealedResult],
+    sealing_key: X25519PrivateKey,
+) -> Opened:
+    """Checks, opens and decodes; raises Cheated when the replies do not agree on one result."""
+    # 1. Take the replies that prove what they are; remember who sent others.
+    replies: dict[tuple[bytes, Shape], dict[PartyId, Vector]] = defaultdict(dict)
+    bad: list[PartyId] = []
+    for result in results:
+        try:
+            input_set, shape, share = _open_one(membership, request, result, sealing_key)
+            replies[input_set, shape][PartyId(result.party)] = share
+        except SteelyardError:
+            bad.append(PartyId(result.party))
+    # 2. All honest nodes hold shares of the same attempt and shape: take the largest such group.
+    if not replies:
+        raise Cheated("no node's reply could be opened", suspects=("coordinator", *sorted(bad)))
+    (input_set, shape), shares = max(replies.items(), key=lambda item: len(item[1]))
+    # 3. Decode, correcting what can be corrected.
+    opened = open_robustly(shares, membership.points, membership.threshold, membership.threshold - 1)
+    parties = tuple(PartyId(party) for party in read(InputSet, input_set).parties)
+    asked = read(Request, request.payload)
+    value, vector = _for_people(asked.function, arguments(asked), shape, to_signed(opened.value))
+    return Opened(value, parties, opened.verified, opened.liars, tuple(sorted(bad)), vector, shape.decimals)
+
+
+def _open_one(
+    membership: Membership,
+    request: Signed,
+    result: SealedResult,
+    sealing_key: X25519PrivateKey,
+) -> tuple[bytes, Shape, Vector]:
+    note = result.note.open(ResultNote, {result.party: membership.signing_keys[result.party]})
+    if (note.party, note.request) != (result.party, request.digest.hex()):
+        raise Malformed("a result of another request")
+    if (note.length, note.ciphertext) != (len(result.ciphertext), hashlib.sha256(result.ciphertext).hexdigest()):
+        raise Malformed("a ciphertext that is not the one its node signed")
+    _check_input_set(membership, request, note.input_set, result.certificate)
+    bound = context(note.request, note.party, note.input_set)
+    shape, share = read_share(unseal(sealing_key, result.ciphertext, bound))
+    return note.input_set, shape, share
+
+
+def _check_input_set(
+    membership: Membership,
+    request: Signed,
+    payload: bytes,
+    certificate: Sequence[CountedSignature],
+) -> None:
+    input_set = read(InputSet, payload)
+    signed = frame("signature", InputSet.KIND.encode(), payload)
+    valid = {each.signer for each in certificate if _signed(membership, each, signed)}
+    if len(valid) < membership.quorum:
+        raise Unauthenticated("too few nodes signed the input set")
+    if input_set.request != request.digest.hex() or len(set(input_set.parties)) < membership.minimum_group:
+        raise Malformed("an input set of another request, or of too few parties")
+
+
+def _signed(membership: Membership, counted: CountedSignature, message: bytes) -> bool:
+    key = membership.signing_keys.get(counted.signer)
+    try:
+        if key is not None:
+            key.verify(counted.signature, message)
+        return key is not None
+    except InvalidSignature:
+        return False
+
+
+def _for_people(
+    function: str,
+    wanted: Aggregate,
+    shape: Shape,
+    values: NDArray[np.int64],
+) -> tuple[dict[str, Any], NDArray[np.int64] | None]:
+    layers = released_layers(function)
+    kept = wanted.cells - len(shape.suppressed)
+    if kept < 0 or len(values) != kept * len(layers) or any(not 0 <= c < wanted.cells for c in shape.suppressed):
+        raise Malformed("a result of the wrong size")
+    columns = dict(zip(layers, values.reshape(len(layers), kept), strict=True))
+    if wanted.length:
+        return {"length": wanted.length}, columns["sum"]
+    hidden, position, cells = set(shape.suppressed), 0, []
+    for index in range(wanted.cells):
+        if index in hidden:
+            cells.append(
+                {"total": None, "suppressed": True} if function == "sum" else {function: None, "suppressed": True}
+            )
+            continue
+        cells.append(
+            _cell({layer: int(column[position]) for layer, column in columns.items()}, function, shape.decimals)
+        )
+        position += 1
+    if not wanted.group_by:
+        return cells[0], None
+    return {"groups": [{"group": name, **cell} for name, cell in zip(wanted.groups, cells, strict=True)]}, None
+
+
+def _cell(layers: Mapping[str, int], function: str, decimals: int) -> dict[str, Any]:
+    if function == "count":
+        return {"count": layers["count"]}
+    money = fixedpoint.format(layers["sum"], decimals)
+    if function == "sum":
+        return {"total": money}
+    mean = fixedpoint.quotient(layers["sum"], layers["count"], decimals) if layers["count"] > 0 else None
+    return {"mean": mean, "total": money, "count": layers["count"]}

@@ -1,0 +1,132 @@
+"""Totals of all parties' inputs, cell by cell: the protocol behind sum, count and mean.
+
+Model       malicious for dealings, openings and the input set, at most k-1 nodes; inputs are what their owners say.
+Rounds      4, and 1 more to decide on suppression.   Sends n-k vectors per contributor.
+Reveals     to the nodes: the number of rows of each cell over all parties, unless noise or vectors are asked for.
+            To the requester: the released layers of the cells that are not suppressed.  Nothing else to anybody.
+Follows     summation of Shamir shares (Ben-Or, Goldwasser, Wigderson 1988); design.md, section 3.
+Differs     the sum of the shares goes sealed to the requester, so no node learns the total.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from fractions import Fraction
+
+import numpy as np
+from numpy.typing import NDArray
+
+from steelyard.errors import Invalid
+from steelyard.field import Vector, from_signed, to_signed, total
+from steelyard.fixedpoint import check_aggregate
+from steelyard.functions.aggregate import Aggregate, dealt_layers, epsilon, released_layers
+from steelyard.privacy.noise import laplace_share
+from steelyard.protocols.agree import Certificate, Ledger, agree
+from steelyard.protocols.attempt import Attempt
+from steelyard.protocols.deal_inputs import deal_inputs
+from steelyard.protocols.greet import Greeting, Offer, greet
+from steelyard.protocols.open_to_nodes import open_to_nodes
+from steelyard.randomness import Randomness
+from steelyard.rounds import Protocol
+from steelyard.secret import REVEAL, Secret
+
+Layers = Mapping[str, NDArray[np.int64]]  # layer -> (cells,) in minor units, or rows
+
+
+@dataclass(frozen=True, slots=True)
+class TotalShare:
+    """My share of the released cells: layer after layer, suppressed cells left out."""
+
+    share: Vector = field(repr=False)
+    suppressed: tuple[int, ...]
+    decimals: int
+    input_set: bytes
+    certificate: Certificate
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What is computed: the function's name and its checked arguments."""
+
+    function: str
+    wanted: Aggregate
+
+    @property
+    def dealt(self) -> tuple[str, ...]:
+        return dealt_layers(self.function, self.wanted)
+
+    @property
+    def released(self) -> tuple[str, ...]:
+        return released_layers(self.function)
+
+
+def total_of_inputs(
+    attempt: Attempt,
+    question: Question,
+    offer: Offer,
+    inputs: Secret[Layers] | None,
+    ledger: Ledger,
+    randomness: Randomness,
+    noise: Callable[[], Randomness],
+) -> Protocol[TotalShare]:
+    """`noise` gives a stream that is the same at every attempt, so that retries do not average the noise away."""
+    # 1. Meet, and see early whether the ledger would object.
+    greeting = yield from greet(attempt, offer)
+    ledger.check(greeting.contributions)
+    # 2. Deal the inputs; add up what I hold.
+    vector = _vector(attempt, question, greeting, inputs, noise)
+    dealt = yield from deal_inputs(attempt, greeting, vector, question.wanted.cells * len(question.dealt), randomness)
+    greeting.keys.erase()
+    held = total(list(dealt.shares.values())).reshape(len(question.dealt), question.wanted.cells)
+    # 3. One input set, signed by a quorum.
+    input_set, certificate = yield from agree(attempt, greeting, dealt.transcript, ledger)
+    # 4. Cells over too few rows are left out.
+    suppressed: tuple[int, ...] = ()
+    if _counts_are_opened(question, greeting):
+        opened = yield from open_to_nodes(attempt, "rows", held[question.dealt.index("count")])
+        suppressed = tuple(np.flatnonzero(to_signed(opened.value) < greeting.minimum_rows).tolist())
+    # 5. What is left is the result share.
+    kept = np.delete(held[: len(question.released)], suppressed, axis=1)
+    return TotalShare(np.ascontiguousarray(kept).reshape(-1), suppressed, greeting.decimals, input_set, certificate)
+
+
+def _counts_are_opened(question: Question, greeting: Greeting) -> bool:
+    return not question.wanted.length and not question.wanted.private and greeting.minimum_rows > 1
+
+
+def _vector(
+    attempt: Attempt,
+    question: Question,
+    greeting: Greeting,
+    inputs: Secret[Layers] | None,
+    noise: Callable[[], Randomness],
+) -> Secret[Vector] | None:
+    if inputs is None:
+        return None
+    layers = dict(inputs.reveal(REVEAL))
+    if question.wanted.private:
+        stream = noise()
+        for layer in question.dealt:
+            layers[layer] = layers[layer] + _noise(attempt, question, greeting, layer, stream)
+    values = np.concatenate([layers[layer] for layer in question.dealt])
+    check_aggregate(values, len(attempt.participants))
+    return Secret(from_signed(values))
+
+
+def _noise(
+    attempt: Attempt,
+    question: Question,
+    greeting: Greeting,
+    layer: str,
+    stream: Randomness,
+) -> NDArray[np.int64]:
+    """My part of the noise: any n' - (k-1) of the n' contributors together add the full amount."""
+    sensitivity = greeting.bound if layer == "sum" else 1
+    if not sensitivity:
+        raise Invalid("epsilon needs a declared minimum and maximum of the column at every party")
+    sharers = len(greeting.contributors) - (attempt.threshold - 1)
+    if sharers < 1:
+        raise Invalid("too few parties contribute for noise that nobody knows")
+    budget = Fraction(epsilon(question.wanted), len(question.dealt))
+    return laplace_share(budget, sensitivity, sharers, question.wanted.cells, stream)

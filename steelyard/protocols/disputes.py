@@ -1,0 +1,57 @@
+"""Who cheated, when all that is known is that of each disputing pair at least one did."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+
+from steelyard.errors import Cheated, Malformed, Unauthenticated
+from steelyard.ids import PartyId
+
+
+class Disputes:
+    """A graph whose edges join two parties of whom at least one cheated, and which tells the proven cheats.
+
+    With at most `liars` cheats, a party in dispute with more than `liars` others has cheated: otherwise all of those
+    others had.
+    """
+
+    def __init__(self, liars: int) -> None:
+        self._liars = liars
+        self._edges: set[frozenset[PartyId]] = set()
+        self._proven: set[PartyId] = set()
+        self._untraced = False
+
+    def __bool__(self) -> bool:
+        return bool(self._edges or self._proven or self._untraced)
+
+    def add(self, one: PartyId, other: PartyId) -> None:
+        """One of the two cheated."""
+        self._edges.add(frozenset((one, other)))
+
+    def prove(self, party: PartyId) -> None:
+        self._proven.add(party)
+
+    def note(self) -> None:
+        """Somebody cheated, nobody can say who."""
+        self._untraced = True
+
+    def error(self, message: str, everybody: Iterable[PartyId] = ()) -> Cheated:
+        """Names the proven cheats and the pairs left; `everybody` is suspect when not even pairs are known."""
+        degree = Counter(party for edge in self._edges if len(edge) == 2 for party in edge)
+        culprits = {party for party, count in degree.items() if count > self._liars} | self._proven
+        culprits |= {party for edge in self._edges if len(edge) == 1 for party in edge}
+        suspects = {party for edge in self._edges if not edge & culprits for party in edge}
+        if not culprits and not suspects:
+            suspects = set(everybody)
+        return Cheated(message, culprits=sorted(culprits), suspects=sorted(suspects))
+
+
+@contextmanager
+def blaming(party: PartyId) -> Iterator[None]:
+    """Whatever is malformed or badly signed in here came over the authenticated stream of `party`."""
+    try:
+        yield
+    except (Malformed, Unauthenticated) as error:
+        raise Malformed(f"{party} sent what no honest party sends: {error.message}", culprits=(party,)) from None

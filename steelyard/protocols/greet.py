@@ -1,0 +1,120 @@
+"""Greeting: all participants learn that they were asked the same, and get each other's fresh keys.
+
+Model       malicious: a hello is signed; a coordinator that asks two nodes different things is found out here.
+Rounds      1.   Sends one signed document to everybody.
+Reveals     to all participants: who contributes, data version ids, decimals and declared bounds, minimums.
+Follows     the signed hello of design.md, section 3.
+Differs     nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from steelyard.documents.attempt import Contribution, Hello
+from steelyard.documents.signed import from_wire, sign, to_wire
+from steelyard.errors import Cheated, GroupTooSmall, Invalid, NotFound
+from steelyard.ids import PartyId
+from steelyard.protocols.attempt import Attempt
+from steelyard.protocols.disputes import blaming
+from steelyard.rounds import Protocol, broadcast
+from steelyard.sharing.attempt_keys import AttemptKeys
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """What this node brings into the computation and what its owner insists on."""
+
+    contributes: bool
+    version: str = ""
+    decimals: int = 0
+    bound: int = 0
+    minimum_rows: int = 0
+    minimum_group: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Greeting:
+    """All hellos, checked, and the pairwise keys made from them."""
+
+    hellos: Mapping[PartyId, Hello]
+    digests: Mapping[PartyId, bytes]  # of the signed hellos, to be compared later
+    keys: AttemptKeys
+    contributors: tuple[PartyId, ...]
+
+    @property
+    def contributions(self) -> tuple[Contribution, ...]:
+        return tuple(Contribution(party, self.hellos[party].version) for party in self.contributors)
+
+    @property
+    def decimals(self) -> int:
+        return self.hellos[self.contributors[0]].decimals
+
+    @property
+    def bound(self) -> int:
+        """The largest declared |value| of a row at any contributor; 0 when somebody declared none."""
+        bounds = [self.hellos[party].bound for party in self.contributors]
+        return max(bounds) if all(bounds) else 0
+
+    @property
+    def minimum_rows(self) -> int:
+        return max(hello.minimum_rows for hello in self.hellos.values())
+
+
+def greet(attempt: Attempt, offer: Offer) -> Protocol[Greeting]:
+    # 1. A fresh key and nonce for this attempt, signed together with what I was asked.
+    keys = AttemptKeys(attempt.me, bytes.fromhex(attempt.manifest), attempt.computation, attempt.attempt)
+    mine = sign(_hello(attempt, offer, keys), attempt.me, attempt.signing)
+    received = yield broadcast("hello", to_wire(mine), attempt.others)
+    # 2. Everybody must have been asked the same, for the same attempt, with the same participants.
+    signed, hellos = {attempt.me: mine}, {attempt.me: mine.open(Hello, attempt.keys)}
+    for party in attempt.others:
+        with blaming(party):
+            signed[party] = from_wire(received[party])
+            hellos[party] = signed[party].open(Hello, {party: attempt.keys[party]})
+            keys.agree(party, bytes.fromhex(hellos[party].key), bytes.fromhex(hellos[party].nonce))
+        _check_same_question(attempt, party, hellos[party])
+    # 3. Enough contributors for the manifest and for every owner, and one scale.
+    contributors = tuple(party for party in attempt.participants if hellos[party].contributes)
+    _check_group(attempt, hellos, contributors)
+    return Greeting(hellos, {party: each.digest for party, each in signed.items()}, keys, contributors)
+
+
+def _hello(attempt: Attempt, offer: Offer, keys: AttemptKeys) -> Hello:
+    return Hello(
+        computation=attempt.computation,
+        attempt=attempt.attempt,
+        request=attempt.request,
+        manifest=attempt.manifest,
+        party=attempt.me,
+        participants=attempt.participants,
+        key=keys.public.hex(),
+        nonce=keys.nonce.hex(),
+        contributes=offer.contributes,
+        version=offer.version,
+        decimals=offer.decimals,
+        bound=offer.bound,
+        minimum_rows=offer.minimum_rows,
+        minimum_group=offer.minimum_group,
+    )
+
+
+def _check_same_question(attempt: Attempt, party: PartyId, hello: Hello) -> None:
+    told = (hello.party, hello.computation, hello.attempt, hello.request, hello.manifest, hello.participants)
+    mine = (party, attempt.computation, attempt.attempt, attempt.request, attempt.manifest, attempt.participants)
+    if told != mine:
+        raise Cheated(
+            f"{party} was asked something else than {attempt.me} under the same computation",
+            suspects=("coordinator", party),
+        )
+
+
+def _check_group(attempt: Attempt, hellos: Mapping[PartyId, Hello], contributors: tuple[PartyId, ...]) -> None:
+    if not contributors:
+        raise NotFound("no party holds this dataset")
+    minimum = max([attempt.minimum_group, *(hello.minimum_group for hello in hellos.values())])
+    if len(contributors) < minimum:
+        raise GroupTooSmall(f"{len(contributors)} parties would contribute; at least {minimum} must")
+    if len({hellos[party].decimals for party in contributors}) > 1:
+        raise Invalid("the parties declare different decimals for this column; agree on one schema and import again")

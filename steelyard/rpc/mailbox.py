@@ -1,0 +1,149 @@
+"""The mailbox of one attempt: pieces of messages go in, whole inboxes of a round come out.
+
+Everything a peer sends is bounded here: who, which attempt, how far ahead, how long, in which order.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, field
+from typing import Final
+
+from steelyard.errors import Cheated, Failed, Malformed, Refused, SteelyardError, TimedOut
+from steelyard.ids import PartyId
+from steelyard.rounds import Inbox, Round
+from steelyard.v1 import peer_pb2
+
+FRAME_BYTES: Final = 1 << 20
+ROUNDS_AHEAD: Final = 2  # an honest peer is at most one round ahead of us
+GRACE: Final = 1.0  # seconds that a round with enough messages waits for the rest
+
+
+@dataclass(slots=True)
+class _Message:
+    step: str
+    buffer: bytearray = field(repr=False)
+    filled: int = 0
+
+    @property
+    def whole(self) -> bool:
+        return self.filled == len(self.buffer)
+
+
+class Mailbox:
+    """Collects what the `peers` of one attempt send; `max_message` bounds any single message in bytes."""
+
+    def __init__(self, peers: frozenset[PartyId], max_message: int) -> None:
+        self._peers = peers
+        self._max_message = max_message
+        self._messages: dict[tuple[int, PartyId], _Message] = {}
+        self._round = 0
+        self._gone: dict[PartyId, SteelyardError] = {}
+        self._news = asyncio.Event()
+
+    def deliver(self, peer: PartyId, frame: peer_pb2.Frame) -> None:
+        """Takes one frame; a peer that breaks a bound is gone, as a cheat."""
+        if peer not in self._peers or peer in self._gone:
+            return
+        try:
+            self._take(peer, frame)
+        except Malformed as error:
+            self.lose(peer, error)
+
+    def lose(self, peer: PartyId, error: SteelyardError) -> None:
+        """Nothing more will come from this peer."""
+        self._gone.setdefault(peer, error)
+        self._news.set()
+
+    async def collect(self, number: int, round_: Round, patience: float) -> Inbox:
+        """The messages of round `number`: all of them, or enough once the rest is gone or `GRACE` is over.
+
+        Raises what took a needed peer away, or TimedOut naming who is missing after `patience` seconds.
+        """
+        self._round = number
+        start = asyncio.get_running_loop().time()
+        while True:
+            inbox = self._inbox(number, round_)
+            missing = round_.hear - inbox.keys()
+            alive = missing - self._gone.keys()
+            if len(inbox) + len(alive) < round_.needed:
+                raise self._worst(missing - alive)
+            waited = asyncio.get_running_loop().time() - start
+            enough = len(inbox) >= round_.needed
+            if not alive or (enough and waited >= GRACE):
+                self._forget(number, round_)
+                return inbox
+            if waited >= patience:
+                names = ", ".join(sorted(alive))
+                raise TimedOut(f"no {round_.step} message from {names} in {patience:.0f} s", party=min(alive))
+            await self._wait((GRACE if enough else patience) - waited)
+
+    async def _wait(self, seconds: float) -> None:
+        try:
+            async with asyncio.timeout(seconds):
+                await self._news.wait()
+        except TimeoutError:
+            return
+        self._news.clear()
+
+    def _take(self, peer: PartyId, frame: peer_pb2.Frame) -> None:
+        if frame.HasField("abort"):
+            raise_ = Failed(f"{peer} gave the attempt up: {frame.abort.message[:500]}", party=peer)
+            return self.lose(peer, _claimed(peer, frame.abort) or raise_)
+        if frame.branch or not self._round <= frame.round <= self._round + ROUNDS_AHEAD:
+            raise Malformed(f"{peer} sent a frame of another round", culprits=(peer,))
+        message = self._messages.get((frame.round, peer))
+        if message is None:
+            if not 0 < frame.length <= self._max_message:
+                raise Malformed(f"{peer} sent a message that is too long or empty", culprits=(peer,))
+            message = self._messages[frame.round, peer] = _Message(frame.step, bytearray(frame.length))
+        self._append(peer, message, frame)
+        return None
+
+    def _append(self, peer: PartyId, message: _Message, frame: peer_pb2.Frame) -> None:
+        body = frame.body
+        end = frame.offset + len(body)
+        described = (frame.step, frame.length, frame.offset)
+        if described != (message.step, len(message.buffer), message.filled) or not body or end > frame.length:
+            raise Malformed(f"{peer} sent pieces that do not fit together", culprits=(peer,))
+        message.buffer[frame.offset : end] = body
+        message.filled = end
+        if message.whole:
+            self._news.set()
+
+    def _inbox(self, number: int, round_: Round) -> dict[PartyId, bytearray]:
+        inbox = {}
+        for peer in round_.hear:
+            message = self._messages.get((number, peer))
+            if message is None or not message.whole:
+                continue
+            if message.step != round_.step:
+                self.lose(peer, Malformed(f"{peer} is at another step than {round_.step}", culprits=(peer,)))
+                continue
+            inbox[peer] = message.buffer
+        return inbox
+
+    def _forget(self, number: int, round_: Round) -> None:
+        for peer in self._peers:
+            self._messages.pop((number, peer), None)
+        self._round = number + 1
+
+    def _worst(self, missing: frozenset[PartyId]) -> SteelyardError:
+        """Why the round cannot be finished: cheating before refusals before failures."""
+        errors = [self._gone[peer] for peer in sorted(missing)]
+        order = (Cheated, Refused, SteelyardError)
+        return next(error for kind in order for error in errors if isinstance(error, kind))
+
+
+def _claimed(peer: PartyId, abort: peer_pb2.Abort) -> SteelyardError | None:
+    from steelyard.errors import by_reason
+
+    kind = by_reason(abort.reason)
+    if kind is SteelyardError:
+        return None
+    return kind(
+        abort.message[:500],
+        party=peer,
+        culprits=tuple(abort.culprits)[:31],
+        suspects=tuple(abort.suspects)[:31],
+    )

@@ -1,0 +1,37 @@
+"""Random linear combinations of a vector: a short fingerprint that lies on the same polynomial as the vector does.
+
+If shares of a vector are not on one polynomial of degree k-1, then neither are their combinations, except with
+probability (2/P)^3 < 2^-179 over the seed (Schwartz-Zippel).  The seed is therefore drawn, or fixed by a coin nobody
+controls, after the vectors are fixed.
+
+The vector is read in rows of 1024.  Challenge t weighs element (r, c) with rows[r, t] * columns[c, t]: a polynomial of
+degree two in few random values, so that drawing them costs next to nothing.
+
+A combination of shares is a share of the combination of the secrets: add a share of a random mask before showing it.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numpy as np
+
+from steelyard import field_kernels as kernels
+from steelyard.errors import Invalid
+from steelyard.field import Vector, uniform
+from steelyard.randomness import Keystream
+
+CHALLENGES: Final = 3  # no setting changes it, fewer would make the check unsound; the kernel is written for three
+WIDTH: Final = 1024
+
+
+def combine(seed: bytes, vector: Vector) -> Vector:
+    """The three combinations of `vector`, of any length, under a 32-byte seed; they are linear in the vector."""
+    if vector.dtype != np.uint64 or vector.ndim != 1:
+        raise Invalid("a vector over the field is a one-dimensional array of uint64")
+    stream = Keystream(seed)
+    columns = uniform(stream, CHALLENGES * WIDTH)
+    rows = uniform(stream, CHALLENGES * -(-vector.size // WIDTH))
+    out = np.empty(CHALLENGES, dtype=np.uint64)
+    kernels.bilinear(np.require(vector, requirements=["C", "A"]), rows, columns, out)
+    return out

@@ -1,0 +1,68 @@
+"""Seeded dealing: k-1 receivers expand their share from a key, the others are sent theirs.
+
+Parties      a dealer who is one of the n parties and knows the secret; every party ends with one share
+Knows        each seeded receiver shares a one-time stream key with the dealer
+Guarantees   a Shamir sharing of degree k-1.  Stream keys are pseudorandom and independent of the secret, so any k-1
+             receivers see what they see in plain Shamir, up to distinguishing AES-256-CTR from random
+Costs        n-k vectors sent, no round of its own
+Reference    R. Cramer, I. Damgard, Y. Ishai, TCC 2005 (pseudorandom sharing), used here per dealing
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from steelyard.errors import Invalid
+from steelyard.field import Vector, extrapolate, uniform
+from steelyard.ids import PartyId
+from steelyard.randomness import Keystream
+from steelyard.sharing.shamir import check_points, check_threshold, lagrange
+
+
+@dataclass(frozen=True)
+class Dealing:
+    """The dealer's own share, and those to be sent; neither is printed."""
+
+    own: Vector = field(repr=False)
+    explicit: dict[PartyId, Vector] = field(repr=False)
+
+
+def seeded_receivers(dealer: PartyId, parties: Sequence[PartyId], threshold: int) -> tuple[PartyId, ...]:
+    """The k-1 parties after the dealer, in the order of names and around the end: each is seeded by k-1 dealers.
+
+    The order in which `parties` come does not matter, so all parties agree.
+    """
+    ring = sorted(parties)
+    check_threshold(threshold, len(ring))
+    if len(set(ring)) != len(ring) or dealer not in ring:
+        raise Invalid("a dealer deals to distinct parties and is one of them")
+    after = ring.index(dealer) + 1
+    return tuple((ring[after:] + ring[: after - 1])[: threshold - 1])
+
+
+def deal(
+    secret: Vector,
+    dealer: PartyId,
+    points: Mapping[PartyId, int],
+    threshold: int,
+    stream_keys: Mapping[PartyId, bytes],
+) -> Dealing:
+    """Shares `secret` among the parties in `points`; `stream_keys` has one key for each of the seeded receivers.
+
+    Raises Invalid when the keys are not those of the seeded receivers, or two of them are equal.
+    """
+    check_points(list(points.values()))
+    seeded = seeded_receivers(dealer, list(points), threshold)
+    if set(stream_keys) != set(seeded) or len(set(stream_keys.values())) != len(seeded):
+        raise Invalid("a dealing takes one key of its own for each seeded receiver")
+    targets = [dealer, *(each for each in points if each != dealer and each not in seeded)]
+    known = [0, *(points[each] for each in seeded)]
+    weights = [lagrange(known, points[each])[1:] for each in targets]
+    shares = extrapolate(secret, [Keystream(stream_keys[each]) for each in seeded], weights)
+    return Dealing(own=shares[0], explicit=dict(zip(targets[1:], shares[1:], strict=True)))
+
+
+def expand(key: bytes, count: int) -> Vector:
+    """A seeded receiver's share of `count` elements."""
+    return uniform(Keystream(key), count)

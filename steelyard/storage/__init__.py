@@ -1,0 +1,1 @@
+"""What a program keeps on disk: rows in one SQLite database with numbered migrations, and files that are whole."""
