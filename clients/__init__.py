@@ -1,1 +1,1 @@
-"""What people and programs use: `sdk`, a library; `cli`, the command `steelyard`; `local`, a consortium on a machine."""
+"""What people and programs use: `sdk`, a library; `cli`, the command `steelyard`; `local`, one machine's consortium."""

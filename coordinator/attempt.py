@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from coordinator.computation import Computation
 from coordinator.config import Timing
 from coordinator.nodes import NodeClient
-from steelyard.errors import Cheated, Conflict, Failed, Malformed, Refused, SteelyardError, TimedOut, Unreachable
+from steelyard.errors import Cheated, Failed, Refused, SteelyardError, TimedOut, Unreachable
 from steelyard.ids import AttemptId
 from steelyard.randomness import token
 
@@ -30,6 +30,7 @@ class Attempt:
     seconds: float
     id: AttemptId = field(default_factory=lambda: AttemptId(token(16).hex()))
     failures: dict[str, SteelyardError] = field(default_factory=dict)
+    _ran: set[str] = field(default_factory=set)  # to the end; what failed then is only the delivery
 
     async def run(self) -> None:
         following = {asyncio.create_task(self._follow(party)): party for party in self.participants}
@@ -44,9 +45,9 @@ class Attempt:
         self._conclude()
 
     def _conclude(self) -> None:
-        reported = [each for each in self.failures.values() if isinstance(each, Cheated)]
-        delivered = len(self.computation.results) >= self.threshold
-        if delivered and not [each for each in reported if not isinstance(each, _Undelivered)]:
+        reported = [party for party in self.failures if party not in self._ran]
+        cheated = any(isinstance(self.failures[party], Cheated) for party in reported)
+        if len(self.computation.results) >= self.threshold and not cheated:
             return
         for party in self.participants:
             if party not in self.failures and party not in self.computation.results:
@@ -99,16 +100,19 @@ class Attempt:
 
     async def _part(self, party: str) -> None:
         node, computation = self.nodes[party], self.computation
-        async with aclosing(node.run(computation.signed, self.id, self.participants, self.seconds)) as steps:
+        steps = node.run(computation.id, computation.signed, self.id, self.participants, self.seconds)
+        async with aclosing(steps):
             async for step in steps:
                 if step.input_set_signed:
                     computation.fixed = tuple(self.participants)
                 if step.name:
                     computation.report(party, "running", step.name)
+        self._ran.add(party)
         await self._collect(party)
 
     async def _collect(self, party: str) -> None:
-        self.computation.deliver(await fetch(self.nodes[party], self.computation, self.timing))
+        computation = self.computation
+        computation.deliver(await self.nodes[party].fetch(computation.id, computation.signed, self.timing.fetch))
 
     async def _collect_rest(self) -> None:
         """Somebody is done, so those whose stream broke may be too."""
@@ -131,7 +135,7 @@ async def collect_earlier(nodes: Iterable[NodeClient], computation: Computation,
 
     async def collect(node: NodeClient) -> None:
         try:
-            computation.deliver(await fetch(node, computation, timing))
+            computation.deliver(await node.fetch(computation.id, computation.signed, timing.fetch))
         except SteelyardError:
             return  # not there, or not yet: an attempt will tell
 
@@ -140,5 +144,17 @@ async def collect_earlier(nodes: Iterable[NodeClient], computation: Computation,
             group.create_task(collect(node))
 
 
-class _Undelivered(Malformed):
-    """A node's result that does not match its note: nobody else is to suffer from it."""
+def choose(failures: Mapping[str, SteelyardError]) -> SteelyardError:
+    """Of what several nodes report, that which explains most: a cheat, a refusal, a failure of another party, the
+    rest.
+    """
+
+    def rank(item: tuple[str, SteelyardError]) -> int:
+        party, failure = item
+        if isinstance(failure, Cheated):
+            return 0
+        if isinstance(failure, Refused):
+            return 1
+        return 2 if failure.party != party else 3
+
+    return min(failures.items(), key=rank)[1]

@@ -10,9 +10,9 @@ from coordinator import lifecycle
 from coordinator.clock import now_ms
 from coordinator.lifecycle import Event, State
 from steelyard.documents.request import Request
+from steelyard.documents.sealed_result import SealedResult
 from steelyard.documents.signed import Signed
 from steelyard.errors import SteelyardError
-from steelyard.rpc.codec import SealedResult
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +25,7 @@ class Progress:
 
 @dataclass(eq=False)
 class Computation:
-    """Lives in memory until it has ended and is stored; every change goes through a method, which wakes the watchers."""
+    """Lives in memory until it has ended and is stored; every change goes through a method, which wakes watchers."""
 
     signed: Signed
     request: Request

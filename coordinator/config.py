@@ -1,16 +1,16 @@
 """coordinator.toml.  Paths are relative to the file; unknown keys are refused, with their place named.
 
-    identity = "identity"            # the folder that `steelyard pki` made
-    listen = "0.0.0.0:7700"
-    state = "state"                  # made if missing; holds the database
-    log_level = "info"
-    metrics = "127.0.0.1:9700"       # Prometheus over HTTP; leave out for none
+identity = "identity"            # the folder that `steelyard pki` made
+listen = "0.0.0.0:7700"
+state = "state"                  # made if missing; holds the database
+log_level = "info"
+metrics = "127.0.0.1:9700"       # Prometheus over HTTP; leave out for none
 
-    [timing]                         # seconds
-    computation = 60                 # from approval to the end
+[timing]                         # seconds
+computation = 60                 # from approval to the end
 
-    [limits]
-    running_per_requester = 100
+[limits]
+running_per_requester = 100
 """
 
 from __future__ import annotations
@@ -38,6 +38,7 @@ class Timing(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     failed: Seconds = 2  # after a failure that decides the attempt, for others to say what they saw
     broken: Seconds = 15  # after another failure, while enough nodes can still finish
     delivered: Seconds = 2  # after enough results, for the rest
+    fetch: Seconds = 30  # one node's sealed result
     describe: Seconds = 2  # between looks at a node
 
 

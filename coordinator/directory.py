@@ -1,4 +1,4 @@
-"""The nodes of the manifest: whether each answers, since when not, and which datasets it describes.
+"""The nodes of the manifest: whether each answers, and which datasets it describes.
 
 Every node is asked every few seconds, so a dead one is known before a computation runs into it.  What a node described
 last is kept over restarts.
@@ -21,7 +21,7 @@ from coordinator.store import Store
 from steelyard.errors import SteelyardError
 from steelyard.v1 import node_pb2
 
-MISSES: Final = 2  # unanswered questions in a row that make a node lost
+MISSES: Final = 3  # unanswered questions in a row that make a node lost
 REMEMBER_MS: Final = 60_000  # how far the time a node was last seen may lag behind on disk
 
 _log = structlog.get_logger(__name__)
@@ -35,9 +35,9 @@ class Entry:
     description: node_pb2.DescribeResponse = field(default_factory=node_pb2.DescribeResponse)
     seen_ms: int = 0
     stored_ms: int = 0
-    misses: int = MISSES  # until it has answered once
+    misses: int = 0
     problem: str = "not asked yet"
-    lost: asyncio.Event = field(default_factory=asyncio.Event)
+    alarms: set[asyncio.Event] = field(default_factory=set)
 
     @property
     def reachable(self) -> bool:
@@ -47,7 +47,9 @@ class Entry:
 class Directory:
     """Looks at every node on its own schedule; never blocks a computation."""
 
-    def __init__(self, nodes: Mapping[str, NodeClient], manifest: str, store: Store, disk: Disk, timing: Timing) -> None:
+    def __init__(
+        self, nodes: Mapping[str, NodeClient], manifest: str, store: Store, disk: Disk, timing: Timing
+    ) -> None:
         self._nodes = nodes
         self._manifest = manifest
         self._store = store
@@ -65,8 +67,14 @@ class Directory:
                 group.create_task(self._watch(party))
 
     async def lost(self, party: str) -> None:
-        """Returns when the node has stopped to answer; at once only if it did so while being watched."""
-        await self.entries[party].lost.wait()
+        """Returns when the node stops to answer from now on: whoever asks this has just heard from it."""
+        entry, alarm = self.entries[party], asyncio.Event()
+        entry.misses = 0
+        entry.alarms.add(alarm)
+        try:
+            await alarm.wait()
+        finally:
+            entry.alarms.discard(alarm)
 
     async def _watch(self, party: str) -> None:
         while True:
@@ -88,14 +96,14 @@ class Directory:
             _log.warning("node does not answer", party=entry.party, reason=error.reason)
         entry.problem = error.message
         entry.misses += 1
-        if entry.misses == MISSES:
-            entry.lost.set()
+        if entry.misses >= MISSES:
+            for alarm in entry.alarms:
+                alarm.set()
 
     async def _answered(self, entry: Entry, description: node_pb2.DescribeResponse) -> None:
         back = not entry.reachable
         changed = description != entry.description
         entry.description, entry.seen_ms, entry.misses = description, now_ms(), 0
-        entry.lost.clear()
         entry.problem = ""
         if description.party != entry.party:
             entry.problem = "the node says that it is another party's"

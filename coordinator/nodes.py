@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from enum import Enum
@@ -58,10 +58,10 @@ class NodeClient:
         self._keys = membership.signing_keys
         self._stub: tuple[grpc.aio.Channel, node_pb2_grpc.NodeServiceAsyncStub] | None = None
 
-    async def propose(self, request: Signed, timeout: float) -> Answer:
+    async def propose(self, request: Signed, seconds: float) -> Answer:
         message = node_pb2.ProposeRequest(request=codec.signed_to_proto(request))
         async with self._calling() as stub:
-            response = await stub.Propose(message, timeout=timeout)
+            response = await stub.Propose(message, timeout=seconds)
         if response.decision == node_pb2.DECISION_REFUSED:
             return Answer(Decision.REFUSED, failure=_refusal(response.failure, self.party))
         try:
@@ -69,12 +69,14 @@ class NodeClient:
         except ValueError:
             raise Failed(f"{self.party} gave an answer that this version does not know", party=self.party) from None
 
-    async def run(self, request: Signed, attempt: str, participants: Sequence[str], timeout: float) -> AsyncIterator[Step]:
+    async def run(
+        self, id_: str, request: Signed, attempt: str, participants: Sequence[str], seconds: float
+    ) -> AsyncGenerator[Step]:
         """The node's words until it is done; raises what ended the attempt there."""
-        signed, id_ = codec.signed_to_proto(request), _computation(request)
+        signed = codec.signed_to_proto(request)
         message = node_pb2.RunRequest(computation=id_, attempt=attempt, participants=participants, request=signed)
         async with self._calling() as stub:
-            call = stub.Run(message, timeout=timeout)
+            call = stub.Run(message, timeout=seconds)
             try:
                 async for response in call:
                     if response.WhichOneof("event") == "failure":
@@ -86,28 +88,28 @@ class NodeClient:
                 call.cancel()
         raise Failed(f"{self.party} ended the attempt without a word", party=self.party)
 
-    async def fetch(self, computation: str, request: Signed, timeout: float) -> SealedResult:
+    async def fetch(self, computation: str, request: Signed, seconds: float) -> SealedResult:
         """The sealed result, which matches its note, which the node signed; raises NotFound when there is none yet."""
         assembler = codec.ResultAssembler()
         async with self._calling() as stub:
-            call = stub.FetchResult(node_pb2.FetchResultRequest(computation=computation), timeout=timeout)
+            call = stub.FetchResult(node_pb2.FetchResultRequest(computation=computation), timeout=seconds)
             try:
                 async for response in call:
                     result = assembler.feed(response.chunk)
                     if result is not None:
-                        await asyncio.to_thread(self._check, result, computation, request)
+                        await self._check(result, computation, request)
                         return result
             finally:
                 call.cancel()
         raise Failed(f"{self.party} ended its result in the middle", party=self.party)
 
-    async def cancel(self, computation: str, timeout: float) -> None:
+    async def cancel(self, computation: str, seconds: float) -> None:
         async with self._calling() as stub:
-            await stub.Cancel(node_pb2.CancelRequest(computation=computation), timeout=timeout)
+            await stub.Cancel(node_pb2.CancelRequest(computation=computation), timeout=seconds)
 
-    async def describe(self, timeout: float) -> node_pb2.DescribeResponse:
+    async def describe(self, seconds: float) -> node_pb2.DescribeResponse:
         async with self._calling() as stub:
-            return await stub.Describe(node_pb2.DescribeRequest(), timeout=timeout)
+            return await stub.Describe(node_pb2.DescribeRequest(), timeout=seconds)
 
     async def close(self) -> None:
         await self._channel.close()
@@ -119,21 +121,21 @@ class NodeClient:
                 self._stub = channel, node_pb2_grpc.NodeServiceStub(channel)
             yield self._stub[1]
 
-    def _check(self, result: SealedResult, computation: str, request: Signed) -> None:
+    async def _check(self, result: SealedResult, computation: str, request: Signed) -> None:
         note = result.note.open(ResultNote, self._keys)
+        hashed = (await asyncio.to_thread(hashlib.sha256, result.ciphertext)).hexdigest()
         said = (note.computation, note.request, note.party, result.note.signer, note.length, note.ciphertext)
-        hashed = hashlib.sha256(result.ciphertext).hexdigest()
         true = (computation, request.digest.hex(), self.party, self.party, len(result.ciphertext), hashed)
         if said != true or result.party != self.party:
             raise Malformed(f"{self.party} delivered a result that its note does not match", culprits=[self.party])
 
 
-def connect(home: Path, membership: Membership, timeout: float) -> Mapping[str, NodeClient]:
+def connect(home: Path, membership: Membership, patience: float) -> Mapping[str, NodeClient]:
     """A client for every node of the manifest, in its order; nothing is dialled yet."""
-    clients = {}
+    clients: dict[str, NodeClient] = {}
     for party in membership.parties:
         pin = membership.pin(Identity(membership.consortium, Role.NODE, party))
-        channel = PinnedChannel(home, Endpoint(party, membership.address(party), pin), timeout)
+        channel = PinnedChannel(home, Endpoint(party, membership.address(party), pin), patience)
         clients[party] = NodeClient(party, channel, membership)
     return clients
 
@@ -142,10 +144,3 @@ def _refusal(failure: types_pb2.Failure, party: str) -> SteelyardError:
     """A refusal stays one: a node that says no for a reason that we take for a failure is not asked again and again."""
     error = status.failure_from_proto(failure, party)
     return error if isinstance(error, Refused) else Refused(error.message, party=party)
-
-
-def _computation(request: Signed) -> str:
-    from steelyard.documents.request import Request
-    from steelyard.documents.signed import read
-
-    return read(Request, request.payload).computation

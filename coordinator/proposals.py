@@ -1,4 +1,4 @@
-"""Asking the nodes whether they take part: in parallel, again while an owner has to decide or a node does not answer."""
+"""Asking the nodes whether they take part: in parallel, again while an owner has to decide or a node is silent."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from coordinator.computation import Computation
 from coordinator.config import Timing
 from coordinator.nodes import Answer, Decision, NodeClient
-from steelyard.errors import Failed, NotFound, PartyMissing, Refused, SteelyardError, Unauthenticated
+from steelyard.errors import Failed, NotFound, PartyMissing, SteelyardError, Unauthenticated
 
 RETRY_SECONDS = 0.2
 
@@ -29,14 +29,17 @@ class Proposals:
         """
         answers: dict[str, Answer] = {}
         while True:
-            await self._round(computation, [party for party in among if not _agreed(answers.get(party))], answers, patience)
+            unsure = [party for party in among if not _agreed(answers.get(party))]
+            await self._round(computation, unsure, answers, patience)
             _raise_refusal(answers)
             if all(answer.decision is not Decision.PENDING for answer in answers.values()):
                 break
             await asyncio.sleep(self._timing.poll)
         return self._participants(computation, among, answers)
 
-    def _participants(self, computation: Computation, among: Sequence[str], answers: Mapping[str, Answer]) -> tuple[str, ...]:
+    def _participants(
+        self, computation: Computation, among: Sequence[str], answers: Mapping[str, Answer]
+    ) -> tuple[str, ...]:
         missing = [party for party in among if party not in answers]
         if missing and (computation.fixed or not computation.request.allow_missing):
             raise _missing(missing, "does not answer")
@@ -85,7 +88,5 @@ def _raise_refusal(answers: Mapping[str, Answer]) -> None:
     raise next((each for each in refusals if not isinstance(each, NotFound)), refusals[0])
 
 
-def _missing(parties: Sequence[str], what: str) -> SteelyardError:
-    if not parties:
-        return Refused(f"{what}: the consortium is too small")
-    return PartyMissing(f"{', '.join(parties)} {what}", party=parties[0])
+def _missing(parties: Sequence[str], what: str) -> PartyMissing:
+    return PartyMissing(f"{', '.join(parties)} {what}", party=parties[0] if parties else "")

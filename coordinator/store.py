@@ -3,9 +3,9 @@
 Blocks; `registry` calls it from one thread of its own, so writes keep their order.
 
 What must be on disk before what?  Only two things: a computation before its creation is confirmed, and a set of
-participants that is not the whole consortium before they start (they may sign it as the input set).  Everything else can
-be found out again from the nodes, which keep sealed results and decisions themselves; so a computation costs two commits,
-one of them beside the work and one after it.
+participants that is not the whole consortium before they start (they may sign it as the input set).  Everything else
+can be found out again from the nodes, which keep sealed results and decisions themselves; so a computation costs two
+commits, one of them beside the work and one after it.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ import msgspec
 from coordinator.computation import Computation, Progress, in_order
 from coordinator.lifecycle import ENDED, State
 from steelyard.documents.request import Request
+from steelyard.documents.sealed_result import SealedResult
 from steelyard.documents.signed import read
 from steelyard.rpc import codec, status
-from steelyard.rpc.codec import SealedResult
 from steelyard.storage.database import Database
 from steelyard.v1 import node_pb2, types_pb2
 
@@ -45,7 +45,8 @@ class Store:
         head = (computation.id, computation.requester, request, computation.created_ms)
         with self._database.transaction():
             self._database.execute(
-                "INSERT INTO computations (id, requester, request, created_ms, state, updated_ms, attempts, fixed, parties)"
+                "INSERT INTO computations"
+                " (id, requester, request, created_ms, state, updated_ms, attempts, fixed, parties)"
                 " VALUES (?, ?, ?, ?, '', 0, 0, '[]', '{}')",
                 head,
             )
@@ -84,7 +85,7 @@ class Store:
         """Forgets what ended before that time, results and all; returns how many."""
         with self._database.transaction():
             return self._database.execute(
-                f"DELETE FROM computations WHERE state IN ({_ENDED}) AND updated_ms < ?",  # noqa: S608  # our constants
+                f"DELETE FROM computations WHERE state IN ({_ENDED}) AND updated_ms < ?",  # our constants
                 (before_ms,),
             )
 
@@ -129,10 +130,12 @@ class Store:
         )
 
     def _select(self, clause: str, values: Sequence[Any]) -> list[Computation]:
-        rows = self._database.query(f"SELECT {_COLUMNS} FROM computations {clause}", values)  # noqa: S608  # constants
+        rows = self._database.query(f"SELECT {_COLUMNS} FROM computations {clause}", values)  # constants
         return [self._computation(*row) for row in rows]
 
-    def _computation(self, request: bytes, state: str, created: int, updated: int, attempts: int, *rest: Any) -> Computation:
+    def _computation(
+        self, request: bytes, state: str, created: int, updated: int, attempts: int, *rest: Any
+    ) -> Computation:
         fixed, parties, failure = rest
         signed = codec.signed_from_proto(types_pb2.SignedDocument.FromString(request))
         progress = {party: Progress(*each) for party, each in msgspec.json.decode(parties).items()}

@@ -59,7 +59,7 @@ class Totals:
 
 
 class Datasets:
-    """The node's store of datasets, callable from any thread."""
+    """The node's store of datasets, callable from any thread, but not inside a transaction of the database."""
 
     def __init__(self, database: Database, folder: Path) -> None:
         self._database = database

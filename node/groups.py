@@ -22,12 +22,13 @@ _EMPTY: Final[Cell] = (0, 0)
 def cells(table: pl.LazyFrame, schema: Schema, column: Column | None, filters: Sequence[Filter]) -> list[Cell]:
     """Per filter the exact sum of the column (0 without a column) and the rows selected."""
     checked = [expression(each, schema) for each in filters]  # all of them, before any work
+    figures = _Figures(schema.names[0], False) if column is None else _Figures(column.name, True)
     grouped = _group_by(filters, schema)
     if grouped is not None:
-        return _by_group(table.filter(expression(grouped.common, schema)), column, grouped)
+        return _by_group(table.filter(expression(grouped.common, schema)), figures, grouped)
     found: list[Cell] = []
     for start in range(0, len(checked), _AT_ONCE):
-        found += _by_filter(table, column, checked[start : start + _AT_ONCE])
+        found += _by_filter(table, figures, checked[start : start + _AT_ONCE])
     return found
 
 
@@ -59,21 +60,29 @@ def _single(where: Filter, column: str) -> tuple[str | None] | None:
     return (value,) if value is None or isinstance(value, str) else None
 
 
-def _by_group(table: pl.LazyFrame, column: Column | None, grouped: _Grouped) -> list[Cell]:
-    rows = table.group_by(pl.col(grouped.column).alias("group")).agg(*_sums(column)).collect().iter_rows()
+def _by_group(table: pl.LazyFrame, figures: _Figures, grouped: _Grouped) -> list[Cell]:
+    rows = table.group_by(pl.col(grouped.column).alias("group")).agg(*figures()).collect().iter_rows()
     found = {group: (high * _HALF + low, count) for group, high, low, count in rows}
     return [found.get(each, _EMPTY) if each is not None else _EMPTY for each in grouped.groups]
 
 
-def _by_filter(table: pl.LazyFrame, column: Column | None, filters: Sequence[pl.Expr]) -> list[Cell]:
-    # struct() keeps the three figures of a filter together, whatever the number of filters.
-    wanted = [pl.struct(*_sums(column, rows)).alias(str(index)) for index, rows in enumerate(filters)]
+def _by_filter(table: pl.LazyFrame, figures: _Figures, filters: Sequence[pl.Expr]) -> list[Cell]:
+    # A struct keeps the three figures of a filter together, whatever the number of filters.
+    wanted = [pl.struct(*figures(rows)).alias(str(index)) for index, rows in enumerate(filters)]
     row = table.select(wanted).collect().row(0)
     return [(each["high"] * _HALF + each["low"], each["rows"]) for each in row]
 
 
-def _sums(column: Column | None, rows: pl.Expr | None = None) -> tuple[pl.Expr, pl.Expr, pl.Expr]:
-    selected = pl.lit(True) if rows is None else rows
-    value = pl.lit(0, dtype=pl.Int64) if column is None else pl.col(column.name)
-    high, low = (value // _HALF).filter(selected).sum(), (value % _HALF).filter(selected).sum()
-    return high.alias("high"), low.alias("low"), selected.sum().alias("rows")
+@dataclass(frozen=True, slots=True)
+class _Figures:
+    """Expressions of the three figures of one cell, over a column that is there in any case."""
+
+    column: str
+    numeric: bool
+
+    def __call__(self, rows: pl.Expr | None = None) -> tuple[pl.Expr, pl.Expr, pl.Expr]:
+        cell = pl.col(self.column)
+        selected = cell if rows is None else cell.filter(rows)
+        high = (selected // _HALF).sum() if self.numeric else pl.lit(0)
+        low = (selected % _HALF).sum() if self.numeric else pl.lit(0)
+        return high.alias("high"), low.alias("low"), selected.len().alias("rows")

@@ -129,7 +129,8 @@ _SELECT: Final = (
     " FROM release"
 )
 _INSERT: Final = (
-    "INSERT INTO release (computation, digest, entered_ms, dataset, field, function, requester, filter, epsilon, inputs)"
+    "INSERT INTO release"
+    " (computation, digest, entered_ms, dataset, field, function, requester, filter, epsilon, inputs)"
     " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 )
 

@@ -68,7 +68,7 @@ def total(vectors: Sequence[Vector]) -> Vector:
     for start in range(0, out.size, BLOCK):
         block = out[start : start + BLOCK]
         for vector in vectors[1:]:
-            kernels.add(block, vector[start : start + BLOCK], block)
+            kernels.accumulate(block, vector[start : start + BLOCK])
     return out
 
 
@@ -77,7 +77,7 @@ def accumulate(into: Vector, vector: Vector) -> None:
     checked, vector = _alike(into, vector)
     if checked is not into or not into.flags.writeable:
         raise Invalid("only a contiguous, writable vector can be added to")
-    kernels.add(into, vector, into)
+    kernels.accumulate(into, vector)
 
 
 def combine(coefficients: Sequence[int], vectors: Sequence[Vector]) -> Vector:
@@ -123,7 +123,7 @@ def extrapolate(start: Vector, streams: Sequence[Randomness], weights: Sequence[
         block = start[first : first + BLOCK]
         for row, stream in zip(drawn, streams, strict=True):
             _draw(stream, row[: block.size])
-            kernels.subtract(row[: block.size], block, row[: block.size])
+            kernels.deduct(row[: block.size], block)
         kernels.mix(limbs, base, sources, 0, targets, BYTES * first, block.size)
     return outputs
 

@@ -161,6 +161,20 @@ def subtract(a: NDArray[np.uint64], b: NDArray[np.uint64], out: NDArray[np.uint6
         out[i] = min(x, x + _P)
 
 
+@_kernel(types.void, _OUT, _IN)
+def accumulate(into: NDArray[np.uint64], vector: NDArray[np.uint64]) -> None:
+    for i in range(into.size):  # not add(into, vector, into): the compiler would not vectorise that
+        x = into[i] + vector[i]
+        into[i] = min(x, x - _P)
+
+
+@_kernel(types.void, _OUT, _IN)
+def deduct(into: NDArray[np.uint64], vector: NDArray[np.uint64]) -> None:
+    for i in range(into.size):
+        x = into[i] - vector[i]
+        into[i] = min(x, x + _P)
+
+
 @_kernel(types.void, _IN, _IN, _OUT)
 def multiply(a: NDArray[np.uint64], b: NDArray[np.uint64], out: NDArray[np.uint64]) -> None:
     for i in range(out.size):

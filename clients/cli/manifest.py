@@ -105,7 +105,7 @@ def show(file: Path, *, json: Json = False) -> None:
         },
         json=False,
     )
-    emit([msgspec.structs.asdict(node) for node in manifest.nodes], json=False)
+    emit([{"party": node.party, "point": node.point, "address": node.address} for node in manifest.nodes], json=False)
 
 
 @app.command

@@ -77,7 +77,7 @@ def request(
     dir: Directory,
     ca: Annotated[Path, Parameter(help="The authority's certificate, as you were given it.")],
     fingerprint: Annotated[str, Parameter(help="Its fingerprint, as you were told it on another way.")],
-    token_file: Annotated[Path, Parameter(help="The file with the token; - reads stdin.")],
+    token_file: Annotated[Path, Parameter(help="The file with the token; - reads stdin.", allow_leading_hyphen=True)],
     out: Annotated[Path, Parameter(help="The enrolment file to send back.")],
     role: RoleOption = "node",
     address: Address = "",

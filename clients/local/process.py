@@ -108,7 +108,7 @@ class Process:
 
 
 def _started(pid: int) -> str | None:
-    """When the process with this id started, in the system's own words; None when there is none, or only its remains."""
+    """When the process with this id started, in the system's words; None when there is none, or only its remains."""
     with contextlib.suppress(ChildProcessError):
         os.waitpid(pid, os.WNOHANG)  # takes away the remains, if it was ours
     if _PROC.joinpath("self", "stat").exists():

@@ -22,6 +22,10 @@ class Deadline:
         self.seconds: Final = seconds
         self._end = time.monotonic() + seconds
 
+    @property
+    def passed(self) -> bool:
+        return time.monotonic() >= self._end
+
     def left(self) -> float:
         """Seconds left; raises TimedOut when there are none."""
         left = self._end - time.monotonic()

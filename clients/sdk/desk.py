@@ -7,10 +7,10 @@ from collections.abc import Iterable, Iterator
 from typing import Final
 
 from steelyard.documents.request import MAX_LIFE_MS, Request
+from steelyard.documents.sealed_result import SealedResult
 from steelyard.documents.signed import Signed, sign
 from steelyard.errors import Conflict, Invalid, Malformed, SteelyardError, TimedOut, Unreachable
 from steelyard.identity.certificates import Role
-from steelyard.ids import PartyId
 from steelyard.randomness import token
 from steelyard.rpc import codec
 from steelyard.rpc.tls import Endpoint
@@ -114,18 +114,9 @@ class Desk:
     def open(self, computation: Computation, chunks: Iterable[types_pb2.ResultChunk]) -> Result:
         """The result; raises Cheated when the nodes' replies do not agree or the request is not mine."""
         from steelyard.functions.opening import open_results
-        from steelyard.functions.result_share import SealedResult
 
         request = self.signed_by_me(computation)
-        sealed = [
-            SealedResult(
-                PartyId(each.party),
-                each.note,
-                tuple((PartyId(counted.signer), counted.signature) for counted in each.certificate),
-                each.ciphertext,
-            )
-            for each in _assembled(chunks, self.membership.parties)
-        ]
+        sealed = list(_assembled(chunks, self.membership.parties))
         opened = open_results(self.membership, computation.request, sealed, self._sealing)
         arguments = request.arguments
         return Result(
@@ -139,6 +130,7 @@ class Desk:
             missing=tuple(each for each in self.membership.parties if each not in opened.parties),
             verified=opened.verified,
             culprits=tuple(opened.culprits),
+            rejected=tuple(opened.rejected),
             leakage=self.leakage(request),
             vector=opened.vector,
             decimals=opened.decimals,
@@ -184,7 +176,7 @@ class Pages:
         self._token = self._token or None
 
 
-def _assembled(chunks: Iterable[types_pb2.ResultChunk], parties: Iterable[str]) -> Iterator[codec.SealedResult]:
+def _assembled(chunks: Iterable[types_pb2.ResultChunk], parties: Iterable[str]) -> Iterator[SealedResult]:
     """The replies of parties in the manifest, one each; raises Malformed for anything else."""
     waiting, assembler = set(parties), codec.ResultAssembler()
     for chunk in chunks:

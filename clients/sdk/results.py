@@ -109,7 +109,8 @@ class Result:
 
     `value` is its JSON form; `total`, `count` and `mean` read it.  `vector` is `(length,) int64` in minor units of
     `decimals` decimals, for a sum of vectors.  `verified` is False when so few nodes replied that a lie would have gone
-    unnoticed; `culprits` sent replies that were wrong and were corrected.
+    unnoticed; `culprits` sent wrong shares, which were corrected; the replies of `rejected` did not prove what they
+    are, perhaps because the coordinator changed them.
     """
 
     function: str
@@ -122,6 +123,7 @@ class Result:
     missing: tuple[str, ...]
     verified: bool
     culprits: tuple[str, ...]
+    rejected: tuple[str, ...]
     leakage: tuple[Leak, ...]
     vector: NDArray[np.int64] | None = field(default=None, repr=False, compare=False)
     decimals: int = 0
@@ -166,6 +168,7 @@ class Result:
             "missing": list(self.missing),
             "verified": self.verified,
             "culprits": list(self.culprits),
+            "rejected": list(self.rejected),
             "leakage": [each.to_json() for each in self.leakage],
         }
 

@@ -100,7 +100,8 @@ def sign(
 
 def missing(versions: Sequence[ManifestVersion], pin: str = "") -> tuple[str, ...]:
     """The organisations that have still to sign the last version."""
-    return missing_signatures(versions[-1], _concerned(versions, pin))
+    concerned = _concerned(versions, pin)
+    return missing_signatures(versions[-1], concerned)
 
 
 def _concerned(versions: Sequence[ManifestVersion], pin: str) -> Sequence[Membership]:
@@ -114,9 +115,10 @@ def _concerned(versions: Sequence[ManifestVersion], pin: str) -> Sequence[Member
 
 
 def _unsigned(versions: Sequence[ManifestVersion], manifest: Manifest) -> tuple[ManifestVersion, ...]:
-    draft = (*versions, ManifestVersion(payload=manifest.encode()))
-    link(draft)  # a draft that breaks a rule is not worth anybody's signature
-    return draft
+    version = ManifestVersion(payload=manifest.encode())
+    Membership(manifest, version.digest)  # a draft that breaks a rule is not worth anybody's signature
+    link((*versions, version))
+    return (*versions, version)
 
 
 def _points(chain: ManifestChain) -> dict[str, int]:

@@ -6,7 +6,10 @@ its own and enrols (`steelyard.identity.enrolment`).
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import secrets
+import shutil
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 from typing import Final
@@ -44,19 +47,21 @@ def make_local_consortium(
     Points are 1, 2, ... in the order of `parties`; `minimum_group` is min(3, n) unless given; the requester belongs to
     the first party.  Raises Conflict when there is a consortium already, Invalid for wrong names, addresses or sizes.
     """
-    layout = Layout(directory)
-    _check(layout, parties, addresses)
-    authority = Authority.create(consortium, now)
-    authority.save(layout.ca)
+    _check(Layout(directory), parties, addresses)
     joiners = [Joiner("node", each, addresses[each], hosts=hosts) for each in parties]
     joiners += [Joiner("coordinator", COORDINATOR, coordinator, hosts=hosts)]
     joiners += [Joiner("requester", requester, organisation=parties[0])]
-    entries = [issue_here(layout, authority, joiner, days=days, now=now) for joiner in joiners]
-    draft = drafts.first(consortium, authority.fingerprint, entries, threshold=threshold, minimum_group=minimum_group)
-    for party in parties:
-        draft = drafts.sign(draft, party, keys.load_signing_key(layout.organisation_key(party)))
-    chain = ManifestChain(draft, draft[0].digest)
-    adopt_everywhere(layout, chain)
+    with _whole_or_not_at_all(directory) as layout:
+        authority = Authority.create(consortium, now)
+        authority.save(layout.ca)
+        entries = [issue_here(layout, authority, joiner, days=days, now=now) for joiner in joiners]
+        draft = drafts.first(
+            consortium, authority.fingerprint, entries, threshold=threshold, minimum_group=minimum_group
+        )
+        for party in parties:
+            draft = drafts.sign(draft, party, keys.load_signing_key(layout.organisation_key(party)))
+        chain = ManifestChain(draft, draft[0].digest)
+        adopt_everywhere(layout, chain)
     return chain.current
 
 
@@ -98,10 +103,23 @@ def adopt_everywhere(layout: Layout, chain: ManifestChain) -> list[Home]:
     return homes
 
 
+@contextmanager
+def _whole_or_not_at_all(directory: Path) -> Iterator[Layout]:
+    """A layout to fill, which moves into `directory` when all went well and leaves nothing behind when not."""
+    files.private_directory(directory)
+    workshop = files.private_directory(directory / f".consortium-{secrets.token_hex(8)}")
+    try:
+        yield Layout(workshop)
+        for made in list(workshop.iterdir()):
+            made.rename(directory / made.name)
+    finally:
+        shutil.rmtree(workshop)
+
+
 def _check(layout: Layout, parties: Sequence[str], addresses: Mapping[str, str]) -> None:
-    if layout.ca.exists() or (layout.root / "manifest.json").exists():
+    made = ("ca", "manifest.json", "nodes", "owners", "organisations", "coordinator", "requesters")
+    if any((layout.root / name).exists() for name in made):
         raise Conflict("there is a consortium in this directory already")
     missing = [party for party in parties if party not in addresses]
-    if missing:
-        raise Invalid(f"no address is given for {', '.join(missing)}")
-    files.private_directory(layout.root)
+    if missing or not parties:
+        raise Invalid(f"no address is given for {', '.join(missing) or 'any party'}")

@@ -91,11 +91,11 @@ class Membership:
 
 
 def _check(manifest: Manifest) -> None:
+    _check_sizes(manifest)
     try:
         read(Manifest, manifest.encode())  # a struct built in memory has not met its own bounds yet
     except Malformed:
-        raise Invalid("the manifest has a field outside its bounds: a name, key, point, threshold or size") from None
-    _check_sizes(manifest)
+        raise Invalid("the manifest has a field outside its bounds: a name, key, point or address") from None
     organisations = [each.id for each in manifest.organisations]
     _distinct(organisations, "organisation")
     _distinct([node.party for node in manifest.nodes], "node")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, Final
@@ -35,6 +36,7 @@ _OPTIONS: Final = [
     ("grpc.use_local_subchannel_pool", 1),  # a new channel starts without the old one's backoff
     ("grpc.enable_retries", 0),  # what may be repeated is decided where the call is made
 ]
+_DIALLERS: Final = ThreadPoolExecutor(max_workers=32, thread_name_prefix="dial")  # they wait, they do not work
 _USABLE: Final = (grpc.ChannelConnectivity.READY, grpc.ChannelConnectivity.IDLE)
 
 
@@ -61,17 +63,15 @@ class PinnedChannel:
         self._timeout = timeout
         self._channel: grpc.aio.Channel | None = None
         self._suspected = False
-        self._dialling = asyncio.Lock()
+        self._dialling: asyncio.Task[grpc.aio.Channel] | None = None
 
     async def get(self) -> grpc.aio.Channel:
         """The channel; raises Unreachable or Unauthenticated as `tls.inspect` does."""
-        if self._channel is not None and not self._suspected:
+        if self._channel is not None and not self._broken():
             return self._channel
-        async with self._dialling:
-            if self._channel is None or self._broken():
-                await self._dial()
-            self._suspected = False
-            return self._channel  # type: ignore[return-value]  # _dial has set it
+        if self._dialling is None or self._dialling.done():
+            self._dialling = asyncio.create_task(self._dial())
+        return await asyncio.shield(self._dialling)  # one dial for all who wait
 
     @asynccontextmanager
     async def calling(self) -> AsyncIterator[grpc.aio.Channel]:
@@ -89,18 +89,29 @@ class PinnedChannel:
         self._suspected = True
 
     async def close(self) -> None:
+        if self._dialling is not None:
+            self._dialling.cancel()
+            await asyncio.gather(self._dialling, return_exceptions=True)
+        await self._drop()
+
+    def _broken(self) -> bool:
+        if self._suspected and self._channel is not None and self._channel.get_state() in _USABLE:
+            self._suspected = False  # it has recovered
+        return self._suspected
+
+    async def _dial(self) -> grpc.aio.Channel:
+        loop = asyncio.get_running_loop()
+        certificate = await loop.run_in_executor(_DIALLERS, tls.inspect, self._home, self.endpoint, self._timeout)
+        credentials = tls.channel_credentials(self._home, certificate)
+        await self._drop()
+        self._suspected = False
+        self._channel = grpc.aio.secure_channel(self.endpoint.address, credentials, _options(self.endpoint))
+        return self._channel
+
+    async def _drop(self) -> None:
         channel, self._channel = self._channel, None
         if channel is not None:
             await channel.close()
-
-    def _broken(self) -> bool:
-        return self._suspected and self._channel is not None and self._channel.get_state() not in _USABLE
-
-    async def _dial(self) -> None:
-        certificate = await asyncio.to_thread(tls.inspect, self._home, self.endpoint, self._timeout)
-        credentials = tls.channel_credentials(self._home, certificate)
-        await self.close()
-        self._channel = grpc.aio.secure_channel(self.endpoint.address, credentials, _options(self.endpoint))
 
 
 def _options(endpoint: Endpoint) -> list[tuple[str, Any]]:

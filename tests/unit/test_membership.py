@@ -21,6 +21,7 @@ from steelyard.identity.entries import Entry, Joiner
 from steelyard.identity.homes import Home, Layout
 from steelyard.identity.local import issue_here, make_local_consortium
 from steelyard.identity.membership import Membership
+from steelyard.ids import PartyId
 
 PARTIES = ("bank-a", "bank-b", "bank-c")
 ADDRESSES = {f"bank-{letter}": f"127.0.0.1:{7001 + place}" for place, letter in enumerate("abcdefg")}
@@ -196,7 +197,7 @@ def test_a_threshold_outside_its_bounds_is_refused(chain: ManifestChain, thresho
 
 @pytest.mark.parametrize("group", [0, 1, 4])
 def test_a_minimum_group_outside_its_bounds_is_refused(chain: ManifestChain, group: int) -> None:
-    with pytest.raises(Invalid, match="minimum group|bounds"):
+    with pytest.raises(Invalid, match="minimum group"):
         _changed(chain.current.manifest, minimum_group=group)
 
 
@@ -315,7 +316,7 @@ def test_who_joins_signs_too_and_gets_a_fresh_point(layout: Layout, chain: Manif
     draft = drafts.following(chain, [newcomer])
     assert drafts.missing(draft, chain.pin) == (*PARTIES, "bank-d")
     grown = ManifestChain(_signed_by(draft, layout, (*PARTIES, "bank-d"), chain.pin), chain.pin)
-    assert grown.current.points["bank-d"] == 4
+    assert grown.current.points[PartyId("bank-d")] == 4
 
 
 def test_an_organisation_that_changes_its_key_signs_under_both(layout: Layout, chain: ManifestChain) -> None:
@@ -336,7 +337,7 @@ def test_removing_a_member_moves_nobody_s_point(
     gone = (set(PARTIES) - set(remaining)).pop()
     signed = _signed_by(drafts.following(chain, removed=[gone], minimum_group=2), layout, PARTIES, chain.pin)
     smaller = ManifestChain(signed, chain.pin)
-    assert smaller.current.points == {party: chain.current.points[party] for party in remaining}
+    assert smaller.current.points == {party: chain.current.points[PartyId(party)] for party in remaining}
     grown = drafts.following(smaller, [newcomer])
     assert grown[-1].manifest.nodes[-1].point == 4  # never the one that fell free
 
@@ -464,6 +465,7 @@ def test_a_local_consortium_that_breaks_a_rule_is_refused(
     options = {"coordinator": "127.0.0.1:7000", **changes}
     with pytest.raises(error):
         make_local_consortium(tmp_path / "d", parties, threshold, ADDRESSES, **options)
+    assert not (tmp_path / "d").exists() or not list((tmp_path / "d").iterdir())
 
 
 def test_a_local_consortium_is_not_made_twice(layout: Layout) -> None:

@@ -1,0 +1,72 @@
+"""`steelyard`: runs a command and turns what goes wrong into a sentence and an exit code."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from typing import NoReturn
+
+from cyclopts import CycloptsError
+
+from clients.cli import invocation, output
+from clients.cli.app import make_app
+from clients.cli.exit_codes import INTERRUPTED, OK, UNEXPECTED
+from steelyard.errors import Invalid, SteelyardError
+
+DEBUG = "STEELYARD_DEBUG"  # set to see the traceback of a defect
+
+
+def main() -> NoReturn:
+    """The entry point of the installed command."""
+    code = run(sys.argv[1:])
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:  # the reader, such as `head`, has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    sys.exit(code)
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Runs one command in this process; its exit code, never an exception."""
+    json = invocation.wants_json(arguments)
+    try:
+        return _called(arguments)
+    except SteelyardError as error:
+        output.fail(error, json=json)
+        return error.exit_code
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except BrokenPipeError:
+        return OK
+    except Exception as error:
+        if os.environ.get(DEBUG):
+            raise
+        where = f"{type(error).__name__}; set {DEBUG}=1 to see where"
+        output.fail(_Defect(f"steelyard met an unexpected {where}"), json=json)
+        return UNEXPECTED
+
+
+class _Defect(SteelyardError):
+    advice = "This is a defect: report it with the command that you gave."
+
+
+def _called(arguments: Sequence[str]) -> int:
+    called = invocation.read(arguments)
+    app = make_app(called.command)
+    with called.active():
+        try:
+            # A command returns nothing: what it says, it says through `output`.
+            app(called.arguments, exit_on_error=False, print_error=False, result_action="return_value")
+        except CycloptsError as error:
+            raise Invalid(_sentence(error)) from None
+    return OK
+
+
+def _sentence(error: CycloptsError) -> str:
+    """What cyclopts says, on one line."""
+    return " ".join(str(error).split())
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,160 @@
+"""`steelyard sum`, `count` and `mean`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
+
+from cyclopts import Parameter
+
+from clients.cli.options import DEFAULT_TIMEOUT, Json, Timeout
+from clients.cli.output import emit, note, progress
+
+if TYPE_CHECKING:
+    from clients.sdk.questions import Asked
+    from clients.sdk.results import Computation, Result
+
+Column: TypeAlias = Annotated[str, Parameter(help="dataset.column, such as accounts.balance.")]
+Where: TypeAlias = Annotated[str, Parameter(help="Only rows that satisfy this: =, IN, ranges, AND.")]
+GroupBy: TypeAlias = Annotated[str, Parameter(help="One result for each group of this text column.")]
+Groups: TypeAlias = Annotated[str, Parameter(help="The groups, with commas between; else those the owners declare.")]
+Vector: TypeAlias = Annotated[int, Parameter(help="Sum vectors of this length, position by position.")]
+Epsilon: TypeAlias = Annotated[str, Parameter(help="Add noise for differential privacy, such as 0.5; spends budget.")]
+Missing: TypeAlias = Annotated[bool, Parameter(negative="", help="Compute without the parties that do not answer.")]
+Purpose: TypeAlias = Annotated[str, Parameter(help="A sentence for the owners who approve.")]
+
+_SHOWN_POSITIONS = 10
+
+
+def sum_column(
+    column: Column,
+    *,
+    where: Where = "",
+    group_by: GroupBy = "",
+    groups: Groups = "",
+    vector: Vector = 0,
+    epsilon: Epsilon = "",
+    allow_missing: Missing = False,
+    purpose: Purpose = "",
+    timeout: Timeout = DEFAULT_TIMEOUT,
+    json: Json = False,
+) -> None:
+    """Adds up a column over all parties, exactly; each party's part stays with it.
+
+    Example: `steelyard sum accounts.balance --where "segment = 'retail'" --json`
+
+    By group: `steelyard sum accounts.balance --group-by segment --groups retail,corporate`
+    """
+    asked = _asked(where, group_by, groups, epsilon, allow_missing, purpose, timeout)
+    asked["length"] = vector
+    _ask("sum", column, asked, json)
+
+
+def count_column(
+    column: Column,
+    *,
+    where: Where = "",
+    group_by: GroupBy = "",
+    groups: Groups = "",
+    epsilon: Epsilon = "",
+    allow_missing: Missing = False,
+    purpose: Purpose = "",
+    timeout: Timeout = DEFAULT_TIMEOUT,
+    json: Json = False,
+) -> None:
+    """Counts the rows with a value in a column, over all parties.
+
+    Example: `steelyard count accounts.balance --where "segment = 'retail'"`
+    """
+    _ask("count", column, _asked(where, group_by, groups, epsilon, allow_missing, purpose, timeout), json)
+
+
+def mean_column(
+    column: Column,
+    *,
+    where: Where = "",
+    group_by: GroupBy = "",
+    groups: Groups = "",
+    epsilon: Epsilon = "",
+    allow_missing: Missing = False,
+    purpose: Purpose = "",
+    timeout: Timeout = DEFAULT_TIMEOUT,
+    json: Json = False,
+) -> None:
+    """The mean of a column over all parties; its sum and the number of rows become known, too.
+
+    Example: `steelyard mean accounts.balance --group-by segment`
+    """
+    _ask("mean", column, _asked(where, group_by, groups, epsilon, allow_missing, purpose, timeout), json)
+
+
+def show_result(result: Result, *, json: bool) -> None:
+    """Prints a result: the figures on stdout, what they reveal on stderr."""
+    if json:
+        emit(result.to_json(), json=True)
+        return
+    emit(_for_people(result), json=False)
+    for warning in _warnings(result):
+        note(warning)
+    note("This revealed:")
+    for leak in result.leakage:
+        note(f"  {leak.what} -> {leak.to}")
+    note(f"See it again: steelyard computation show {result.computation}")
+
+
+def describe_progress(computation: Computation) -> str:
+    """One line for people."""
+    parts = [f"{each.party} {each.state}{f' ({each.step})' if each.step else ''}" for each in computation.parties]
+    return f"{computation.state}  {'  '.join(parts)}"
+
+
+def _asked(
+    where: str, group_by: str, groups: str, epsilon: str, allow_missing: bool, purpose: str, timeout: float
+) -> Asked:
+    return {
+        "where": where,
+        "group_by": group_by,
+        "groups": [each.strip() for each in groups.split(",")] if groups else [],
+        "epsilon": epsilon,
+        "allow_missing": allow_missing,
+        "purpose": purpose,
+        "timeout": timeout,
+    }
+
+
+def _ask(function: str, column: str, asked: Asked, json: bool) -> None:
+    from clients.cli.invocation import open_client
+
+    with open_client() as client, progress("asking the parties") as report:
+        asked["on_progress"] = lambda computation: report(describe_progress(computation))
+        result = client.ask(function, column, **asked)
+    show_result(result, json=json)
+
+
+def _for_people(result: Result) -> Any:
+    if result.groups:
+        return [{"group": each.name, result.function: _shown(each.value, each.suppressed)} for each in result.groups]
+    if result.vector is not None:
+        figures = result.to_json()["result"]["vector"]
+        more = [f"... {len(figures) - _SHOWN_POSITIONS} more (--json prints all)"]
+        return {"positions": figures[:_SHOWN_POSITIONS] + (more if len(figures) > _SHOWN_POSITIONS else [])}
+    figures = {key: value for key, value in result.value.items() if key != "suppressed"}
+    return {key: _shown(value, result.suppressed) for key, value in figures.items()}
+
+
+def _shown(value: object, suppressed: bool) -> str:
+    if suppressed:
+        return "suppressed (too few rows)"
+    return "none" if value is None else str(value)
+
+
+def _warnings(result: Result) -> list[str]:
+    said = []
+    if result.missing:
+        said.append(f"Without: {', '.join(result.missing)}")
+    if not result.verified:
+        said.append("Not verified: so few nodes replied that a wrong share would have gone unnoticed.")
+    if result.culprits:
+        said.append(f"Wrong shares, corrected, came from: {', '.join(result.culprits)}")
+    if result.rejected:
+        said.append(f"Replies that prove nothing were set aside, of: {', '.join(result.rejected)}")
+    return said

@@ -1,0 +1,185 @@
+"""Drives every computation to its end: ask the nodes, run attempts, collect sealed results.
+
+Each computation has one task and every phase of it a deadline.  After a crash the tasks begin anew: what the nodes have
+finished is fetched, everything else is asked and attempted again, which nodes allow because both are idempotent.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Mapping
+from typing import Final
+
+import structlog
+
+from coordinator.attempt import Attempt, collect_earlier
+from coordinator.clock import now_ms
+from coordinator.computation import Computation
+from coordinator.config import Config
+from coordinator.directory import Directory
+from coordinator.lifecycle import Event
+from coordinator.metrics import Metrics
+from coordinator.nodes import NodeClient
+from coordinator.proposals import Proposals
+from coordinator.registry import Registry
+from steelyard.errors import Cancelled, Conflict, Failed, SteelyardError, TimedOut
+from steelyard.identity.membership import Membership
+from steelyard.randomness import token
+
+RETRY_SECONDS: Final = 0.2  # times the number of attempts so far
+
+_log = structlog.get_logger(__name__)
+
+
+class Scheduler:
+    """One per coordinator; everything it does happens on its event loop."""
+
+    def __init__(
+        self,
+        nodes: Mapping[str, NodeClient],
+        membership: Membership,
+        registry: Registry,
+        directory: Directory,
+        config: Config,
+        metrics: Metrics,
+    ) -> None:
+        self._nodes = nodes
+        self._parties = tuple(nodes)
+        self._threshold = membership.threshold
+        self._proposals = Proposals(nodes, membership.quorum, config.timing)
+        self._registry = registry
+        self._directory = directory
+        self._timing = config.timing
+        self._limits = config.limits
+        self._metrics = metrics
+        self._slots = asyncio.Semaphore(config.limits.attempts_at_once)
+        self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._cleaning: set[asyncio.Task[None]] = set()
+
+    def start(self, computation: Computation, *, resumed: bool = False) -> None:
+        task = asyncio.create_task(self._drive(computation, resumed))
+        self._tasks[computation.id] = task
+        task.add_done_callback(lambda _: self._tasks.pop(computation.id, None))
+
+    async def cancel(self, computation: Computation, failure: Cancelled) -> None:
+        """Ends a live computation and tells the nodes; returns when that is on disk."""
+        task = self._tasks.get(computation.id)
+        if task is None or computation.state.ended:
+            raise Conflict(f"the computation has ended already: it is {computation.state}")
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+        if not computation.state.ended:
+            await self._end(computation, failure)
+
+    async def stop(self) -> None:
+        """Leaves everything as it is; the next start resumes."""
+        tasks = [*self._tasks.values(), *self._cleaning]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _drive(self, computation: Computation, resumed: bool) -> None:
+        began = time.monotonic()
+        failure: SteelyardError | None = None
+        try:
+            if resumed:
+                await collect_earlier(self._nodes.values(), computation, self._timing)
+            if len(computation.results) < self._threshold:
+                await self._until_expiry(computation, resumed)
+        except SteelyardError as error:
+            failure = error
+        except Exception as error:
+            failure = _defect(computation, error)
+        await self._end(computation, failure)
+        self._metrics.ended(computation, time.monotonic() - began)
+
+    async def _end(self, computation: Computation, failure: SteelyardError | None) -> None:
+        """The watchers hear of it first, then the disk: all of it can be found out again from the nodes."""
+        if failure is None:
+            computation.happen(Event.DELIVER)
+        else:
+            computation.fail(failure)
+            self._clean(computation)
+        reason = failure.reason if failure else ""
+        _log.info("computation ended", computation=computation.id, state=computation.state, reason=reason)
+        await self._registry.confirm(computation)
+        await self._registry.finish(computation)
+
+    async def _until_expiry(self, computation: Computation, resumed: bool) -> None:
+        left = (computation.request.expires_ms - now_ms()) / 1000
+        try:
+            async with asyncio.timeout(left):
+                patience = self._timing.back if resumed else self._timing.missing
+                participants = await self._ask(computation, patience)
+                async with self._slots:
+                    await self._attempts(computation, participants)
+        except TimeoutError:
+            raise TimedOut("the request expired before it could be answered") from None
+
+    async def _ask(self, computation: Computation, patience: float) -> tuple[str, ...]:
+        participants = await self._proposals.ask(computation, computation.fixed or self._parties, patience)
+        computation.happen(Event.APPROVE)
+        return participants
+
+    async def _attempts(self, computation: Computation, participants: tuple[str, ...]) -> None:
+        """Attempts until one succeeds, all within the time of one computation."""
+        until = time.monotonic() + self._timing.computation
+        first = computation.attempts
+        while True:
+            try:
+                await self._attempt(computation, participants, until - time.monotonic())
+                return
+            except (Failed, Conflict) as failure:  # a Conflict: an earlier attempt has not died at a node yet
+                tries = computation.attempts - first
+                if tries >= self._limits.attempts or time.monotonic() >= until:
+                    raise
+                _log.info("attempt failed", computation=computation.id, tries=tries, reason=failure.reason)
+            await asyncio.sleep(RETRY_SECONDS * tries)
+            participants = await self._again(computation)
+
+    async def _attempt(self, computation: Computation, participants: tuple[str, ...], seconds: float) -> None:
+        if participants != self._parties:
+            await self._fix(computation, participants)
+        computation.start()
+        attempt = Attempt(
+            self._nodes,
+            self._directory.lost,
+            self._threshold,
+            self._timing,
+            computation,
+            participants,
+            max(0.0, seconds),
+        )
+        await attempt.run()
+
+    async def _fix(self, computation: Computation, participants: tuple[str, ...]) -> None:
+        """On disk before they start: should they sign this set, a restarted coordinator must come back to it."""
+        known, computation.fixed = computation.fixed, participants
+        await self._registry.confirm(computation)
+        await self._registry.save(computation)
+        computation.fixed = known  # in this life the nodes tell us when they have signed
+
+    async def _again(self, computation: Computation) -> tuple[str, ...]:
+        """Who takes part in the next attempt."""
+        may_shrink = computation.request.allow_missing and not computation.fixed
+        return await self._ask(computation, self._timing.missing if may_shrink else self._timing.back)
+
+    def _clean(self, computation: Computation) -> None:
+        """Nodes should not wait for what will not come; if they do not hear it, their own deadlines will tell them."""
+        for node in self._nodes.values():
+            task = asyncio.create_task(self._cancel_at(node, computation.id))
+            self._cleaning.add(task)
+            task.add_done_callback(self._cleaning.discard)
+
+    async def _cancel_at(self, node: NodeClient, computation: str) -> None:
+        try:
+            await node.cancel(computation, self._timing.call)
+        except SteelyardError as error:
+            _log.debug("not cancelled", party=node.party, reason=error.reason)
+
+
+def _defect(computation: Computation, error: Exception) -> SteelyardError:
+    identifier = token(6).hex()
+    _log.error("defect", id=identifier, computation=computation.id, type=type(error).__name__)
+    return SteelyardError(f"an internal error of the coordinator; its id is {identifier}")

@@ -1,0 +1,91 @@
+"""`CoordinatorService`: decodes, calls, encodes; every decision is made elsewhere."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import Any, TypeAlias
+
+import grpc.aio
+
+from coordinator.computation import Computation
+from coordinator.desk import Desk
+from coordinator.directory import Directory, Entry
+from steelyard.rpc import codec, status
+from steelyard.rpc.authorisation import caller
+from steelyard.v1 import coordinator_pb2 as pb
+from steelyard.v1 import coordinator_pb2_grpc, types_pb2
+
+Context: TypeAlias = "grpc.aio.ServicerContext[Any, Any]"
+
+
+class CoordinatorService(coordinator_pb2_grpc.CoordinatorServiceServicer):
+    def __init__(self, desk: Desk, directory: Directory) -> None:
+        self._desk = desk
+        self._directory = directory
+
+    async def CreateComputation(
+        self, request: pb.CreateComputationRequest, context: Context
+    ) -> pb.CreateComputationResponse:
+        computation = await self._desk.create(caller().id, codec.signed_from_proto(request.request))
+        return pb.CreateComputationResponse(computation=to_proto(computation))
+
+    async def GetComputation(self, request: pb.GetComputationRequest, context: Context) -> pb.GetComputationResponse:
+        return pb.GetComputationResponse(computation=to_proto(await self._desk.get(caller().id, request.id)))
+
+    async def ListComputations(
+        self, request: pb.ListComputationsRequest, context: Context
+    ) -> pb.ListComputationsResponse:
+        found, token = await self._desk.page(caller().id, request.page_size, request.page_token)
+        return pb.ListComputationsResponse(computations=map(to_proto, found), next_page_token=token)
+
+    async def WatchComputation(
+        self, request: pb.WatchComputationRequest, context: Context
+    ) -> AsyncIterator[pb.WatchComputationResponse]:
+        computation = await self._desk.get(caller().id, request.id)
+        async for _ in computation.watch():
+            yield pb.WatchComputationResponse(computation=to_proto(computation))
+
+    async def CancelComputation(
+        self, request: pb.CancelComputationRequest, context: Context
+    ) -> pb.CancelComputationResponse:
+        return pb.CancelComputationResponse(computation=to_proto(await self._desk.cancel(caller().id, request.id)))
+
+    async def FetchResults(
+        self, request: pb.FetchResultsRequest, context: Context
+    ) -> AsyncIterator[pb.FetchResultsResponse]:
+        for result in await self._desk.results(caller().id, request.id):
+            for chunk in codec.result_to_chunks(result):
+                yield pb.FetchResultsResponse(chunk=chunk)
+
+    async def ListParties(self, request: pb.ListPartiesRequest, context: Context) -> pb.ListPartiesResponse:
+        parties = [_party(entry) for entry in self._directory.entries.values()]
+        return pb.ListPartiesResponse(parties=parties, manifest=self._desk.membership.digest)
+
+
+def to_proto(computation: Computation) -> pb.Computation:
+    message = pb.Computation(
+        id=computation.id,
+        state=types_pb2.ComputationState.Value(f"COMPUTATION_STATE_{computation.state}"),
+        request=codec.signed_to_proto(computation.signed),
+        created_ms=computation.created_ms,
+        updated_ms=computation.updated_ms,
+        parties=[pb.PartyProgress(party=p, state=e.state, step=e.step) for p, e in computation.parties.items()],
+        attempts=computation.attempts,
+    )
+    if computation.failure is not None:
+        message.failure.CopyFrom(status.failure_to_proto(computation.failure))
+    return message
+
+
+def _party(entry: Entry) -> pb.Party:
+    described = entry.description
+    return pb.Party(
+        id=entry.party,
+        reachable=entry.reachable,
+        seen_ms=entry.seen_ms,
+        version=described.version,
+        certificate_days=described.certificate_days,
+        datasets=described.datasets,
+        manifest=described.manifest,
+        problem=entry.problem,
+    )

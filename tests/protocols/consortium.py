@@ -1,0 +1,107 @@
+"""A consortium in one process for protocol tests: keys, attempts, ledgers, and inputs of `total_of_inputs`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from steelyard.documents.attempt import Contribution, InputSet
+from steelyard.functions.aggregate import Aggregate
+from steelyard.functions.total import Question, TotalShare, total_of_inputs
+from steelyard.ids import AttemptId, ComputationId, PartyId
+from steelyard.protocols.attempt import Attempt
+from steelyard.protocols.greet import Offer
+from steelyard.randomness import Keystream, SystemRandomness
+from steelyard.rounds import Protocol
+from steelyard.secret import Secret
+
+NAMES = [PartyId(f"bank-{letter}") for letter in "abcdefghijklmnopqrstuvwxyz"]
+
+
+@dataclass
+class OpenLedger:
+    """Lets everything pass and remembers what was entered."""
+
+    entered: list[InputSet] = field(default_factory=list)
+
+    def check(self, contributions: Sequence[Contribution]) -> None:
+        pass
+
+    def enter(self, input_set: InputSet) -> None:
+        self.entered.append(input_set)
+
+
+@dataclass
+class Consortium:
+    """n nodes with threshold k; `minimum_rows` and `minimum_group` are every owner's."""
+
+    size: int
+    threshold: int
+    minimum_rows: int = 1
+    minimum_group: int = 2
+
+    def __post_init__(self) -> None:
+        self.parties = tuple(NAMES[: self.size])
+        self.points = {party: 3 * index + 1 for index, party in enumerate(self.parties)}
+        self.signing = {party: Ed25519PrivateKey.generate() for party in self.parties}
+        self.keys = {party: key.public_key() for party, key in self.signing.items()}
+        self.ledgers = {party: OpenLedger() for party in self.parties}
+
+    def attempt(self, me: PartyId, participants: Sequence[PartyId] = (), request: str = "11" * 32) -> Attempt:
+        chosen = tuple(participants or self.parties)
+        return Attempt(
+            computation=ComputationId("ab" * 16),
+            attempt=AttemptId("cd" * 16),
+            request=request,
+            manifest="22" * 32,
+            me=me,
+            participants=chosen,
+            points={party: self.points[party] for party in chosen},
+            threshold=self.threshold,
+            quorum=-(-(self.size + self.threshold) // 2),
+            minimum_group=self.minimum_group,
+            signing=self.signing[me],
+            keys=self.keys,
+        )
+
+    def offer(self, contributes: bool = True, **changes: object) -> Offer:
+        values = {
+            "contributes": contributes,
+            "version": "ee" * 16 if contributes else "",
+            "decimals": 2,
+            "bound": 10_000_00,
+            "minimum_rows": self.minimum_rows,
+            "minimum_group": self.minimum_group,
+        }
+        return Offer(**{**values, **changes})
+
+    def totals(
+        self,
+        question: Question,
+        inputs: Mapping[PartyId, Mapping[str, Sequence[int]]],
+        participants: Sequence[PartyId] = (),
+    ) -> dict[PartyId, Protocol[TotalShare]]:
+        """The protocol at every participant; parties without inputs take part without contributing."""
+        return {
+            party: total_of_inputs(
+                self.attempt(party, participants),
+                question,
+                self.offer(party in inputs),
+                _secret(inputs[party]) if party in inputs else None,
+                self.ledgers[party],
+                SystemRandomness(),
+                lambda: Keystream(bytes(32)),
+            )
+            for party in participants or self.parties
+        }
+
+
+def _secret(layers: Mapping[str, Sequence[int]]) -> Secret[dict[str, np.ndarray]]:
+    return Secret({layer: np.array(values, dtype=np.int64) for layer, values in layers.items()})
+
+
+def question(function: str = "sum", **arguments: object) -> Question:
+    return Question(function, Aggregate(dataset="accounts", column="balance", **arguments))
