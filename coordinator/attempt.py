@@ -112,7 +112,11 @@ class Attempt:
 
     async def _collect(self, party: str) -> None:
         computation = self.computation
-        computation.deliver(await self.nodes[party].fetch(computation.id, computation.signed, self.timing.fetch))
+        try:
+            result = await self.nodes[party].fetch(computation.id, computation.signed, self.timing.fetch)
+        except Refused as error:
+            raise Failed(f"{party} does not deliver its result: {error.message}", party=party) from None
+        computation.deliver(result)
 
     async def _collect_rest(self) -> None:
         """Somebody is done, so those whose stream broke may be too."""

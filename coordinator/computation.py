@@ -52,7 +52,7 @@ class Computation:
         return self.request.requester
 
     def happen(self, event: Event) -> None:
-        """Moves on as the table says; raises Conflict for what it does not allow."""
+        """Moves on as the table says; what it does not allow is a defect."""
         before, self.state = self.state, lifecycle.after(self.state, event)
         if self.state is not before:
             self.unsaved.append((now_ms(), self.state))

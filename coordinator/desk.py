@@ -14,7 +14,7 @@ from coordinator.scheduler import Scheduler
 from steelyard.documents.request import MAX_LIFE_MS, Request
 from steelyard.documents.sealed_result import SealedResult
 from steelyard.documents.signed import Signed
-from steelyard.errors import Cancelled, Conflict, Invalid, Overloaded, Unauthenticated
+from steelyard.errors import Cancelled, Conflict, Invalid, Overloaded, SteelyardError, Unauthenticated
 from steelyard.identity.membership import Membership
 
 DEFAULT_PAGE = 100
@@ -47,7 +47,11 @@ class Desk:
             known = self._begin(signed, request)
         elif known.signed.payload != signed.payload:
             raise Conflict("this computation id was used for another request")
-        await self.registry.confirm(known)
+        try:
+            await self.registry.confirm(known)
+        except SteelyardError:
+            await self.scheduler.forget(known)
+            raise
         return known
 
     async def get(self, requester: str, computation: str) -> Computation:
@@ -79,7 +83,6 @@ class Desk:
     def _begin(self, signed: Signed, request: Request) -> Computation:
         parties = in_order(self.membership.parties, {})
         computation = Computation(signed, request, now_ms(), parties)
-        computation.unsaved.append((computation.created_ms, computation.state))
         self.registry.add(computation)
         self.scheduler.start(computation)  # beside the write: the nodes may be asked about what we then forget
         return computation
@@ -93,7 +96,7 @@ class Desk:
             raise Invalid("a request expires after it was made, and at most seven days later")
         if request.expires_ms <= now_ms():
             raise Invalid("the request has expired")
-        live = self.registry.live.values()
+        live = [each for each in self.registry.live.values() if not each.state.ended]
         mine = sum(each.requester == request.requester for each in live)
         if len(live) >= self.limits.running or mine >= self.limits.running_per_requester:
             raise Overloaded("as many computations are under way as this coordinator takes")

@@ -1,9 +1,12 @@
 """The life of a computation as a table: what is not in it does not happen.
 
-PROPOSED   the nodes are being asked             deliver: results of an earlier life were found at the nodes
+PROPOSED   the nodes are being asked
 APPROVED   all that take part agreed
-RUNNING    an attempt is under way               start: the next attempt; approve: asked again before it
-DONE, REFUSED, ABORTED                           the end: nothing leads out of these
+RUNNING    an attempt is under way; start begins the next one
+DONE, REFUSED, ABORTED: nothing leads out of these
+
+After a crash, or before the next attempt, the nodes are asked again (approve in every state), and results that they made
+before the crash may be found in every state (deliver).
 """
 
 from __future__ import annotations
@@ -12,7 +15,7 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import Final
 
-from steelyard.errors import Conflict, Refused, SteelyardError
+from steelyard.errors import Refused, SteelyardError
 
 
 class State(StrEnum):
@@ -44,6 +47,8 @@ TRANSITIONS: Final = MappingProxyType(
         (State.PROPOSED, Event.DELIVER): State.DONE,
         (State.PROPOSED, Event.REFUSE): State.REFUSED,
         (State.PROPOSED, Event.ABORT): State.ABORTED,
+        (State.APPROVED, Event.APPROVE): State.APPROVED,
+        (State.APPROVED, Event.DELIVER): State.DONE,
         (State.APPROVED, Event.START): State.RUNNING,
         (State.APPROVED, Event.REFUSE): State.REFUSED,
         (State.APPROVED, Event.ABORT): State.ABORTED,
@@ -57,11 +62,11 @@ TRANSITIONS: Final = MappingProxyType(
 
 
 def after(state: State, event: Event) -> State:
-    """The state that `event` leads to; raises Conflict when it leads nowhere from here."""
+    """The state that `event` leads to; where it leads nowhere, that is a defect of ours (INTERNAL)."""
     try:
         return TRANSITIONS[state, event]
     except KeyError:
-        raise Conflict(f"a computation that is {state} cannot {event}") from None
+        raise SteelyardError(f"a computation that is {state} cannot {event}") from None
 
 
 def ending(failure: SteelyardError) -> Event:

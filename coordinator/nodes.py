@@ -16,7 +16,7 @@ import grpc.aio
 from steelyard.documents.attempt import ResultNote
 from steelyard.documents.sealed_result import SealedResult
 from steelyard.documents.signed import Signed
-from steelyard.errors import Failed, Malformed, Refused, SteelyardError
+from steelyard.errors import Failed, Malformed, Refused, SteelyardError, Unauthenticated
 from steelyard.identity.certificates import Identity, Role
 from steelyard.identity.membership import Membership
 from steelyard.rpc import codec, status
@@ -122,12 +122,15 @@ class NodeClient:
             yield self._stub[1]
 
     async def _check(self, result: SealedResult, computation: str, request: Signed) -> None:
-        note = result.note.open(ResultNote, self._keys)
+        try:
+            note = result.note.open(ResultNote, self._keys)
+        except Unauthenticated as error:
+            raise Malformed(f"{self.party} delivered a result without its note: {error}", party=self.party) from None
         hashed = (await asyncio.to_thread(hashlib.sha256, result.ciphertext)).hexdigest()
         said = (note.computation, note.request, note.party, result.note.signer, note.length, note.ciphertext)
         true = (computation, request.digest.hex(), self.party, self.party, len(result.ciphertext), hashed)
         if said != true or result.party != self.party:
-            raise Malformed(f"{self.party} delivered a result that its note does not match", culprits=[self.party])
+            raise Malformed(f"{self.party} delivered a result that its note does not match", party=self.party)
 
 
 def connect(home: Path, membership: Membership, patience: float) -> Mapping[str, NodeClient]:

@@ -28,6 +28,7 @@ from steelyard.identity.membership import Membership
 from steelyard.randomness import token
 
 RETRY_SECONDS: Final = 0.2  # times the number of attempts so far
+STORE_SECONDS: Final = 5.0  # until the next try to store what has ended
 
 _log = structlog.get_logger(__name__)
 
@@ -72,6 +73,14 @@ class Scheduler:
         if not computation.state.ended:
             await self._end(computation, failure)
 
+    async def forget(self, computation: Computation) -> None:
+        """One that could not be recorded: it never was."""
+        task = self._tasks.get(computation.id)
+        if task is not None:
+            task.cancel()
+        self._registry.drop(computation)
+        self._clean(computation)
+
     async def stop(self) -> None:
         """Leaves everything as it is; the next start resumes."""
         tasks = [*self._tasks.values(), *self._cleaning]
@@ -103,8 +112,21 @@ class Scheduler:
             self._clean(computation)
         reason = failure.reason if failure else ""
         _log.info("computation ended", computation=computation.id, state=computation.state, reason=reason)
-        await self._registry.confirm(computation)
-        await self._registry.finish(computation)
+        await self._keep(computation)
+
+    async def _keep(self, computation: Computation) -> None:
+        """A full disk does not lose what has ended: it stays in memory until there is room."""
+        try:
+            await self._registry.confirm(computation)
+        except SteelyardError:
+            return  # never recorded: whoever handed it in was told, and `forget` follows
+        while True:
+            try:
+                await self._registry.finish(computation)
+                return
+            except Failed as error:
+                _log.error("not stored", computation=computation.id, reason=error.reason, problem=error.message)
+            await asyncio.sleep(STORE_SECONDS)
 
     async def _until_expiry(self, computation: Computation, resumed: bool) -> None:
         left = (computation.request.expires_ms - now_ms()) / 1000

@@ -41,24 +41,26 @@ class Store:
         self._database.close()
 
     def create(self, computation: Computation) -> None:
+        """As PROPOSED, whatever it has become since: this runs beside its task."""
         request = codec.signed_to_proto(computation.signed).SerializeToString()
-        head = (computation.id, computation.requester, request, computation.created_ms)
+        created = computation.created_ms
         with self._database.transaction():
             self._database.execute(
-                "INSERT INTO computations"
-                " (id, requester, request, created_ms, state, updated_ms, attempts, fixed, parties)"
-                " VALUES (?, ?, ?, ?, '', 0, 0, '[]', '{}')",
-                head,
+                "INSERT INTO computations VALUES (?, ?, ?, ?, ?, ?, 0, '[]', '{}', NULL)",
+                (computation.id, computation.requester, request, State.PROPOSED, created, created),
             )
-            self._update(computation)
+            self._add_events(computation.id, [(created, State.PROPOSED)])
 
     def save(self, computation: Computation) -> None:
         """Everything that changed, in one transaction; results once it is DONE."""
+        events = tuple(computation.unsaved)
         with self._database.transaction():
             self._update(computation)
+            self._add_events(computation.id, events)
             if computation.state is State.DONE:
                 for result in computation.results.values():
                     self._add_result(computation.id, result)
+        del computation.unsaved[: len(events)]
 
     def get(self, computation: str) -> Computation | None:
         rows = self._select("WHERE id = ?", (computation,))
@@ -116,9 +118,10 @@ class Store:
                 computation.id,
             ),
         )
-        events, computation.unsaved = computation.unsaved, []
+
+    def _add_events(self, computation: str, events: Iterable[tuple[int, State]]) -> None:
         for time_ms, state in events:
-            self._database.execute("INSERT INTO events VALUES (?, ?, ?)", (computation.id, time_ms, state))
+            self._database.execute("INSERT INTO events VALUES (?, ?, ?)", (computation, time_ms, state))
 
     def _add_result(self, computation: str, result: SealedResult) -> None:
         head = types_pb2.ResultChunk(

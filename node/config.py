@@ -29,7 +29,7 @@ def load(path: Path) -> NodeConfig:
     """Raises Invalid naming the key that is wrong."""
     try:
         raw = tomllib.loads(path.read_text())
-        config = msgspec.convert(raw, NodeConfig)
+        config = msgspec.convert(raw, NodeConfig, dec_hook=lambda kind, value: kind(value))
     except OSError as error:
         raise Invalid(f"{path}: {error.strerror}") from None
     except (tomllib.TOMLDecodeError, msgspec.ValidationError) as error:

@@ -13,7 +13,10 @@ from node.catalogue import catalogue
 from node.computations import Recorded
 from node.engine import Engine, Order
 from node.owner import DECISIONS, OwnerService
+from steelyard.documents.request import Request
+from steelyard.documents.signed import read
 from steelyard.errors import Conflict, SteelyardError
+from steelyard.functions.aggregate import arguments
 from steelyard.identity.homes import Home
 from steelyard.ids import PartyId, attempt_id, computation_id
 from steelyard.rpc import codec, tls
@@ -54,7 +57,10 @@ class NodeService(OwnerService):
     async def Propose(self, request: node_pb2.ProposeRequest, context: Context) -> node_pb2.ProposeResponse:
         signed = codec.signed_from_proto(request.request)
         recorded = await asyncio.to_thread(self._books.consent.decide, signed)
-        answer = node_pb2.ProposeResponse(decision=DECISIONS[recorded.decision])
+        answer = node_pb2.ProposeResponse(
+            decision=DECISIONS[recorded.decision],
+            contributes=recorded.decision != "refused" and await asyncio.to_thread(self._holds, recorded),
+        )
         if recorded.failure is not None:
             answer.failure.CopyFrom(failure_to_proto(recorded.failure))
         return answer
@@ -95,6 +101,10 @@ class NodeService(OwnerService):
             datasets=await asyncio.to_thread(catalogue, self._books),
             connected_peers=self._links.connected,
         )
+
+    def _holds(self, recorded: Recorded) -> bool:
+        wanted = arguments(read(Request, recorded.request.payload))
+        return self._books.datasets.find(wanted.dataset) is not None
 
     async def _run(self, recorded: Recorded, request: node_pb2.RunRequest, reports: _Reports) -> None:
         try:

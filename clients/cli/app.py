@@ -48,7 +48,7 @@ def make_app(command: str = "") -> App:
         help_epilogue=EPILOGUE,
         help_format="markdown" if command else "plaintext",  # markdown takes a tenth of a second to import
         version=__version__,
-        default_parameter=Parameter(negative=""),
+        default_parameter=Parameter(negative="", show_default=False),
     )
     for name, (path, summary) in COMMANDS.items():
         app.command(path, name=name, help=None if name == command else summary)

@@ -42,8 +42,10 @@ def draft(
     out: Path,
     threshold: int | None = None,
     minimum_group: int | None = None,
-    entry: Annotated[tuple[Path, ...], Parameter(help="An entry to add or replace; repeatable.")] = (),
-    remove: Annotated[tuple[str, ...], Parameter(help="An organisation or requester that leaves; repeatable.")] = (),
+    entry: Annotated[tuple[Path, ...], Parameter(negative="", help="An entry to add or replace; repeatable.")] = (),
+    remove: Annotated[
+        tuple[str, ...], Parameter(negative="", help="An organisation or requester that leaves; repeatable.")
+    ] = (),
     json: Json = False,
 ) -> None:
     """Drafts the next version: the first from D/entries, a later one from D/manifest.json and what changes.

@@ -8,7 +8,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
@@ -17,6 +17,9 @@ from steelyard.errors import SteelyardError
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
+
+_WHOLE: Final = ("id", "name", "party")  # columns that people copy from
+_UNBOUNDED: Final = 10_000  # columns of a pipe or a file: nothing there is folded
 
 
 def emit(data: Any, *, json: bool) -> None:
@@ -88,7 +91,8 @@ def confirm(question: str) -> bool:
 def _console(*, stderr: bool = False) -> Console:
     from rich.console import Console
 
-    return Console(stderr=stderr, highlight=False)
+    stream = sys.stderr if stderr else sys.stdout
+    return Console(stderr=stderr, highlight=False, width=None if stream.isatty() else _UNBOUNDED)
 
 
 def _pairs(data: Mapping[str, Any]) -> Table:
@@ -107,7 +111,7 @@ def _rows(rows: Sequence[Mapping[str, Any]]) -> Table:
 
     table = Table(box=None, header_style="bold")
     for name in rows[0] if rows else ():
-        table.add_column(name, overflow="fold")
+        table.add_column(name, overflow="fold", no_wrap=name in _WHOLE)
     for row in rows:
         table.add_row(*(_text(value) for value in row.values()))
     return table

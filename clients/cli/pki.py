@@ -40,7 +40,9 @@ Days = Annotated[int, Parameter(help="How long the certificates live.")]
 RoleOption = Annotated[
     JoinerRole, Parameter(name="--role", help="What the joiner will be; an owner comes with its node.")
 ]
-Hosts = Annotated[tuple[str, ...], Parameter(name="--host", help="A further name the server is called by; repeatable.")]
+Hosts = Annotated[
+    tuple[str, ...], Parameter(negative="", name="--host", help="A further name the server is called by; repeatable.")
+]
 Address = Annotated[str, Parameter(help="host:port of a node or the coordinator.")]
 Organisation = Annotated[str, Parameter(help="Whom a requester belongs to.")]
 
@@ -170,7 +172,7 @@ def renewal(*, home: Path, out: Path, json: Json = False) -> None:
 def renew(
     *,
     dir: Directory,
-    home: Annotated[tuple[Path, ...], Parameter(help="Only this home; repeatable.")] = (),
+    home: Annotated[tuple[Path, ...], Parameter(negative="", help="Only this home; repeatable.")] = (),
     request: Annotated[
         Path | None, Parameter(help="A request from another machine (with --current and --out).")
     ] = None,
@@ -200,7 +202,7 @@ def renew(
 def check(
     *,
     dir: Directory | None = None,
-    home: Annotated[tuple[Path, ...], Parameter(help="Only this home; repeatable.")] = (),
+    home: Annotated[tuple[Path, ...], Parameter(negative="", help="Only this home; repeatable.")] = (),
     json: Json = False,
 ) -> None:
     """Explains chain, names, expiry, keys, pins, permissions and clock; fails (7) when one of them is wrong.

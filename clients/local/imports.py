@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from clients.sdk.client import Client
+from clients.sdk.deadlines import Deadline
+from clients.sdk.desk import Desk
 from clients.sdk.owner import Owner
 from clients.sdk.profile import Profile
 from clients.sdk.records import OwnedDataset
@@ -16,6 +20,8 @@ from steelyard.ids import identifier
 
 ENDINGS: Final = (".csv", ".parquet", ".xlsx")
 _AT_ONCE: Final = 8
+_SHOWN_SECONDS: Final = 4.0  # an owner's policy may keep a dataset from being described at all
+_PAUSE: Final = 0.1
 _SCHEMA: Final = ".schema.toml"
 
 
@@ -56,6 +62,17 @@ def import_all(profile: Profile, imports: Sequence[Import]) -> list[tuple[Import
         raise errors[0]
     stored = [each for each in outcomes if isinstance(each, OwnedDataset)]
     return list(zip(imports, stored, strict=True))
+
+
+def await_shown(profile: Profile, imports: Sequence[Import]) -> None:
+    """Until the coordinator has heard of the datasets, so that `--group-by` knows their groups; not for long."""
+    wanted = {(each.party, each.dataset) for each in imports}
+    deadline = Deadline(_SHOWN_SECONDS)
+    with Client(Desk(profile)) as client:
+        while not deadline.passed:
+            if wanted <= {(party.id, dataset.name) for party in client.parties() for dataset in party.datasets}:
+                return
+            time.sleep(_PAUSE)
 
 
 def _of(data: Path, party: str) -> Iterator[Import]:

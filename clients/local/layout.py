@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import fcntl
-import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -54,6 +53,16 @@ class LocalConsortium:
         return (self.root / FILE).exists()  # written last
 
     @property
+    def mark(self) -> Path:
+        """Says that whatever lies beside it was made by us, before the first key is."""
+        return self.root / ".local-consortium"
+
+    @property
+    def unfinished(self) -> bool:
+        """True when making it was interrupted."""
+        return self.mark.exists() and not self.exists
+
+    @property
     def layout(self) -> Layout:
         return Layout(self.root)
 
@@ -77,16 +86,36 @@ class LocalConsortium:
         return programs[name]
 
     @contextmanager
-    def locked(self) -> Iterator[None]:
-        """Keeps two commands from starting and stopping the same processes; raises Conflict."""
+    def locked(self, *, make: bool = False) -> Iterator[None]:
+        """Keeps two commands from starting and stopping the same processes; raises Conflict.
+
+        Raises NotFound when there is no local consortium here, unless one is about to be made.
+        """
+        if not make and not self.unfinished:
+            self.local()
         (self.root / "run").mkdir(parents=True, exist_ok=True)
+        try:
+            with self._lock():
+                yield
+        finally:
+            if not self.exists and not self.unfinished:
+                self._tidy()
+
+    @contextmanager
+    def _lock(self) -> Iterator[None]:
         with (self.root / "run" / "lock").open("w") as file:
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except OSError:
                 raise Conflict(f"another command is starting or stopping processes in {self.root}") from None
-            os.set_inheritable(file.fileno(), False)
             yield
+
+    def _tidy(self) -> None:
+        """Leaves no empty directory behind where nothing was made."""
+        (self.root / "run" / "lock").unlink(missing_ok=True)
+        with suppress(OSError):
+            (self.root / "run").rmdir()
+            self.root.rmdir()
 
     def _program(self, name: str, role: Role) -> Program:
         process = Process(name, self.root / "run" / f"{name}.json", self.root / "logs" / f"{name}.log")

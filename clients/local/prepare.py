@@ -15,7 +15,7 @@ import msgspec
 from clients.local.layout import COORDINATOR, REQUESTER, LocalConsortium
 from clients.local.ports import HOST, consecutive_ports, free_ports
 from clients.sdk.profile import FILE
-from steelyard.errors import Conflict, Invalid
+from steelyard.errors import Conflict, Invalid, NotFound
 from steelyard.identity import addresses, files
 from steelyard.identity.local import make_local_consortium
 from steelyard.identity.membership import MAX_NODES
@@ -68,9 +68,13 @@ def prepare(consortium: LocalConsortium, plan: Plan) -> None:
 
     Raises Conflict when something is there already, Invalid for a plan that breaks a rule; then nothing is left behind.
     """
-    if any((consortium.root / name).exists() for name in _MADE if name not in ("logs", "run")):
-        raise Conflict(f"there is a consortium in {consortium.root}: steelyard local down --purge removes it")
+    taken = [name for name in _MADE if name != "run" and (consortium.root / name).exists()]
+    if taken:
+        advice = "steelyard local down --purge removes it" if consortium.mark.exists() else "choose another directory"
+        raise Conflict(f"there is a {taken[0]} in {consortium.root} already: {advice}")
     try:
+        consortium.root.mkdir(parents=True, exist_ok=True)
+        consortium.mark.touch()
         _make(consortium, plan)
     except BaseException:
         purge(consortium)
@@ -78,14 +82,19 @@ def prepare(consortium: LocalConsortium, plan: Plan) -> None:
 
 
 def purge(consortium: LocalConsortium) -> None:
-    """Removes what `prepare` and the processes made, and the directory when nothing else is in it."""
-    (consortium.root / FILE).unlink(missing_ok=True)
+    """Removes what `prepare` and the processes made, and the directory when nothing else is in it.
+
+    Raises NotFound when nothing here carries our mark: a real authority's keys have the same names.
+    """
+    if not consortium.mark.exists():
+        raise NotFound(f"nothing in {consortium.root} was made by steelyard local")
     for name in _MADE:
         path = consortium.root / name
         if path.is_dir():
             shutil.rmtree(path)
         else:
             path.unlink(missing_ok=True)
+    consortium.mark.unlink()
     if consortium.root.exists() and not any(consortium.root.iterdir()):
         consortium.root.rmdir()
 

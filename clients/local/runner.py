@@ -106,7 +106,8 @@ def kill(consortium: LocalConsortium, name: str) -> Status:
 
 def down(consortium: LocalConsortium, *, remove: bool = False) -> list[str]:
     """Ends every process; data stay unless `remove`.  The names of those that ran."""
-    running = [each for each in consortium.programs() if each.process.pid is not None]
+    programs = [] if consortium.unfinished else consortium.programs()
+    running = [each for each in programs if each.process.pid is not None]
     stop(running)
     if remove:
         purge(consortium)

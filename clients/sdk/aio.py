@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
-from typing import Final, Self, TypeVar, Unpack
+from typing import TYPE_CHECKING, Final, Self, TypeVar, Unpack
 
 import grpc.aio
 
@@ -17,7 +17,7 @@ from steelyard.ids import computation_id
 from steelyard.rpc.channel import PinnedChannel
 from steelyard.rpc.status import from_rpc_error
 from steelyard.v1 import coordinator_pb2 as pb
-from steelyard.v1.coordinator_pb2_grpc import CoordinatorServiceAsyncStub, CoordinatorServiceStub
+from steelyard.v1.coordinator_pb2_grpc import CoordinatorServiceStub
 
 from . import wire
 from .deadlines import CALL, Deadline, Patience
@@ -25,6 +25,9 @@ from .desk import Desk, Pages
 from .profile import Profile
 from .questions import DEFAULT_TIMEOUT, Asked, OnProgress, Question, Wanted, question
 from .results import Computation, Party, Result
+
+if TYPE_CHECKING:  # the generated module knows it only as a type
+    from steelyard.v1.coordinator_pb2_grpc import CoordinatorServiceAsyncStub
 
 T = TypeVar("T")
 

@@ -37,8 +37,8 @@ class Owner:
         self.membership: Final = opened.membership(home)
         self.party: Final = identify(home, self.membership, Role.OWNER).id
         pin = next(node.tls for node in self.membership.manifest.nodes if node.party == self.party)
-        node = Endpoint(self.party, self.membership.address(self.party), pin)
-        self._line = Connection(home, node, NodeServiceStub)
+        self.node: Final = Endpoint(self.party, self.membership.address(self.party), pin)
+        self._line = Connection(home, self.node, NodeServiceStub)
 
     def __enter__(self) -> Self:
         return self

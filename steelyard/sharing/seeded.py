@@ -38,7 +38,7 @@ def seeded_receivers(dealer: PartyId, parties: Sequence[PartyId], threshold: int
     if len(set(ring)) != len(ring) or dealer not in ring:
         raise Invalid("a dealer deals to distinct parties and is one of them")
     after = ring.index(dealer) + 1
-    return tuple((ring[after:] + ring[: after - 1])[: threshold - 1])
+    return tuple((ring + ring)[after : after + threshold - 1])
 
 
 def deal(

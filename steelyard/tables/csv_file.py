@@ -7,8 +7,10 @@ that memory holds one batch of text and the typed columns, whatever the size of 
 from __future__ import annotations
 
 import csv
+import re
 from collections.abc import Iterator, Sequence
-from itertools import chain
+from dataclasses import dataclass
+from itertools import chain, islice
 from pathlib import Path
 from typing import Final, TextIO
 
@@ -23,7 +25,21 @@ BATCH_CHARACTERS: Final = 1 << 25
 MAX_LINE: Final = 1 << 20  # characters
 SEPARATORS: Final = ",;\t"
 
-Batch = tuple[list[list[str]], list[int]]  # rows, and the line each begins on
+_CHUNK_ROWS: Final = 4_096
+_LINE_BREAK = re.compile(r"\r\n|\n|\r")
+
+
+@dataclass(frozen=True, slots=True)
+class _Batch:
+    """Some rows, the first of which begins on line `begin`."""
+
+    begin: int
+    rows: list[list[str]]
+
+    def line(self, index: int) -> int:
+        """The line a row begins on: a cell may hold line breaks, and then its row has several lines."""
+        breaks = sum(len(_LINE_BREAK.findall(cell)) for row in self.rows[:index] for cell in row)
+        return self.begin + index + breaks
 
 
 def read(path: Path, name: str, declared: Schema | None) -> tuple[Schema, pl.DataFrame]:
@@ -75,9 +91,9 @@ def _table(rows: Iterator[list[str]], lines: _Lines, declared: Schema | None) ->
     names = header.checked(next(rows), declared, f"{lines.name}, line 1")
     schema: Schema | None = declared
     frames = []
-    for batch, begins in _batches(rows, lines, len(names)):
-        schema = schema or _inferred(names, batch[0], lines.name, begins[0])
-        frames.append(_typed(schema, names, batch, begins, lines.name))
+    for batch in _batches(rows, lines, len(names)):
+        schema = schema or _inferred(names, batch.rows[0], lines.name, batch.begin)
+        frames.append(_typed(schema, names, batch, lines.name))
     if schema is None or not frames:
         raise Invalid(f"{lines.name}, line 2: there is a header but no row")
     return schema, pl.concat(frames, rechunk=True)
@@ -89,26 +105,44 @@ def _separator(line: str) -> str:
     return max(SEPARATORS, key=outside.count)
 
 
-def _batches(rows: Iterator[list[str]], lines: _Lines, width: int) -> Iterator[Batch]:
-    batch: list[list[str]] = []
-    begins: list[int] = []
+def _batches(rows: Iterator[list[str]], lines: _Lines, width: int) -> Iterator[_Batch]:
+    blank = 0
+    while True:
+        batch = _Batch(lines.number + 1, _taken(rows, lines))
+        if not batch.rows:
+            return
+        kept = len(batch.rows)
+        if set(map(len, batch.rows)) != {width}:
+            kept = _checked(batch, width, lines)
+        if blank and kept:
+            raise lines.invalid("a blank line between rows", blank)
+        if kept < len(batch.rows):
+            blank = blank or batch.line(kept)
+            del batch.rows[kept:]
+        if batch.rows:
+            yield batch
+
+
+def _taken(rows: Iterator[list[str]], lines: _Lines) -> list[list[str]]:
+    """The next rows, bounded in number and, roughly, in characters."""
+    taken: list[list[str]] = []
     full = lines.characters + BATCH_CHARACTERS
-    last, blank = lines.number, 0
-    for row in rows:
-        begin, last = last + 1, lines.number
-        if len(row) != width or blank:
-            if row:
-                problem = "a blank line between rows" if blank else _ragged(len(row), width)
-                raise lines.invalid(problem, blank or begin)
-            blank = blank or begin
-            continue
-        batch.append(row)
-        begins.append(begin)
-        if len(batch) >= BATCH_ROWS or lines.characters >= full:
-            yield batch, begins
-            batch, begins, full = [], [], lines.characters + BATCH_CHARACTERS
-    if batch:
-        yield batch, begins
+    while len(taken) < BATCH_ROWS and lines.characters < full:
+        chunk = list(islice(rows, min(_CHUNK_ROWS, BATCH_ROWS)))
+        if not chunk:
+            break
+        taken += chunk
+    return taken
+
+
+def _checked(batch: _Batch, width: int, lines: _Lines) -> int:
+    """How many rows come before the blank lines at the batch's end; raises for any row of another width."""
+    kept = max((index for index, row in enumerate(batch.rows, 1) if row), default=0)
+    for index, row in enumerate(batch.rows[:kept]):
+        if len(row) != width:
+            problem = _ragged(len(row), width) if row else "a blank line between rows"
+            raise lines.invalid(problem, batch.line(index))
+    return kept
 
 
 def _inferred(names: Sequence[str], row: Sequence[str], name: str, line: int) -> Schema:
@@ -118,8 +152,8 @@ def _inferred(names: Sequence[str], row: Sequence[str], name: str, line: int) ->
         raise Invalid(f"{name}, line {line}: {error.message}") from None
 
 
-def _typed(schema: Schema, names: Sequence[str], batch: list[list[str]], begins: list[int], name: str) -> pl.DataFrame:
-    columns = dict(zip(names, zip(*batch, strict=True), strict=True))
+def _typed(schema: Schema, names: Sequence[str], batch: _Batch, name: str) -> pl.DataFrame:
+    columns = dict(zip(names, zip(*batch.rows, strict=True), strict=True))
     frame = pl.DataFrame(
         {each.name: cells.typed(each, pl.Series(columns[each.name], dtype=pl.String)) for each in schema.columns}
     )
@@ -127,7 +161,7 @@ def _typed(schema: Schema, names: Sequence[str], batch: list[list[str]], begins:
     if bad is not None:
         row, column = bad
         problem = cells.complaint(schema.column(column), columns[column][row])
-        raise Invalid(f"{name}, line {begins[row]}, column {column}: {problem}")
+        raise Invalid(f"{name}, line {batch.line(row)}, column {column}: {problem}")
     return frame
 
 

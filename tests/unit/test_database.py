@@ -36,6 +36,21 @@ def add(database: Database, body: str) -> int:
     return database.execute("INSERT INTO note (body) VALUES (?)", (body,))
 
 
+def add_both(database: Database, one: str, other: str) -> None:
+    with database.transaction():
+        add(database, one)
+        add(database, other)
+
+
+def add_and_fail(database: Database, body: str, *, nested: bool = False) -> None:
+    with database.transaction():
+        if nested:
+            add_both(database, body, body + " too")
+        else:
+            add(database, body)
+        raise ZeroDivisionError
+
+
 def test_the_file_is_the_owners_and_the_pragmas_are_safe(tmp_path: Path) -> None:
     database = opened(tmp_path)
     assert stat.S_IMODE((tmp_path / "node.db").stat().st_mode) == 0o600
@@ -49,9 +64,8 @@ def test_a_transaction_is_kept_whole_or_not_at_all(tmp_path: Path) -> None:
     database = opened(tmp_path)
     with database.transaction():
         add(database, "kept")
-    with pytest.raises(ZeroDivisionError), database.transaction():
-        add(database, "lost")
-        raise ZeroDivisionError
+    with pytest.raises(ZeroDivisionError):
+        add_and_fail(database, "lost")
     assert bodies(database) == ["kept"]
     database.close()
     database = opened(tmp_path)
@@ -63,14 +77,12 @@ def test_an_inner_transaction_falls_alone_or_with_the_outer_one(tmp_path: Path) 
     database = opened(tmp_path)
     with database.transaction():
         add(database, "outer")
-        with pytest.raises(ZeroDivisionError), database.transaction():
-            add(database, "inner")
-            raise ZeroDivisionError
-    with pytest.raises(ZeroDivisionError), database.transaction():
-        with database.transaction():
-            add(database, "inner kept for now")
-        raise ZeroDivisionError
-    assert bodies(database) == ["outer"]
+        with pytest.raises(ZeroDivisionError):
+            add_and_fail(database, "inner")
+        add(database, "outer again")
+    with pytest.raises(ZeroDivisionError):
+        add_and_fail(database, "inner kept for now", nested=True)
+    assert bodies(database) == ["outer", "outer again"]
     database.close()
 
 
@@ -132,9 +144,8 @@ def test_a_full_disk_fails_with_advice_and_loses_nothing(tmp_path: Path) -> None
     add(database, "kept")
     (pages,) = database.one("PRAGMA page_count") or (0,)
     database.one(f"PRAGMA max_page_count = {pages}")
-    with pytest.raises(Failed, match="the disk is full: free some space"), database.transaction():
-        add(database, "small")
-        add(database, "x" * 100_000)
+    with pytest.raises(Failed, match="the disk is full: free some space"):
+        add_both(database, "small", "x" * 100_000)
     assert bodies(database) == ["kept"]
     database.one("PRAGMA max_page_count = 100000")
     add(database, "x" * 100_000)

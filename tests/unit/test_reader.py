@@ -8,7 +8,7 @@ from pathlib import Path
 
 import polars as pl
 import pytest
-import xlsxwriter
+import xlsxwriter  # type: ignore[import-untyped]
 
 from steelyard.errors import Invalid
 from steelyard.tables import csv_file, reader, schema
@@ -118,6 +118,7 @@ def test_a_bad_date_is_refused(tmp_path: Path, cell: str) -> None:
         ("account,,balance\n", "line 1, column 2: the header is empty"),
         (GOOD + "c,2020-01-04\n", "line 4: 2 cells where the header has 3"),
         (GOOD + "\nc,2020-01-04,1\n", "line 4: a blank line between rows"),
+        (GOOD + "\n" * 9_000 + "c,2020-01-04,1\n", "line 4: a blank line between rows"),
         (GOOD + '"c,2020-01-04,1\n', "line 4: a quoted cell is not closed"),
         (GOOD + '"c"x,2020-01-04,1\n', "line 4: quotes in the wrong place"),
         (GOOD.encode() + b"\xff,2020-01-04,1\n", "line 4: not UTF-8 text"),
@@ -235,14 +236,18 @@ def workbook(folder: Path, rows: list[list[object]], top: int = 0) -> Path:
         for at, row in enumerate(rows, top):
             for column, cell in enumerate(row):
                 if isinstance(cell, datetime.date):
-                    sheet.write_datetime(at, column, datetime.datetime(cell.year, cell.month, cell.day), day)
+                    sheet.write_datetime(at, column, cell, day)
                 else:
                     sheet.write(at, column, cell)
     return path
 
 
 def test_excel_sheets_read_like_csv(tmp_path: Path) -> None:
-    rows = [["account", "opened", "balance"], [1001, datetime.date(2020, 1, 2), 1.5], ["b", "2020-01-03", -2]]
+    rows: list[list[object]] = [
+        ["account", "opened", "balance"],
+        [1001, datetime.date(2020, 1, 2), 1.5],
+        ["b", "2020-01-03", -2],
+    ]
     for top in (0, 3):
         frame = reader.read(workbook(tmp_path, rows[:2], top), SCHEMA).frame
         assert frame.rows() == [("1001", datetime.date(2020, 1, 2), 150)]
@@ -250,7 +255,7 @@ def test_excel_sheets_read_like_csv(tmp_path: Path) -> None:
 
 def test_a_bad_excel_cell_is_named_by_the_row_of_the_sheet(tmp_path: Path) -> None:
     day = datetime.date(2020, 1, 2)
-    rows = [["account", "opened", "balance"], ["a", day, 1.5], ["b", day, "x"], ["c", day, 2]]
+    rows: list[list[object]] = [["account", "opened", "balance"], ["a", day, 1.5], ["b", day, "x"], ["c", day, 2]]
     for top, line in ((0, 3), (3, 6)):
         with pytest.raises(Invalid, match=rf"balances.xlsx, line {line}, column balance: not a number"):
             reader.read(workbook(tmp_path, rows, top), SCHEMA)

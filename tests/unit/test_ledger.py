@@ -1,0 +1,169 @@
+"""The ledger: durable, one input set per computation, one budget per column."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from node import migrations
+from node.ledger import DAY_MS, Candidate, Ledger, Limits
+from steelyard.errors import BudgetExhausted, Conflict, DifferencingRefused, GroupTooSmall, Invalid
+from steelyard.privacy.differencing import Release
+from steelyard.storage.database import Database
+
+LIMITS = Limits(minimum_group=3, period_days=30, epsilon_per_period=1.0)
+NOW = 1_000 * DAY_MS
+
+
+@pytest.fixture
+def database(tmp_path: Path) -> Iterator[Database]:
+    database = Database(tmp_path / "node.db", migrations.FOLDER)
+    yield database
+    database.close()
+
+
+@pytest.fixture
+def ledger(database: Database) -> Ledger:
+    return Ledger(database)
+
+
+def over(parties: str, version: str = "1") -> Release:
+    return frozenset((party, version) for party in parties)
+
+
+ASKED = Candidate(
+    dataset="accounts", column="balance", function="sum", requester="analyst", filter="", inputs=over("abcd")
+)
+
+
+def enter(ledger: Ledger, candidate: Candidate, name: str, now_ms: int = NOW, limits: Limits = LIMITS) -> int:
+    return ledger.enter(candidate, limits, computation=name, digest=f"set of {name}", now_ms=now_ms)
+
+
+def test_a_check_enters_nothing(ledger: Ledger) -> None:
+    ledger.check(ASKED, LIMITS, now_ms=NOW)
+    assert ledger.entries() == []
+    ledger.check(replace(ASKED, inputs=over("abc")), LIMITS, now_ms=NOW)
+
+
+def test_the_total_with_and_without_a_party_is_refused(ledger: Ledger) -> None:
+    enter(ledger, ASKED, "one")
+    without = replace(ASKED, inputs=over("abc"))
+    for change in ({}, {"requester": "other"}, {"function": "mean"}, {"filter": "balance >= -1"}, {"epsilon": 0.1}):
+        with pytest.raises(DifferencingRefused):
+            ledger.check(replace(without, **change), LIMITS, now_ms=NOW)
+        with pytest.raises(DifferencingRefused):
+            enter(ledger, replace(without, **change), "two")
+    assert len(ledger.entries()) == 1
+
+
+def test_the_full_total_after_one_that_left_a_party_out_is_refused_until_the_data_change(ledger: Ledger) -> None:
+    enter(ledger, replace(ASKED, inputs=over("abc")), "one")
+    with pytest.raises(DifferencingRefused):
+        enter(ledger, ASKED, "two")
+    enter(ledger, replace(ASKED, inputs=over("abc", "2") | over("d")), "three")
+
+
+def test_other_columns_and_datasets_are_another_matter(ledger: Ledger) -> None:
+    enter(ledger, ASKED, "one")
+    enter(ledger, replace(ASKED, column="limit", inputs=over("abc")), "two")
+    enter(ledger, replace(ASKED, dataset="loans", inputs=over("abc")), "three")
+
+
+def test_a_small_group_is_refused(ledger: Ledger) -> None:
+    with pytest.raises(GroupTooSmall):
+        enter(ledger, replace(ASKED, inputs=over("ab")), "one")
+
+
+def test_entering_again_is_the_same_entry_and_costs_nothing(ledger: Ledger) -> None:
+    noisy = replace(ASKED, epsilon=0.6)
+    assert enter(ledger, noisy, "one") == enter(ledger, noisy, "one", NOW + 1) == 1
+    assert ledger.spent("accounts", "balance", 30, now_ms=NOW) == 0.6
+
+
+def test_a_computation_enters_one_input_set_ever(ledger: Ledger) -> None:
+    enter(ledger, ASKED, "one")
+    late = NOW + 500 * DAY_MS
+    with pytest.raises(Conflict):
+        ledger.enter(ASKED, LIMITS, computation="one", digest="another", now_ms=late)
+    with pytest.raises(Conflict):
+        ledger.enter(replace(ASKED, inputs=over("efg")), LIMITS, computation="one", digest="set of one", now_ms=late)
+    assert enter(ledger, ASKED, "one", late) == 1
+
+
+def test_releases_count_for_the_period_and_no_longer(ledger: Ledger) -> None:
+    enter(ledger, ASKED, "one")
+    without = replace(ASKED, inputs=over("abc"))
+    with pytest.raises(DifferencingRefused):
+        ledger.check(without, LIMITS, now_ms=NOW + 30 * DAY_MS - 1)
+    ledger.check(without, LIMITS, now_ms=NOW + 30 * DAY_MS)
+    with pytest.raises(DifferencingRefused):
+        ledger.check(without, replace(LIMITS, period_days=31), now_ms=NOW + 30 * DAY_MS)
+
+
+def test_a_clock_set_back_does_not_open_the_ledger(ledger: Ledger) -> None:
+    enter(ledger, ASKED, "one")
+    with pytest.raises(DifferencingRefused):
+        ledger.check(replace(ASKED, inputs=over("abc")), LIMITS, now_ms=NOW - 100 * DAY_MS)
+
+
+def test_the_budget_is_one_for_all_requesters_and_renews_with_the_period(ledger: Ledger) -> None:
+    tenth = replace(ASKED, epsilon=0.1)
+    for number in range(10):
+        enter(ledger, replace(tenth, requester=f"r{number}", filter=f"x = {number}"), f"c{number}")
+    with pytest.raises(BudgetExhausted, match="0 is left"):
+        enter(ledger, tenth, "eleventh")
+    enter(ledger, ASKED, "exact")
+    enter(ledger, tenth, "next period", NOW + 30 * DAY_MS)
+    with pytest.raises(BudgetExhausted):
+        enter(ledger, replace(tenth, epsilon=0.91), "too much", NOW + 30 * DAY_MS)
+
+
+@pytest.mark.parametrize("epsilon", [-0.1, float("nan"), float("inf")])
+def test_a_senseless_epsilon_is_refused(ledger: Ledger, epsilon: float) -> None:
+    with pytest.raises(Invalid):
+        enter(ledger, replace(ASKED, epsilon=epsilon), "one")
+
+
+def test_the_read_out_shows_everything_in_order(ledger: Ledger) -> None:
+    noisy = replace(ASKED, filter="segment = 'retail'", epsilon=0.25)
+    enter(ledger, ASKED, "one")
+    enter(ledger, noisy, "two", NOW + 5)
+    entries = ledger.entries()
+    assert [each.candidate for each in entries] == [ASKED, noisy]
+    assert [(each.sequence, each.computation, each.digest, each.entered_ms) for each in entries] == [
+        (1, "one", "set of one", NOW),
+        (2, "two", "set of two", NOW + 5),
+    ]
+    assert ledger.entries(after=1) == entries[1:]
+    assert ledger.entries(limit=1) == entries[:1]
+    assert ledger.entry("three") is None
+
+
+def test_entries_outlive_a_restart(tmp_path: Path) -> None:
+    for _ in range(2):
+        database = Database(tmp_path / "other.db", migrations.FOLDER)
+        assert enter(Ledger(database), ASKED, "one") == 1
+        database.close()
+
+
+def test_an_entry_falls_with_the_transaction_around_it(database: Database, ledger: Ledger) -> None:
+    def failing() -> None:
+        with database.transaction():
+            enter(ledger, ASKED, "one")
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        failing()
+    assert ledger.entries() == []
+
+
+@pytest.mark.parametrize("statement", ["UPDATE release SET epsilon = 0", "DELETE FROM release"])
+def test_the_table_is_append_only(database: Database, ledger: Ledger, statement: str) -> None:
+    enter(ledger, ASKED, "one")
+    with pytest.raises(sqlite3.IntegrityError, match="append-only"):
+        database.execute(statement)
