@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Iterable
+from contextlib import suppress
 from dataclasses import dataclass, field
+from typing import Final
 
 from coordinator import lifecycle
 from coordinator.clock import now_ms
@@ -13,6 +15,8 @@ from steelyard.documents.request import Request
 from steelyard.documents.sealed_result import SealedResult
 from steelyard.documents.signed import Signed
 from steelyard.errors import SteelyardError
+
+PROGRESS_SECONDS: Final = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +46,7 @@ class Computation:
     def __post_init__(self) -> None:
         self.updated_ms = self.updated_ms or self.created_ms
         self._changed = asyncio.Event()
+        self._moved = asyncio.Event()  # only when the state changes
 
     @property
     def id(self) -> str:
@@ -56,6 +61,8 @@ class Computation:
         before, self.state = self.state, lifecycle.after(self.state, event)
         if self.state is not before:
             self.unsaved.append((now_ms(), self.state))
+            self._moved.set()
+            self._moved = asyncio.Event()
         self._touch()
 
     def start(self) -> None:
@@ -80,13 +87,20 @@ class Computation:
         self.report(result.party, "done")
 
     async def watch(self) -> AsyncIterator[None]:
-        """Yields at once and after changes until it has ended; who is slow sees the latest state, not every one."""
+        """Yields at once and after changes until it has ended; who is slow sees the latest state, not every one.
+
+        A new state is shown at once; what the parties do meanwhile, at most every PROGRESS_SECONDS.
+        """
         while True:
-            changed = self._changed
+            changed, moved, shown = self._changed, self._moved, self.state
             yield
-            if self.state.ended and changed is self._changed:
+            if shown.ended and changed is self._changed:
                 return
             await changed.wait()
+            if self.state is shown:
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(PROGRESS_SECONDS):
+                        await moved.wait()
 
     def _touch(self) -> None:
         self.updated_ms = max(self.updated_ms, now_ms())

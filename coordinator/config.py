@@ -79,4 +79,4 @@ def load(path: Path) -> Config:
 def _path(kind: type, value: object) -> Path:
     if kind is Path and isinstance(value, str):
         return Path(value)
-    raise msgspec.ValidationError(f"Expected a path, got `{type(value).__name__}`")
+    raise ValueError("Expected a path")  # msgspec adds where

@@ -5,8 +5,8 @@ APPROVED   all that take part agreed
 RUNNING    an attempt is under way; start begins the next one
 DONE, REFUSED, ABORTED: nothing leads out of these
 
-After a crash, or before the next attempt, the nodes are asked again (approve in every state), and results that they made
-before the crash may be found in every state (deliver).
+After a crash, and before the next attempt, the nodes are asked again (approve, in every state); results that they made
+before a crash may be found in every state (deliver).
 """
 
 from __future__ import annotations

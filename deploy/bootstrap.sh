@@ -12,8 +12,8 @@ main() {
         echo "the consortium of this project exists already"
         exit 0
     fi
-    steelyard pki demo --out /pki --parties "$parties" --threshold "$threshold" \
-        --coordinator coordinator:7400 --node-port 7443
+    steelyard local prepare --dir /pki --parties "$parties" --threshold "$threshold" \
+        --coordinator-address coordinator:7400 --node-address '{party}:7443'
     for party in $(echo "$parties" | tr , ' '); do
         node "$party"
         owner "$party"
@@ -24,7 +24,8 @@ main() {
 
 node() {
     give "$1" "nodes/$1"
-    for file in node.toml policy.toml; do sed "s/bank-a/$1/g" "/config/$file" >"/parties/$1/$file"; done
+    sed "s/bank-a/$1/g" /config/node.toml >"/parties/$1/node.toml"
+    cp /policy.toml "/parties/$1"
     hand_over "$1"
 }
 

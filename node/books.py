@@ -57,7 +57,7 @@ class Books:
         database = Database(state / "node.db", _MIGRATIONS)
         audit, policy = Audit(database), PolicyFile(config.policy)
         audit.verify()
-        computations = Computations(database, state / "results", party)
+        computations = Computations(database, party)
         computations.purge(now_ms())
         return cls(
             party=party,
@@ -69,5 +69,5 @@ class Books:
             ledger=Ledger(database),
             audit=audit,
             computations=computations,
-            consent=Consent(party, membership, policy, computations, audit, now_ms),
+            consent=Consent(party, membership, policy, computations, audit, database, now_ms),
         )

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Final, Literal
 
 import msgspec
 
 from steelyard.documents.sealed_result import CountedSignature, SealedResult
 from steelyard.documents.signed import Signed, from_wire, to_wire
-from steelyard.errors import Failed, NotFound, SteelyardError, by_reason
-from steelyard.identity import files
+from steelyard.errors import NotFound, SteelyardError, by_reason
 from steelyard.ids import PartyId
 from steelyard.randomness import token
 from steelyard.storage.database import Database, Row
@@ -45,11 +43,10 @@ class _Sealed(msgspec.Struct):
 
 
 class Computations:
-    """Rows in the node's database; ciphertexts as files in `folder`, named by computation."""
+    """Rows in the node's database."""
 
-    def __init__(self, database: Database, folder: Path, party: PartyId) -> None:
+    def __init__(self, database: Database, party: PartyId) -> None:
         self._database = database
-        self._folder = files.private_directory(folder)
         self._party = party
 
     def find(self, computation: str) -> Recorded | None:
@@ -92,33 +89,25 @@ class Computations:
         )
 
     def store(self, computation: str, result: SealedResult) -> None:
-        """Keeps the sealed result; the file is durable before the row says that it is there."""
-        files.replace(self._folder / computation, result.ciphertext, files.PRIVATE)
+        """Keeps the sealed result."""
         certificate = tuple((each.signer, each.signature) for each in result.certificate)
         sealed = msgspec.json.encode(_Sealed(to_wire(result.note), certificate))
-        self._database.execute("UPDATE computations SET sealed = ? WHERE id = ?", (sealed, computation))
+        self._database.execute(
+            "UPDATE computations SET sealed = ?, ciphertext = ? WHERE id = ?", (sealed, result.ciphertext, computation)
+        )
 
     def result(self, computation: str) -> SealedResult:
         """Raises NotFound."""
-        row = self._database.one("SELECT sealed FROM computations WHERE id = ?", (computation,))
+        row = self._database.one("SELECT sealed, ciphertext FROM computations WHERE id = ?", (computation,))
         if row is None or row[0] is None:
             raise NotFound(f"{self._party} has no result of this computation")
         sealed = msgspec.json.decode(row[0], type=_Sealed)
         certificate = tuple(CountedSignature(signer, signature) for signer, signature in sealed.certificate)
-        try:
-            ciphertext = (self._folder / computation).read_bytes()
-        except OSError as error:
-            raise Failed(f"{self._party} cannot read its result ({error.strerror})") from None
-        return SealedResult(self._party, from_wire(sealed.note), certificate, ciphertext)
+        return SealedResult(self._party, from_wire(sealed.note), certificate, row[1])
 
     def purge(self, now_ms: int) -> None:
         """Forgets what expired long ago: an expired request is refused by its date alone."""
-        with self._database.transaction():
-            for (computation,) in self._database.query(
-                "SELECT id FROM computations WHERE expires_ms < ?", (now_ms - KEPT_MS,)
-            ):
-                self._database.execute("DELETE FROM computations WHERE id = ?", (computation,))
-                (self._folder / computation).unlink(missing_ok=True)
+        self._database.execute("DELETE FROM computations WHERE expires_ms < ?", (now_ms - KEPT_MS,))
 
 
 _SELECT: Final = "SELECT id, request, decision, failure, received_ms, noise, sealed IS NOT NULL FROM computations"

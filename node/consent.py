@@ -15,6 +15,7 @@ from steelyard.errors import Conflict, Invalid, Refused, Unauthenticated
 from steelyard.functions.aggregate import arguments, epsilon
 from steelyard.identity.membership import Membership
 from steelyard.ids import PartyId
+from steelyard.storage.database import Database
 
 CLOCK_SKEW_MS: Final = 5 * 60 * 1000
 
@@ -28,6 +29,7 @@ class Consent:
     policy: PolicyFile
     computations: Computations
     audit: Audit
+    database: Database
     now_ms: Callable[[], int]
 
     def decide(self, signed: Signed) -> Recorded:
@@ -100,9 +102,6 @@ class Consent:
         event: str,
     ) -> None:
         now = self.now_ms()
-        self.computations.record(
-            request.computation, signed, decision, refusal, now_ms=now, expires_ms=request.expires_ms
-        )
         fields = {
             "computation": request.computation,
             "request": signed.digest.hex(),
@@ -111,4 +110,8 @@ class Consent:
             "decision": decision,
             "reason": refusal.reason if refusal else "",
         }
-        self.audit.record(event, fields, now_ms=now)
+        with self.database.transaction():
+            self.computations.record(
+                request.computation, signed, decision, refusal, now_ms=now, expires_ms=request.expires_ms
+            )
+            self.audit.record(event, fields, now_ms=now)

@@ -32,6 +32,7 @@ from steelyard.sharing.combination import CHALLENGES
 
 log = structlog.get_logger(__name__)
 T = TypeVar("T")
+SHORT = 4096  # values; steps over so few take less than a millisecond
 _OVERHEAD = 1 << 18  # bytes of headers and hellos beside the vectors
 _LINK_PATIENCE = 5.0  # seconds for a peer stream to come up
 
@@ -97,8 +98,12 @@ class Engine:
         try:
             links = await self._links.to(peers, min(_LINK_PATIENCE, self._patience))
             protocol = await self._in_thread(lambda: self._protocol(order, question))
-            outcome = await drive(protocol, attempt, mailbox, links, self._threads, self._patience, order.on_step)
-            await self._in_thread(lambda: self._store(order, outcome))
+            threads = self._threads if question.values > SHORT else None
+            outcome = await drive(protocol, attempt, mailbox, links, threads, self._patience, order.on_step)
+            if threads:
+                await self._in_thread(lambda: self._store(order, outcome))
+            else:
+                self._store(order, outcome)
         except SteelyardError as error:
             await self._fail(order, links, error)
             raise
@@ -129,7 +134,9 @@ class Engine:
         policy = books.consent.check(books.consent.read(recorded.request), order.participants)
         offer = inputs.offer(books.datasets, policy, question.wanted)
         brought = inputs.layers(books.datasets, question, offer.version) if offer.contributes else None
-        release = PendingRelease(books.ledger, order.request, policy, now_ms, order.on_signed)
+        release = PendingRelease(
+            books.ledger, order.request, policy, books.membership.minimum_group, now_ms, order.on_signed
+        )
         return total_of_inputs(
             self._context(order),
             question,
@@ -186,7 +193,7 @@ def _question(request: Request) -> Question:
 
 def _longest(question: Question, participants: int) -> int:
     """Bytes of the longest message an honest peer can send."""
-    return 8 * (question.wanted.cells * len(question.dealt) + CHALLENGES * (participants + 1)) + _OVERHEAD
+    return 8 * (question.values + CHALLENGES * (participants + 1)) + _OVERHEAD
 
 
 def _being_cancelled() -> bool:

@@ -94,21 +94,27 @@ class Ledger:
 
     def spent(self, dataset: str, column: str, period_days: int, *, now_ms: int) -> float:
         """Epsilon spent on a column within the period, by all requesters."""
-        return _spent(self._within(dataset, column, period_days, now_ms))
+        spent = self._within("epsilon", dataset, column, period_days, now_ms, "AND epsilon > 0")
+        return math.fsum(epsilon for (epsilon,) in spent)
 
-    def _within(self, dataset: str, column: str, period_days: int, now_ms: int) -> list[Entry]:
+    def _within(
+        self, fields: str, dataset: str, column: str, period_days: int, now_ms: int, further: str = ""
+    ) -> list[Row]:
         # Entries from the future count: a clock set back must not open the ledger.
         since = now_ms - period_days * DAY_MS
-        where = "WHERE dataset = ? AND field = ? AND entered_ms > ?"
-        return [_entry(row) for row in self._database.query(f"{_SELECT} {where}", (dataset, column, since))]
+        return self._database.query(
+            f"SELECT {fields} FROM release WHERE dataset = ? AND field = ? AND entered_ms > ? {further}",
+            (dataset, column, since),
+        )
 
     def _check(self, candidate: Candidate, limits: Limits, now_ms: int) -> None:
         wanted = candidate.epsilon
         if not math.isfinite(wanted) or wanted < 0:
             raise Invalid("epsilon is a finite number, zero or more")
-        earlier = self._within(candidate.dataset, candidate.column, limits.period_days, now_ms)
-        differencing.check(candidate.inputs, {each.candidate.inputs for each in earlier}, limits.minimum_group)
-        left = limits.epsilon_per_period - _spent(earlier)
+        about = (candidate.dataset, candidate.column, limits.period_days)
+        earlier = {_inputs(row[0]) for row in self._within("DISTINCT inputs", *about, now_ms)}
+        differencing.check(candidate.inputs, earlier, limits.minimum_group)
+        left = limits.epsilon_per_period - self.spent(*about, now_ms=now_ms)
         if wanted and wanted > left + _SLACK:
             name = f"{candidate.dataset}.{candidate.column}"
             raise BudgetExhausted(f"epsilon {wanted:g} is asked for {name}, {max(left, 0):g} is left in this period")
@@ -135,12 +141,11 @@ _INSERT: Final = (
 )
 
 
-def _spent(entries: list[Entry]) -> float:
-    return math.fsum(each.candidate.epsilon for each in entries)
-
-
 def _entry(row: Row) -> Entry:
     sequence, computation, digest, entered_ms, *plain, encoded = row
-    inputs = frozenset(msgspec.json.decode(encoded, type=list[Input]))
-    candidate = Candidate(**dict(zip(_PLAIN, plain, strict=True)), inputs=inputs)
+    candidate = Candidate(**dict(zip(_PLAIN, plain, strict=True)), inputs=_inputs(encoded))
     return Entry(sequence=sequence, computation=computation, digest=digest, entered_ms=entered_ms, candidate=candidate)
+
+
+def _inputs(encoded: str) -> frozenset[Input]:
+    return frozenset(msgspec.json.decode(encoded, type=list[Input]))

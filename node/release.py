@@ -19,6 +19,7 @@ class PendingRelease:
     ledger: Ledger
     request: Request
     policy: Policy
+    minimum_group: int  # the manifest's; the policy may only raise it
     now_ms: Callable[[], int]
     on_signed: Callable[[], None]
 
@@ -38,7 +39,7 @@ class PendingRelease:
     @property
     def _limits(self) -> Limits:
         return Limits(
-            minimum_group=self.policy.minimum_group,
+            minimum_group=max(self.policy.minimum_group, self.minimum_group),
             period_days=self.policy.period_days,
             epsilon_per_period=self.policy.epsilon_per_period,
         )

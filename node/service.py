@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Final
 
 import steelyard
 from node.books import Books
@@ -25,6 +26,8 @@ from steelyard.rpc.links import Links
 from steelyard.rpc.status import failure_to_proto
 from steelyard.v1 import node_pb2
 
+STEP_SECONDS: Final = 0.1
+
 
 @dataclass(slots=True)
 class _Reports:
@@ -33,9 +36,14 @@ class _Reports:
     loop: asyncio.AbstractEventLoop = field(default_factory=asyncio.get_running_loop)
     queue: asyncio.Queue[node_pb2.RunResponse] = field(default_factory=asyncio.Queue)
     signed: bool = False
+    next_step: float = 0.0
 
     def step(self, name: str) -> None:
-        self.put(node_pb2.RunResponse(step=name))
+        """Steps of a quick attempt are not worth a message each: the first one, and those after a while."""
+        now = self.loop.time()
+        if now >= self.next_step:
+            self.next_step = now + STEP_SECONDS
+            self.put(node_pb2.RunResponse(step=name))
 
     def on_signed(self) -> None:
         self.signed = True
@@ -56,20 +64,17 @@ class NodeService(OwnerService):
 
     async def Propose(self, request: node_pb2.ProposeRequest, context: Context) -> node_pb2.ProposeResponse:
         signed = codec.signed_from_proto(request.request)
-        recorded = await asyncio.to_thread(self._books.consent.decide, signed)
+        recorded = self._books.consent.decide(signed)
         answer = node_pb2.ProposeResponse(
             decision=DECISIONS[recorded.decision],
-            contributes=recorded.decision != "refused" and await asyncio.to_thread(self._holds, recorded),
+            contributes=recorded.decision != "refused" and self._holds(recorded),
         )
         if recorded.failure is not None:
             answer.failure.CopyFrom(failure_to_proto(recorded.failure))
         return answer
 
     async def Run(self, request: node_pb2.RunRequest, context: Context) -> AsyncIterator[node_pb2.RunResponse]:
-        recorded = await asyncio.to_thread(self._books.computations.get, computation_id(request.computation))
-        if recorded.finished:
-            yield node_pb2.RunResponse(done=True, input_set_signed=True)
-            return
+        recorded = self._books.computations.get(computation_id(request.computation))
         reports = _Reports()
         task = asyncio.create_task(self._run(recorded, request, reports))
         try:

@@ -10,7 +10,7 @@ from typing import NoReturn
 from cyclopts import CycloptsError
 
 from clients.cli import invocation, output
-from clients.cli.app import make_app
+from clients.cli.app import COMMANDS, make_app
 from clients.cli.exit_codes import INTERRUPTED, OK, UNEXPECTED
 from steelyard.errors import Invalid, SteelyardError
 
@@ -42,13 +42,9 @@ def run(arguments: Sequence[str]) -> int:
     except Exception as error:
         if os.environ.get(DEBUG):
             raise
-        where = f"{type(error).__name__}; set {DEBUG}=1 to see where"
-        output.fail(_Defect(f"steelyard met an unexpected {where}"), json=json)
+        text = f"an unexpected {type(error).__name__}, which is a defect; `steelyard` with {DEBUG}=1 shows where"
+        output.fail(SteelyardError(text), json=json)
         return UNEXPECTED
-
-
-class _Defect(SteelyardError):
-    advice = "This is a defect: report it with the command that you gave."
 
 
 def _called(arguments: Sequence[str]) -> int:
@@ -59,13 +55,14 @@ def _called(arguments: Sequence[str]) -> int:
             # A command returns nothing: what it says, it says through `output`.
             app(called.arguments, exit_on_error=False, print_error=False, result_action="return_value")
         except CycloptsError as error:
-            raise Invalid(_sentence(error)) from None
+            raise Invalid(_sentence(error, called.command)) from None
     return OK
 
 
-def _sentence(error: CycloptsError) -> str:
-    """What cyclopts says, on one line."""
-    return " ".join(str(error).split())
+def _sentence(error: CycloptsError, command: str) -> str:
+    """What cyclopts says, on one line, and where to read on."""
+    known = f"{command} " if command in COMMANDS else ""
+    return f"{' '.join(str(error).split()).rstrip('.')}; see `steelyard {known}--help`"
 
 
 if __name__ == "__main__":

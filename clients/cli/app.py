@@ -48,6 +48,7 @@ def make_app(command: str = "") -> App:
         help_epilogue=EPILOGUE,
         help_format="markdown" if command else "plaintext",  # markdown takes a tenth of a second to import
         version=__version__,
+        suppress_keyboard_interrupt=False,  # the entry point decides what Ctrl-C means
         default_parameter=Parameter(negative="", show_default=False),
     )
     for name, (path, summary) in COMMANDS.items():

@@ -186,5 +186,5 @@ def _request_row(party: str, request: OwnerRequest) -> dict[str, Any]:
         "where": arguments.get("where", ""),
         "purpose": asked.purpose,
         "expires": time_of(asked.expires_ms),
-        **{f"reveals to {leak.to}": leak.what for leak in request.leakage},
+        "reveals": "\n".join(f"{leak.what} -> {leak.to}" for leak in request.leakage),
     }

@@ -103,9 +103,7 @@ def _clock(profile: Profile) -> str:
     skew = time.time() - max(seen) / 1000
     if abs(skew) > MAX_SKEW:
         side = "ahead of" if skew > 0 else "behind"
-        raise Failed(
-            f"this machine's clock is {abs(skew):.0f} seconds {side} the coordinator's: expect refusals"
-        )
+        raise Failed(f"this machine's clock is {abs(skew):.0f} seconds {side} the coordinator's: expect refusals")
     return "agrees with the coordinator's"
 
 

@@ -53,7 +53,8 @@ def fail(error: SteelyardError, *, json: bool) -> None:
             console.print(f"  {label}: {', '.join(names)}", markup=False, soft_wrap=True)
     if error.party:
         console.print(f"  party: {error.party}", markup=False, soft_wrap=True)
-    console.print(f"  {error.advice}", style="dim", markup=False, soft_wrap=True)
+    if "`steelyard " not in error.message:  # a message that names a command advises better than its class can
+        console.print(f"  {error.advice}", style="dim", markup=False, soft_wrap=True)
 
 
 def described(error: SteelyardError) -> dict[str, Any]:

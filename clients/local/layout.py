@@ -70,7 +70,7 @@ class LocalConsortium:
         """Parties and threshold; raises NotFound when there is no local consortium here."""
         found = Profile.open(self.root).local if self.exists else None
         if found is None:
-            raise NotFound(f"there is no local consortium in {self.root}: steelyard local up --dir {self.root.name}")
+            raise NotFound(f"there is no local consortium in {self.root}; `steelyard local up --dir DIR` makes one")
         return found
 
     def programs(self) -> list[Program]:
@@ -82,7 +82,9 @@ class LocalConsortium:
         """Raises NotFound."""
         programs = {each.name: each for each in self.programs()}
         if name not in programs:
-            raise NotFound(f"there is no process {name[:60]!r} here; there are {', '.join(programs)}")
+            raise NotFound(
+                f"there is no process {name[:60]!r} here, only {', '.join(programs)}; see `steelyard local status`"
+            )
         return programs[name]
 
     @contextmanager

@@ -70,7 +70,7 @@ def prepare(consortium: LocalConsortium, plan: Plan) -> None:
     """
     taken = [name for name in _MADE if name != "run" and (consortium.root / name).exists()]
     if taken:
-        advice = "steelyard local down --purge removes it" if consortium.mark.exists() else "choose another directory"
+        advice = "`steelyard local down --purge` removes it" if consortium.mark.exists() else "choose another directory"
         raise Conflict(f"there is a {taken[0]} in {consortium.root} already: {advice}")
     try:
         consortium.root.mkdir(parents=True, exist_ok=True)

@@ -54,7 +54,7 @@ def create(
         raise Conflict(
             f"the consortium in {consortium.root} has {len(local.parties)} parties ({', '.join(local.parties)}), "
             f"threshold {local.threshold} and minimum group {membership.minimum_group}: ask for these, or remove it "
-            "with steelyard local down --purge"
+            "with `steelyard local down --purge`"
         )
     return False
 
@@ -99,7 +99,7 @@ def kill(consortium: LocalConsortium, name: str) -> Status:
     """SIGKILL, as when a machine loses power; raises Conflict when it does not run."""
     program = consortium.program(name)
     if not program.process.kill():
-        raise Conflict(f"{name} does not run", party=name)
+        raise Conflict(f"{name} does not run; `steelyard local start {name}` starts it")
     program.process.gone(GRACE_SECONDS)
     return _status(program, addresses(consortium)[name])
 

@@ -110,7 +110,7 @@ def _read(path: Path) -> _Written:
         data = files.read(path / FILE, MAX_PROFILE)
     except NotFound:
         raise NotFound(
-            f"there is no profile in {path}: make one with `steelyard local up --dir {path.name}`, "
+            f"there is no profile in {path}: make one with `steelyard local up --dir DIR`, "
             "or name another with --profile DIR or STEELYARD_PROFILE"
         ) from None
     try:

@@ -8,7 +8,8 @@ CREATE TABLE computations (
     received_ms INTEGER NOT NULL,
     expires_ms  INTEGER NOT NULL,
     noise       BLOB NOT NULL,              -- key of the noise stream: the same noise at every attempt
-    sealed      BLOB                        -- note and certificate of the result; the ciphertext is a file
+    sealed      BLOB,                       -- note and certificate of the result
+    ciphertext  BLOB                        -- the result, sealed to its requester
 ) STRICT;
 
 CREATE INDEX computations_by_time ON computations (received_ms);

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import hashlib
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache, partial
 from typing import Any
 
 import numpy as np
@@ -50,11 +51,12 @@ def open_results(
 ) -> Opened:
     """Checks, opens and decodes; raises Cheated when the replies do not agree on one result."""
     # 1. Take the replies that prove what they are; remember who sent others.
+    signed = cache(partial(_signed, membership))  # the nodes send the same signatures
     replies: dict[tuple[bytes, Shape], dict[PartyId, Vector]] = defaultdict(dict)
     bad: list[PartyId] = []
     for result in results:
         try:
-            input_set, shape, share = _open_one(membership, request, result, sealing_key)
+            input_set, shape, share = _open_one(membership, request, result, sealing_key, signed)
             replies[input_set, shape][PartyId(result.party)] = share
         except SteelyardError:
             bad.append(PartyId(result.party))
@@ -75,13 +77,14 @@ def _open_one(
     request: Signed,
     result: SealedResult,
     sealing_key: X25519PrivateKey,
+    signed: Callable[[CountedSignature, bytes], bool],
 ) -> tuple[bytes, Shape, Vector]:
     note = result.note.open(ResultNote, {result.party: membership.signing_keys[result.party]})
     if (note.party, note.request) != (result.party, request.digest.hex()):
         raise Malformed("a result of another request")
     if (note.length, note.ciphertext) != (len(result.ciphertext), hashlib.sha256(result.ciphertext).hexdigest()):
         raise Malformed("a ciphertext that is not the one its node signed")
-    _check_input_set(membership, request, note.input_set, result.certificate)
+    _check_input_set(membership, request, note.input_set, result.certificate, signed)
     bound = context(note.request, note.party, note.input_set)
     shape, share = read_share(unseal(sealing_key, result.ciphertext, bound))
     return note.input_set, shape, share
@@ -92,10 +95,11 @@ def _check_input_set(
     request: Signed,
     payload: bytes,
     certificate: Sequence[CountedSignature],
+    signed: Callable[[CountedSignature, bytes], bool],
 ) -> None:
     input_set = read(InputSet, payload)
-    signed = frame("signature", InputSet.KIND.encode(), payload)
-    valid = {each.signer for each in certificate if _signed(membership, each, signed)}
+    message = frame("signature", InputSet.KIND.encode(), payload)
+    valid = {each.signer for each in certificate if signed(each, message)}
     if len(valid) < membership.quorum:
         raise Unauthenticated("too few nodes signed the input set")
     if input_set.request != request.digest.hex() or len(set(input_set.parties)) < membership.minimum_group:

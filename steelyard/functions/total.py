@@ -57,6 +57,11 @@ class Question:
         return dealt_layers(self.function, self.wanted)
 
     @property
+    def values(self) -> int:
+        """How many field elements every contributor deals."""
+        return self.wanted.cells * len(self.dealt)
+
+    @property
     def released(self) -> tuple[str, ...]:
         return released_layers(self.function)
 
@@ -76,7 +81,7 @@ def total_of_inputs(
     ledger.check(greeting.contributions)
     # 2. Deal the inputs; add up what I hold.
     vector = _vector(attempt, question, greeting, inputs, noise)
-    dealt = yield from deal_inputs(attempt, greeting, vector, question.wanted.cells * len(question.dealt), randomness)
+    dealt = yield from deal_inputs(attempt, greeting, vector, question.values, randomness)
     greeting.keys.erase()
     held = total(list(dealt.shares.values())).reshape(len(question.dealt), question.wanted.cells)
     # 3. One input set, signed by a quorum.

@@ -52,9 +52,10 @@ def agree(attempt: Attempt, greeting: Greeting, transcript: str, ledger: Ledger)
     # 2. Wait for the quorum.
     received = yield broadcast("vote", mine.signature, attempt.others, enough=attempt.quorum - 1)
     # 3. Everybody who signed must have signed these bytes.
-    votes = {**{party: bytes(each) for party, each in received.items()}, attempt.me: mine.signature}
-    for party, signature in votes.items():
-        _check(attempt, party, signature, mine.payload)
+    votes = {attempt.me: mine.signature}
+    for party, signature in received.items():
+        _check(attempt, party, bytes(signature), mine.payload)
+        votes[party] = bytes(signature)
     return mine.payload, tuple((party, votes[party]) for party in attempt.participants if party in votes)
 
 

@@ -65,10 +65,11 @@ class Greeting:
 def greet(attempt: Attempt, offer: Offer) -> Protocol[Greeting]:
     # 1. A fresh key and nonce for this attempt, signed together with what I was asked.
     keys = AttemptKeys(attempt.me, bytes.fromhex(attempt.manifest), attempt.computation, attempt.attempt)
-    mine = sign(_hello(attempt, offer, keys), attempt.me, attempt.signing)
+    hello = _hello(attempt, offer, keys)
+    mine = sign(hello, attempt.me, attempt.signing)
     received = yield broadcast("hello", to_wire(mine), attempt.others)
     # 2. Everybody must have been asked the same, for the same attempt, with the same participants.
-    signed, hellos = {attempt.me: mine}, {attempt.me: mine.open(Hello, attempt.keys)}
+    signed, hellos = {attempt.me: mine}, {attempt.me: hello}
     for party in attempt.others:
         with blaming(party):
             signed[party] = from_wire(received[party])

@@ -1,4 +1,4 @@
-"""Pumps a protocol over peer streams: its arithmetic in a worker thread, its messages in frames of at most 1 MiB."""
+"""Pumps a protocol over peer streams: its messages in frames of at most 1 MiB, long arithmetic in a worker thread."""
 
 from __future__ import annotations
 
@@ -34,16 +34,22 @@ async def drive(
     attempt: bytes,
     mailbox: Mailbox,
     links: Mapping[PartyId, Link],
-    executor: Executor,
+    executor: Executor | None,
     patience: float,
     on_step: Callable[[str], None] = lambda step: None,
 ) -> T:
-    """The protocol's output.  Raises its errors, TimedOut or Unreachable; no round waits longer than `patience` s."""
+    """The protocol's output.  Raises its errors, TimedOut or Unreachable; no round waits longer than `patience` s.
+
+    Without an executor the steps run on the event loop: right for short vectors, where a change of threads takes longer
+    than the step.
+    """
     loop, number, inbox = asyncio.get_running_loop(), 0, None
     sending: set[asyncio.Task[None]] = set()
     try:
         while True:
-            round_ = await loop.run_in_executor(executor, _step, protocol, inbox)
+            round_ = (
+                await loop.run_in_executor(executor, _step, protocol, inbox) if executor else _step(protocol, inbox)
+            )
             if isinstance(round_, _Output):
                 return round_.value
             on_step(round_.step)

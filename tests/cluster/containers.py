@@ -60,15 +60,21 @@ class ContainerCluster:
         parties: int | Sequence[str] = BANKS,
         threshold: int = 2,
         data_dir: Path | None = None,
+        policy: Path | None = None,
         timeout: float = 240,
     ) -> None:
-        """Starts everything; returns when all are healthy and every owner has imported `data_dir/<party>/*`."""
+        """Starts everything; returns when all are healthy and every owner has imported `data_dir/<party>/*`.
+
+        `policy` is every bank's policy file at the start; by default the sample's.
+        """
         self.parties = BANKS[:parties] if isinstance(parties, int) else tuple(parties)
         if len(self.parties) < 2 or not set(self.parties) <= set(BANKS):
             raise ValueError(f"parties are two or more of {', '.join(BANKS)}")
         self._variables |= {"STEELYARD_PARTIES": ",".join(self.parties), "STEELYARD_THRESHOLD": str(threshold)}
         if data_dir is not None:
             self._variables["STEELYARD_DATA"] = str(data_dir.resolve())
+        if policy is not None:
+            self._variables["STEELYARD_POLICY"] = str(policy.resolve())
         deadline = time.monotonic() + timeout
         owners = [f"owner-{party}" for party in self.parties]
         self._compose("up", "--detach", COORDINATOR, *self.parties, *owners, CLIENT, timeout=timeout)

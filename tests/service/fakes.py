@@ -180,6 +180,17 @@ class FakeNode(node_pb2_grpc.NodeServiceServicer):
         )
 
 
+async def fetched(stub: Any, computation: str) -> dict[str, bytes]:
+    """The requester's view of the results: party to ciphertext."""
+    assembler, found = codec.ResultAssembler(), {}
+    async for response in stub.FetchResults(pb.FetchResultsRequest(id=computation), timeout=5):
+        result = assembler.feed(response.chunk)
+        if result is not None:
+            found[result.party] = result.ciphertext
+    assembler.end()
+    return found
+
+
 async def until(true: Callable[[], bool]) -> None:
     while not true():  # noqa: ASYNC110
         await asyncio.sleep(0.01)

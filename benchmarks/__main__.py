@@ -1,0 +1,113 @@
+"""The command line: `python -m benchmarks run JOB | all | list`."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import signal
+import subprocess
+import sys
+from collections.abc import Sequence
+from typing import Any, NoReturn
+
+from benchmarks import table
+from benchmarks.floors import FLOORS
+from benchmarks.jobs import JOBS
+from benchmarks.measure import Row, Setting, WrongResult, measure
+from benchmarks.report import report
+from steelyard.errors import SteelyardError
+
+
+def main(words: Sequence[str] | None = None) -> int:
+    """0, or 1 when something failed or a floor is not met."""
+    arguments = _parser().parse_args(words)
+    signal.signal(signal.SIGTERM, _terminated)  # processes are ended on the way out
+    try:
+        return int(arguments.command(arguments))
+    except (SteelyardError, WrongResult, ValueError, OSError, subprocess.SubprocessError) as error:
+        report(f"error: {error}")
+        return 1
+    except KeyboardInterrupt:
+        return 130
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """One job."""
+    job = JOBS[arguments.job]
+    size = job.size if arguments.size is None else arguments.size
+    setting = Setting(job.name, arguments.parties, arguments.threshold, size)
+    systems = [each for each in job.systems if each in arguments.systems]
+    if not systems:
+        raise ValueError(f"{job.name} is measured for {', '.join(job.systems)} only")
+    rows = measure(job, setting, systems, arguments.runs or job.runs, report)
+    _print_json(rows) if arguments.json else table.show(rows)
+    return 0
+
+
+def all_floors(arguments: argparse.Namespace) -> int:
+    """Every floor, one table."""
+    measured = []
+    for floor in FLOORS:
+        job = JOBS[floor.setting.job]
+        measured.append((floor, measure(job, floor.setting, floor.systems, arguments.runs or job.runs, report)))
+    if arguments.json:
+        _print_json([row for _, rows in measured for row in rows])
+    else:
+        table.show_floors(measured)
+    return 0 if all(floor.met(rows) for floor, rows in measured) else 1
+
+
+def list_jobs(arguments: argparse.Namespace) -> int:
+    """What there is to measure."""
+    for job in JOBS.values():
+        print(f"{job.name:10}{job.about}  [{', '.join(job.systems)}]")
+    return 0
+
+
+def _print_json(rows: Sequence[Row]) -> None:
+    print(json.dumps([each.to_json() for each in rows], indent=2))
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description="Measured on this machine, in one run.")
+    commands = parser.add_subparsers(required=True)
+    running = _command(commands, "run", run)
+    running.add_argument("job", choices=sorted(JOBS))
+    running.add_argument("--parties", type=_positive, default=3, metavar="N")
+    running.add_argument("--threshold", type=_positive, default=2, metavar="K")
+    running.add_argument("--size", type=_positive, metavar="M", help="values per party (default: the job's)")
+    running.add_argument("--systems", type=_systems, default="steelyard,mpyc", help="default: steelyard,mpyc")
+    for each in (running, _command(commands, "all", all_floors)):
+        each.add_argument("--runs", type=_positive, help="per system, after one to warm up (default: the job's)")
+        each.add_argument("--json", action="store_true", help="rows as JSON on stdout; progress stays on stderr")
+    _command(commands, "list", list_jobs)
+    return parser
+
+
+def _command(commands: Any, name: str, command: Any) -> argparse.ArgumentParser:
+    made: argparse.ArgumentParser = commands.add_parser(name, help=command.__doc__, description=command.__doc__)
+    made.set_defaults(command=command)
+    return made
+
+
+def _positive(text: str) -> int:
+    value = int(text)
+    if value < 1:
+        raise argparse.ArgumentTypeError("a positive number")
+    return value
+
+
+def _systems(text: str) -> list[str]:
+    known = {system for job in JOBS.values() for system in job.systems}
+    asked = text.split(",")
+    if not set(asked) <= known:
+        raise argparse.ArgumentTypeError(f"known systems are {', '.join(sorted(known))}")
+    return asked
+
+
+def _terminated(number: int, frame: object) -> NoReturn:
+    raise SystemExit(128 + number)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

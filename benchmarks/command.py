@@ -1,0 +1,17 @@
+"""`steelyard` as a person calls it, in a process of its own."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+_SCRIPT = str(Path(sys.executable).with_name("steelyard"))
+
+
+def steelyard(*arguments: str, seconds: float) -> tuple[float, str]:
+    """(seconds, stdout).  Raises FileNotFoundError, subprocess.TimeoutExpired or CalledProcessError."""
+    began = time.perf_counter()
+    done = subprocess.run([_SCRIPT, *arguments], stdout=subprocess.PIPE, timeout=seconds, check=True, text=True)
+    return time.perf_counter() - began, done.stdout

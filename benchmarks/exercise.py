@@ -1,0 +1,41 @@
+"""`Exercise`: a secure computation over one vector per party, which several systems can do."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+
+from benchmarks.inputs import Values, vector
+from benchmarks.measure import Contestant, Setting
+from benchmarks.systems import SYSTEMS
+from clients.sdk.client import Client
+from clients.sdk.questions import OnProgress
+
+
+@dataclass(frozen=True, slots=True)
+class Exercise:
+    """A `measure.Job`.
+
+    expected   what the parties' vectors come to, in the clear
+    ask        the same through the service: (client, size, on_progress) to the opened values
+    mpyc       name of the program in `systems.mpyc_party`; empty where there is none
+    """
+
+    name: str
+    about: str
+    size: int
+    runs: int
+    expected: Callable[[Sequence[Values]], Values]
+    ask: Callable[[Client, int, OnProgress], Values]
+    mpyc: str = ""
+
+    @property
+    def systems(self) -> tuple[str, ...]:
+        return ("steelyard", "mpyc") if self.mpyc else ("steelyard",)
+
+    def inputs(self, setting: Setting) -> list[Values]:
+        return [vector(party, setting.size) for party in range(setting.parties)]
+
+    def open(self, system: str, setting: Setting) -> AbstractContextManager[Contestant]:
+        return SYSTEMS[system](self, setting)

@@ -1,0 +1,62 @@
+"""What is good enough, and whether it was reached."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from benchmarks.measure import Row, Setting
+
+OURS: Final = "steelyard"
+PEER: Final = "mpyc"
+
+
+@dataclass(frozen=True, slots=True)
+class Floor:
+    """Limits for this project's row: `seconds` and `peak_mb` at most, `times` faster than MPyC at least."""
+
+    setting: Setting
+    seconds: float | None = None
+    times: float | None = None
+    peak_mb: float | None = None
+
+    @property
+    def systems(self) -> tuple[str, ...]:
+        return (OURS,) if self.times is None else (OURS, PEER)
+
+    def __str__(self) -> str:
+        parts = [
+            f"at least {self.times:g}x" if self.times is not None else "",
+            f"at most {self.seconds:g} s" if self.seconds is not None else "",
+            f"at most {self.peak_mb:g} MB" if self.peak_mb is not None else "",
+        ]
+        return ", ".join(part for part in parts if part)
+
+    def met(self, rows: Sequence[Row]) -> bool:
+        """A figure that is missing does not meet its limit."""
+        return all(self._checks(next(each for each in rows if each.system == OURS), ratio(rows)))
+
+    def _checks(self, ours: Row, ratio: float | None) -> Iterator[bool]:
+        if self.seconds is not None:
+            yield ours.seconds <= self.seconds
+        if self.times is not None:
+            yield ratio is not None and ratio >= self.times
+        if self.peak_mb is not None:
+            yield ours.peak_rss_mb is not None and ours.peak_rss_mb <= self.peak_mb
+
+
+def ratio(rows: Sequence[Row]) -> float | None:
+    """MPyC's seconds in ours; None unless both were measured."""
+    seconds = {each.system: each.seconds for each in rows}
+    return seconds[PEER] / seconds[OURS] if {OURS, PEER} <= seconds.keys() else None
+
+
+FLOORS: Final = (
+    Floor(Setting("sum", 3, 2, 1_000_000), times=8, peak_mb=400),
+    Floor(Setting("sum", 5, 3, 1_000_000), times=8, peak_mb=400),
+    Floor(Setting("scalar", 3, 2, 100), seconds=0.060),
+    Floor(Setting("scalar", 10, 5, 100), seconds=0.250),
+    Floor(Setting("help", 0, 0, 0), seconds=0.5),
+    Floor(Setting("startup", 3, 2, 0), seconds=10.0),
+)

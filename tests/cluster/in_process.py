@@ -1,0 +1,290 @@
+"""All parties in this process: real nodes, a real coordinator, mutual TLS on loopback, SQLite on disk, one event loop.
+
+The loop has a thread of its own, so that scenarios can block like any user.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import threading
+from collections.abc import Callable, Coroutine, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from functools import partial
+from pathlib import Path
+from typing import Any, ClassVar, Self, TypeVar
+
+import structlog
+
+from clients.cli.output import described
+from clients.local.layout import LocalConsortium
+from clients.local.prepare import loopback_plan, prepare
+from clients.sdk import Client
+from clients.sdk.owner import Owner
+from clients.sdk.profile import Profile
+from coordinator import config as coordinator_config
+from coordinator.app import App
+from node import config as node_config
+from node.authorisation import ROLES
+from node.books import Books
+from node.engine import Engine, Order
+from node.peers import PeerService, links_of
+from node.service import NodeService
+from node.sessions import Sessions
+from steelyard.errors import SteelyardError
+from steelyard.identity.homes import Home
+from steelyard.rpc.authorisation import Authorise
+from steelyard.rpc.links import Links
+from steelyard.rpc.server import Server
+from steelyard.v1 import node_pb2_grpc, peer_pb2_grpc
+from tests.cluster import samples, stranger
+from tests.cluster.runner import COORDINATOR, PARTIES, THRESHOLD, Answer, Facts, Runner
+from tests.cluster.timing import COORDINATOR_TIMING, NODE_TIMING
+from tests.service.fakes import abandon
+
+T = TypeVar("T")
+
+
+@dataclass
+class Node:
+    """One party's node, as `node.app` puts it together, but ended without a farewell."""
+
+    config: node_config.NodeConfig
+    books: Books = field(init=False)
+    engine: Engine = field(init=False)
+    links: Links = field(init=False)
+    server: Server = field(init=False)
+    sessions: Sessions = field(init=False)
+    dying: asyncio.Task[None] | None = None
+    dies_at: str = ""  # the step at which the next attempt ends it
+
+    async def start(self) -> None:
+        config = self.config
+        self.books, home = Books.open(config), Home(config.identity)
+        self.sessions = Sessions()
+        self.links = links_of(self.books.party, self.books.membership, home.path, self.sessions)
+        self.engine = Engine(self.books, self.sessions, self.links, config.round_seconds, config.attempts_at_once)
+        self.engine.run = self._run  # type: ignore[method-assign]
+        service = NodeService(self.books, self.engine, self.links, home, config.state)
+        services = [
+            partial(node_pb2_grpc.add_NodeServiceServicer_to_server, service),
+            partial(peer_pb2_grpc.add_PeerServiceServicer_to_server, PeerService(self.links)),
+        ]
+        authorise = Authorise(self.books.membership, ROLES, self.books.party)
+        self.server = Server(config.listen, home.path, authorise, services)
+        await self.server.start()
+        self.links.start()
+
+    async def kill(self) -> None:
+        """The streams break first: a dead node says nothing to anybody."""
+        self._fall_silent()
+        await self.links.stop()
+        await self.server.stop(0)
+        running = list(self.engine._running.values())
+        for task in running:
+            task.cancel()
+        await asyncio.gather(*running, return_exceptions=True)
+        self.books.database.close()
+
+    def _fall_silent(self) -> None:
+        for link in self.links._links.values():
+            link._write = _dead
+
+    async def _run(self, order: Order) -> None:
+        await Engine.run(self.engine, replace(order, on_step=partial(self._step, order.on_step)))
+
+    def _step(self, tell: Callable[[str], None], name: str) -> None:
+        if name == self.dies_at:
+            self._fall_silent()
+            self.dying = asyncio.create_task(self.kill())
+        tell(name)
+
+
+async def _dead(frame: Any) -> None:
+    raise asyncio.InvalidStateError
+
+
+async def _ended(task: asyncio.Task[None]) -> None:
+    await task
+
+
+class InProcess(Runner):
+    """Started by `with`."""
+
+    kind = "in-process"
+    cannot: ClassVar[dict[str, str]] = {
+        "freeze": "parties that share a process cannot be stopped one by one",
+        "cut": "parties that share a process share its network",
+    }
+
+    def __init__(self, root: Path) -> None:
+        super().__init__()
+        self.root = root / "consortium"
+        self.data = samples.write(root / "data")
+        self.log = root / "log.jsonl"
+        self.loop = asyncio.new_event_loop()
+        self.nodes: dict[str, Node] = {}
+        self.coordinator: App | None = None
+        self._thread = threading.Thread(target=self.loop.run_forever, name="consortium", daemon=True)
+
+    def __enter__(self) -> Self:
+        consortium = LocalConsortium.at(self.root)
+        prepare(consortium, loopback_plan(PARTIES, THRESHOLD))
+        for program in consortium.programs():
+            extra = COORDINATOR_TIMING if program.name == COORDINATOR else NODE_TIMING
+            with program.config.open("a") as file:
+                file.write(extra)
+            if program.name != COORDINATOR:
+                (program.home.path / "policy.toml").write_text(samples.POLICY)
+        self._thread.start()
+        try:
+            for party in PARTIES:
+                self.start(party)
+            self.start(COORDINATOR)
+            self._await_connected()
+            for party in PARTIES:
+                for file in sorted((self.data / party).glob("*.csv")):
+                    assert self.import_rows(party, file.stem).code == 0
+        except BaseException:
+            self.close()
+            raise
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def run(self, work: Coroutine[Any, Any, T], timeout: float = 60) -> T:
+        """Awaits something on the consortium's loop."""
+        return asyncio.run_coroutine_threadsafe(work, self.loop).result(timeout)
+
+    def ask(self, function: str, column: str, *, timeout: float = 60, **asked: Any) -> Answer:
+        with self.client() as client:
+            return _answered(lambda: client.ask(function, column, timeout=timeout, **asked).to_json())
+
+    def client(self) -> Client:
+        return Client.from_profile(self.root)
+
+    def owned(self, party: str) -> Owner:
+        return Owner(self.root, party)
+
+    def computations(self) -> list[Facts]:
+        with self.client() as client:
+            return [each.to_json() for each in client.list()]
+
+    def show(self, computation: str) -> Answer:
+        with self.client() as client:
+            shown = client.get(computation)
+            result = client.results(computation).to_json()["result"] if shown.state == "DONE" else None
+        return Answer(0, shown.to_json() | {"result": result})
+
+    def import_rows(self, party: str, dataset: str) -> Answer:
+        path, schema = self.data / party / f"{dataset}.csv", self.data / f"{dataset}.schema.toml"
+        with self.owned(party) as owner:
+            return _answered(lambda: owner.import_dataset(path, dataset, schema).to_json())
+
+    def waiting(self, party: str) -> list[Facts]:
+        with self.owned(party) as owner:
+            return [each.to_json() for each in owner.requests(pending_only=True)]
+
+    def decide(self, party: str, computation: str, *, approve: bool) -> Answer:
+        with self.owned(party) as owner:
+            return _answered(lambda: (owner.approve if approve else owner.refuse)(computation).to_json())
+
+    def audit(self, party: str) -> Facts:
+        with self.owned(party) as owner:
+            return owner.audit(limit=1000).to_json()
+
+    def policy(self, party: str) -> str:
+        return self._policy(party).read_text()
+
+    def set_policy(self, party: str, text: str) -> None:
+        self._policy(party).write_text(text)
+
+    def kill(self, name: str) -> None:
+        if name == COORDINATOR:
+            app, self.coordinator = self.coordinator, None
+            assert app is not None
+            self.run(abandon(app))
+        else:
+            node = self.nodes.pop(name)
+            self.run(node.kill() if node.dying is None else _ended(node.dying))
+
+    def start(self, name: str) -> None:
+        if name == COORDINATOR:
+            self.coordinator = self.run(self._coordinator())
+            return
+        node = Node(node_config.load(self.root / "nodes" / name / "node.toml"))
+        self.run(node.start())
+        self.nodes[name] = node
+
+    def kill_at(self, party: str, step: str) -> None:
+        self.nodes[party].dies_at = step
+
+    def logs(self, name: str) -> str:
+        return self.log.read_text()  # all write to one
+
+    def coordinator_state(self) -> bytes:
+        return b"".join(path.read_bytes() for path in (self.root / "coordinator" / "state").rglob("*") if path.is_file())
+
+    def stranger(self, target: str, *, certificate: bool) -> int:
+        host, port = self.address(target).split(":")
+        with contextlib.redirect_stdout(None):
+            return stranger.main(host, port, "self-made" if certificate else "")
+
+    def address(self, name: str) -> str:
+        with self.client() as client:
+            membership = client.desk.membership
+        return membership.coordinator_address if name == COORDINATOR else membership.address(name)
+
+    def reachable(self) -> dict[str, bool]:
+        with self.client() as client:
+            return {each.id: each.reachable for each in client.parties()}
+
+    def close(self) -> None:
+        for party in list(self.nodes):
+            self.kill(party)
+        if self.coordinator is not None:
+            self.kill(COORDINATOR)
+        self.loop.call_soon_threadsafe(self.loop.stop)
+        self._thread.join(10)
+        self.loop.close()
+
+    async def _coordinator(self) -> App:
+        app = App(coordinator_config.load(self.root / "coordinator" / "coordinator.toml"))
+        await app.start()
+        return app
+
+    def _await_connected(self) -> None:
+        async def connected() -> None:
+            while any(len(node.links.connected) < len(PARTIES) - 1 for node in self.nodes.values()):
+                await asyncio.sleep(0.02)
+
+        self.run(connected())
+
+    def _policy(self, party: str) -> Path:
+        return self.root / "nodes" / party / "policy.toml"
+
+
+def _answered(work: Callable[[], Any]) -> Answer:
+    try:
+        return Answer(0, work())
+    except SteelyardError as error:
+        return Answer(error.exit_code, None, described(error))
+
+
+@contextmanager
+def logging_to(path: Path) -> Iterator[None]:
+    """Everything that any party logs goes to one file."""
+    before = structlog.get_config()
+    with path.open("a", buffering=1) as file:
+        structlog.configure(
+            processors=[structlog.processors.add_log_level, structlog.processors.JSONRenderer()],
+            logger_factory=structlog.WriteLoggerFactory(file=file),
+            cache_logger_on_first_use=False,
+        )
+        try:
+            yield
+        finally:
+            structlog.configure(**before)
+

@@ -1,0 +1,207 @@
+"""`Runner`: a running consortium as scenarios see it, wherever its parties run.
+
+Three kinds answer to it: all parties in this process (`in_process`), one OS process for each (`processes`), one
+container for each (`contained`).  A scenario is written once; what a kind cannot do stands in its table `cannot`.
+"""
+
+from __future__ import annotations
+
+import json
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, ClassVar, Final, NamedTuple, Self
+
+PARTIES: Final = ("bank-a", "bank-b", "bank-c", "bank-d")
+COORDINATOR: Final = "coordinator"
+THRESHOLD: Final = 2
+QUORUM: Final = 3
+
+Facts = dict[str, Any]
+
+
+class Outcome(NamedTuple):
+    """How a command ended: its exit code, its standard output, its standard error."""
+
+    code: int
+    out: str
+    err: str
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a command with --json says: its exit code, and its document or its error."""
+
+    code: int
+    data: Any = None
+    error: Facts = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, outcome: Outcome) -> Self:
+        if outcome.code == 0:
+            return cls(0, json.loads(outcome.out or "null"))
+        error: Facts = {"reason": "", "message": outcome.err, "party": ""}
+        for line in outcome.err.splitlines():
+            with suppress(ValueError, TypeError, KeyError):
+                error = json.loads(line)["error"]
+        return cls(outcome.code, None, error)
+
+    @property
+    def result(self) -> Facts:
+        """What was computed; fails with the error when nothing was."""
+        assert self.code == 0, self.error
+        result: Facts = self.data["result"]
+        return result
+
+    @property
+    def reason(self) -> str:
+        return str(self.error.get("reason", ""))
+
+    def names(self, party: str) -> bool:
+        """Whether the error says that it is about this party."""
+        return party in str(self.error)
+
+
+class Runner(ABC):
+    """Four parties, threshold two, so a quorum of three.  `data` holds PARTY/DATASET.csv and the schemas."""
+
+    kind: ClassVar[str]
+    cannot: ClassVar[dict[str, str]] = {}  # name of a method: why there is none here
+    parties: ClassVar[Sequence[str]] = PARTIES
+    data: Path
+
+    def __init__(self) -> None:
+        self._background = ThreadPoolExecutor(max_workers=8)
+
+    @abstractmethod
+    def ask(self, function: str, column: str, *, timeout: float = 60, **asked: Any) -> Answer:
+        """`asked` are where, group_by, groups, length, epsilon and allow_missing, as the SDK takes them."""
+
+    def asking(self, function: str, column: str, **asked: Any) -> Future[Answer]:
+        """`ask`, while the scenario goes on."""
+        return self._background.submit(self.ask, function, column, **asked)
+
+    @abstractmethod
+    def computations(self) -> list[Facts]:
+        """Newest first."""
+
+    @abstractmethod
+    def show(self, computation: str) -> Answer:
+        """One computation, with its result when it is done."""
+
+    @abstractmethod
+    def import_rows(self, party: str, dataset: str) -> Answer:
+        """Imports `data/PARTY/DATASET.csv` again."""
+
+    @abstractmethod
+    def waiting(self, party: str) -> list[Facts]:
+        """Requests that wait for this owner."""
+
+    @abstractmethod
+    def decide(self, party: str, computation: str, *, approve: bool) -> Answer: ...
+
+    @abstractmethod
+    def audit(self, party: str) -> Facts: ...
+
+    @abstractmethod
+    def set_policy(self, party: str, text: str) -> None:
+        """Replaces an owner's policy file."""
+
+    @abstractmethod
+    def policy(self, party: str) -> str: ...
+
+    @abstractmethod
+    def kill(self, name: str) -> None:
+        """As by a power cut."""
+
+    @abstractmethod
+    def start(self, name: str) -> None:
+        """Starts a killed party again; returns when it is healthy."""
+
+    @abstractmethod
+    def logs(self, name: str) -> str: ...
+
+    @abstractmethod
+    def coordinator_state(self) -> bytes:
+        """Every byte that the coordinator keeps."""
+
+    @abstractmethod
+    def stranger(self, target: str, *, certificate: bool) -> int:
+        """0 when the server spoke to somebody without a certificate, or with a self-made one; 1 when it refused."""
+
+    def freeze(self, name: str) -> None:
+        raise NotImplementedError
+
+    def thaw(self, name: str) -> None:
+        raise NotImplementedError
+
+    def cut(self, one: str, other: str) -> None:
+        """No byte passes between two parties any more."""
+        raise NotImplementedError
+
+    def mend(self, name: str) -> None:
+        raise NotImplementedError
+
+    def kill_at(self, party: str, step: str) -> None:
+        """This party's next attempt ends in a power cut when it begins this step: nothing of it is sent any more."""
+        raise NotImplementedError
+
+    def reachable(self) -> dict[str, bool]:
+        """Which nodes the coordinator reaches."""
+        raise NotImplementedError
+
+    @abstractmethod
+    def close(self) -> None: ...
+
+
+class CliRunner(Runner):
+    """A runner whose consortium is reached by the command line, as its users do."""
+
+    @abstractmethod
+    def steelyard(self, *arguments: str, timeout: float = 60) -> Outcome:
+        """The command line of a requester."""
+
+    @abstractmethod
+    def owner(self, party: str, *arguments: str) -> Outcome:
+        """The command line of a party's owner."""
+
+    def ask(self, function: str, column: str, *, timeout: float = 60, **asked: Any) -> Answer:
+        arguments = [function, column, "--timeout", str(timeout), *_flags(asked)]
+        return Answer.of(self.steelyard(*arguments, "--json", timeout=timeout + 30))
+
+    def computations(self) -> list[Facts]:
+        found: list[Facts] = Answer.of(self.steelyard("computation", "list", "--json")).data
+        return found
+
+    def show(self, computation: str) -> Answer:
+        return Answer.of(self.steelyard("computation", "show", computation, "--json"))
+
+    def waiting(self, party: str) -> list[Facts]:
+        found: list[Facts] = Answer.of(self.owner(party, "computation", "pending", "--party", party, "--json")).data
+        return found
+
+    def decide(self, party: str, computation: str, *, approve: bool) -> Answer:
+        word = "approve" if approve else "refuse"
+        return Answer.of(self.owner(party, "computation", word, computation, "--party", party, "--json"))
+
+    def audit(self, party: str) -> Facts:
+        found: Facts = Answer.of(self.owner(party, "audit", "show", "--party", party, "--limit", "1000", "--json")).data
+        return found
+
+    def reachable(self) -> dict[str, bool]:
+        found = Answer.of(self.steelyard("party", "list", "--json")).data
+        return {each["id"]: each["reachable"] for each in found}
+
+
+def _flags(asked: dict[str, Any]) -> list[str]:
+    flags: list[str] = []
+    for name, value in asked.items():
+        flag = {"length": "--vector"}.get(name, f"--{name.replace('_', '-')}")
+        if isinstance(value, bool):
+            flags += [flag] if value else []
+        else:
+            flags += [flag, ",".join(value) if isinstance(value, list | tuple) else str(value)]
+    return flags
