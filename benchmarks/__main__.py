@@ -21,7 +21,6 @@ from steelyard.errors import SteelyardError
 def main(words: Sequence[str] | None = None) -> int:
     """0, or 1 when something failed or a floor is not met."""
     arguments = _parser().parse_args(words)
-    signal.signal(signal.SIGTERM, _terminated)  # processes are ended on the way out
     try:
         return int(arguments.command(arguments))
     except (SteelyardError, WrongResult, ValueError, OSError, subprocess.SubprocessError) as error:
@@ -110,4 +109,5 @@ def _terminated(number: int, frame: object) -> NoReturn:
 
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, _terminated)  # processes are ended on the way out
     sys.exit(main())

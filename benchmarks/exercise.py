@@ -10,7 +10,6 @@ from benchmarks.inputs import Values, vector
 from benchmarks.measure import Contestant, Setting
 from benchmarks.systems import SYSTEMS
 from clients.sdk.client import Client
-from clients.sdk.questions import OnProgress
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,7 +17,8 @@ class Exercise:
     """A `measure.Job`.
 
     expected   what the parties' vectors come to, in the clear
-    ask        the same through the service: (client, size, on_progress) to the opened values
+    ask        the same through the service: (client, size) to the opened values
+    rounds     of messages between the nodes, until each holds its share of the result
     mpyc       name of the program in `systems.mpyc_party`; empty where there is none
     """
 
@@ -27,7 +27,8 @@ class Exercise:
     size: int
     runs: int
     expected: Callable[[Sequence[Values]], Values]
-    ask: Callable[[Client, int, OnProgress], Values]
+    ask: Callable[[Client, int], Values]
+    rounds: Callable[[Setting], int]
     mpyc: str = ""
 
     @property

@@ -51,7 +51,7 @@ def _cells(row: Row, rows: Sequence[Row]) -> list[str]:
         _number(row.bytes_sent_per_party),
         _number(row.rounds),
         _number(row.peak_rss_mb),
-        "-" if times is None else f"{times:.1f}x",
+        "-" if times is None else f"{times:.{1 if times >= 1 else 3}f}x",
     ]
 
 

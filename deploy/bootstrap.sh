@@ -25,7 +25,7 @@ main() {
 node() {
     give "$1" "nodes/$1"
     sed "s/bank-a/$1/g" /config/node.toml >"/parties/$1/node.toml"
-    cp /policy.toml "/parties/$1"
+    cp /config/policy.toml "/parties/$1"
     hand_over "$1"
 }
 

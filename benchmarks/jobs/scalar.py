@@ -8,14 +8,21 @@ import numpy as np
 
 from benchmarks.exercise import Exercise
 from benchmarks.inputs import Values
+from benchmarks.measure import Setting
+from benchmarks.rehearsal import rounds_of_total
 from benchmarks.systems.steelyard import RUN_SECONDS
 from clients.sdk.client import Client
-from clients.sdk.questions import OnProgress
+from steelyard.functions.aggregate import Aggregate
+from steelyard.functions.total import Question
 
 
-def ask(client: Client, size: int, on_progress: OnProgress) -> Values:
-    result = client.sum("vectors.value", timeout=RUN_SECONDS, on_progress=on_progress)
+def ask(client: Client, size: int) -> Values:
+    result = client.sum("vectors.value", timeout=RUN_SECONDS)
     return np.array([] if result.total is None else [int(result.total)], dtype=np.int64)
+
+
+def rounds(setting: Setting) -> int:
+    return rounds_of_total(Question("sum", Aggregate(dataset="vectors", column="value")), setting)
 
 
 JOB: Final = Exercise(
@@ -25,5 +32,6 @@ JOB: Final = Exercise(
     runs=30,
     expected=lambda vectors: np.array([np.sum(vectors)]),
     ask=ask,
+    rounds=rounds,
     mpyc="scalar",
 )

@@ -8,14 +8,21 @@ import numpy as np
 
 from benchmarks.exercise import Exercise
 from benchmarks.inputs import Values
+from benchmarks.measure import Setting
+from benchmarks.rehearsal import rounds_of_total
 from benchmarks.systems.steelyard import RUN_SECONDS
 from clients.sdk.client import Client
-from clients.sdk.questions import OnProgress
+from steelyard.functions.aggregate import Aggregate
+from steelyard.functions.total import Question
 
 
-def ask(client: Client, size: int, on_progress: OnProgress) -> Values:
-    result = client.sum("vectors.value", length=size, timeout=RUN_SECONDS, on_progress=on_progress)
+def ask(client: Client, size: int) -> Values:
+    result = client.sum("vectors.value", length=size, timeout=RUN_SECONDS)
     return np.empty(0, np.int64) if result.vector is None else result.vector
+
+
+def rounds(setting: Setting) -> int:
+    return rounds_of_total(Question("sum", Aggregate(dataset="vectors", column="value", length=1)), setting)
 
 
 JOB: Final = Exercise(
@@ -25,5 +32,6 @@ JOB: Final = Exercise(
     runs=5,
     expected=lambda vectors: np.sum(vectors, axis=0),
     ask=ask,
+    rounds=rounds,
     mpyc="sum",
 )

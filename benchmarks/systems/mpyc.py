@@ -16,7 +16,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Final
@@ -39,16 +39,20 @@ _ROOT: Final = Path(__file__).resolve().parents[2]
 def stand_ready(exercise: Exercise, setting: Setting) -> Iterator[Parties]:
     """Connected parties; they are killed at the end.  Raises ValueError for what MPyC cannot do."""
     _require(setting)
-    with ExitStack() as stack:
-        processes = []
+    expected = digest(exercise.expected(exercise.inputs(setting)))
+    processes: list[subprocess.Popen[bytes]] = []
+    try:
         for command in commands(exercise.mpyc, setting):
-            process = subprocess.Popen(command, cwd=_ROOT, bufsize=0, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
-            stack.enter_context(process)
-            stack.callback(process.kill)
-            processes.append(process)
-        parties = Parties(setting, processes, digest(exercise.expected(exercise.inputs(setting))))
+            pipe = subprocess.PIPE
+            processes.append(subprocess.Popen(command, cwd=_ROOT, bufsize=0, stdin=pipe, stdout=pipe))
+        parties = Parties(setting, processes, expected)
         parties.answers(START_SECONDS)
         yield parties
+    finally:
+        for process in processes:  # all at once: a party that outlives another complains
+            process.kill()
+        for process in processes:
+            process.communicate()
 
 
 def commands(program: str, setting: Setting) -> list[list[str]]:

@@ -25,7 +25,6 @@ from clients.local.layout import LocalConsortium
 from clients.local.prepare import party_names
 from clients.sdk.client import Client
 from clients.sdk.profile import Profile
-from clients.sdk.results import Computation
 
 if TYPE_CHECKING:
     from benchmarks.exercise import Exercise
@@ -41,7 +40,9 @@ def stand_ready(exercise: Exercise, setting: Setting) -> Iterator[Asked]:
     with TemporaryDirectory(prefix=PREFIX) as folder, _consortium(Path(folder), setting) as local:
         _import(local, inputs.write(Path(folder) / "data", local.local().parties, vectors))
         with Client.from_profile(local.root) as client:
-            yield Asked(exercise, setting, client, node_pids(local), exercise.expected(vectors))
+            yield Asked(
+                exercise, setting, client, node_pids(local), exercise.expected(vectors), exercise.rounds(setting)
+            )
 
 
 def node_pids(local: LocalConsortium) -> list[int]:
@@ -59,22 +60,18 @@ class Asked:
     client: Client
     nodes: Sequence[int]
     expected: Values = field(repr=False)
-    _steps: set[str] = field(default_factory=set)
+    rounds: int
 
     def run(self) -> Sample:
         before = bytes_sent(self.nodes)
         began = time.perf_counter()
-        opened = self.exercise.ask(self.client, self.setting.size, self._notice)
+        opened = self.exercise.ask(self.client, self.setting.size)
         seconds = time.perf_counter() - began
         if not np.array_equal(opened, self.expected):
             raise WrongResult(f"{self.setting}: steelyard's result is not the one in the clear")
         after = bytes_sent(self.nodes)
         sent = max(b - a for a, b in zip(before, after, strict=True)) if before and after else None
-        return Sample(seconds, sent, len(self._steps) or None, peak_rss(self.nodes))
-
-    def _notice(self, computation: Computation) -> None:
-        """Rounds by their names: a watcher may miss one in a run, hardly in all of them."""
-        self._steps.update(each.step for each in computation.parties if each.step)
+        return Sample(seconds, sent, self.rounds, peak_rss(self.nodes))
 
 
 @contextmanager

@@ -5,14 +5,15 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Sequence
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
-from cyclopts import CycloptsError
-
-from clients.cli import invocation, output
-from clients.cli.app import COMMANDS, make_app
+from clients.cli import invocation
 from clients.cli.exit_codes import INTERRUPTED, OK, UNEXPECTED
+from clients.cli.front_page import COMMANDS, front_page, is_wanted
 from steelyard.errors import Invalid, SteelyardError
+
+if TYPE_CHECKING:
+    from cyclopts import CycloptsError
 
 DEBUG = "STEELYARD_DEBUG"  # set to see the traceback of a defect
 
@@ -33,7 +34,7 @@ def run(arguments: Sequence[str]) -> int:
     try:
         return _called(arguments)
     except SteelyardError as error:
-        output.fail(error, json=json)
+        _fail(error, json)
         return error.exit_code
     except KeyboardInterrupt:
         return INTERRUPTED
@@ -43,11 +44,24 @@ def run(arguments: Sequence[str]) -> int:
         if os.environ.get(DEBUG):
             raise
         text = f"an unexpected {type(error).__name__}, which is a defect; `steelyard` with {DEBUG}=1 shows where"
-        output.fail(SteelyardError(text), json=json)
+        _fail(SteelyardError(text), json)
         return UNEXPECTED
 
 
+def _fail(error: SteelyardError, json: bool) -> None:
+    from clients.cli import output  # not needed for help, which is to be quick
+
+    output.fail(error, json=json)
+
+
 def _called(arguments: Sequence[str]) -> int:
+    if is_wanted(arguments):
+        sys.stdout.write(front_page())
+        return OK
+    from cyclopts import CycloptsError
+
+    from clients.cli.app import make_app
+
     called = invocation.read(arguments)
     app = make_app(called.command)
     with called.active():

@@ -151,5 +151,5 @@ def _cell(layers: Mapping[str, int], function: str, decimals: int) -> dict[str, 
     money = fixedpoint.format(layers["sum"], decimals)
     if function == "sum":
         return {"total": money}
-    mean = fixedpoint.quotient(layers["sum"], layers["count"], decimals) if layers["count"] > 0 else None
+    mean = fixedpoint.quotient(layers["sum"], layers["count"], decimals, decimals + 4) if layers["count"] > 0 else None
     return {"mean": mean, "total": money, "count": layers["count"]}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -41,6 +42,11 @@ def test_an_error_has_the_code_that_was_promised(error: type[SteelyardError], co
 
 def test_every_error_has_a_code_of_the_table() -> None:
     assert {each.exit_code for each in _tree(SteelyardError)} <= set(EXIT_CODES)
+
+
+def test_every_code_is_documented() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "cli.md").read_text()
+    assert all(f"| {code} | {meaning}" in page for code, meaning in EXIT_CODES.items())
 
 
 def _tree(branch: type[SteelyardError]) -> Iterator[type[SteelyardError]]:

@@ -8,7 +8,7 @@ import sys
 import pytest
 
 from clients.cli.__main__ import run
-from clients.cli.app import COMMANDS
+from clients.cli.front_page import COMMANDS
 
 SUBCOMMANDS = {
     "computation": ("list", "show", "watch", "cancel", "pending", "approve", "refuse"),

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import shutil
-import subprocess
-import tempfile
+import base64
 from pathlib import Path
 from typing import ClassVar, Self
 
 from tests.cluster import samples
 from tests.cluster.containers import ContainerCluster
-from tests.cluster.runner import COORDINATOR, PARTIES, THRESHOLD, Answer, CliRunner, Outcome
+from tests.cluster.runner import COORDINATOR, THRESHOLD, Answer, CliRunner, Outcome
 from tests.cluster.timing import COORDINATOR_TIMING, NODE_TIMING
 
-_ROOT = Path(__file__).resolve().parents[2]
-_SCHEMAS = "/var/lib/steelyard/schemas"
+_SAMPLES = Path(__file__).resolve().parents[2] / "deploy" / "config"
+_HOME = "/var/lib/steelyard"
+_WRITE = "import pathlib, sys; pathlib.Path(sys.argv[1]).write_text(sys.argv[2])"
 
 
 class Contained(CliRunner):
@@ -28,11 +27,76 @@ class Contained(CliRunner):
         self.cluster = ContainerCluster()
         self.data = samples.write(root / "data")
         self._config = _config(root / "config")
-        # The engine's user reads what it mounts; the folders that pytest makes are for their owner only.
-        self._shared = Path(tempfile.mkdtemp(prefix="steelyard-shared-"))
 
     def __enter__(self) -> Self:
+        try:
+            self.cluster.up(threshold=THRESHOLD, data_dir=self.data, config_dir=self._config)
+        except BaseException:
+            self.close()
+            raise
         return self
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+    def steelyard(self, *arguments: str, timeout: float = 60) -> Outcome:
+        return self.cluster.steelyard(*arguments, timeout=timeout)
+
+    def owner(self, party: str, *arguments: str) -> Outcome:
+        return self.cluster.owner(party, *arguments)
+
+    def import_rows(self, party: str, dataset: str) -> Answer:
+        schema = f"{_HOME}/schemas/{dataset}.schema.toml"
+        arguments = ("data", "import", f"/data/{dataset}.csv", "--dataset", dataset, "--schema", schema)
+        return Answer.of(self.owner(party, *arguments, "--json"))
+
+    def policy(self, party: str) -> str:
+        return self._executed(party, "cat", f"{_HOME}/policy.toml")
+
+    def set_policy(self, party: str, text: str) -> None:
+        self._executed(party, "python", "-c", _WRITE, f"{_HOME}/policy.toml", text)
+
+    def kill(self, name: str) -> None:
+        self.cluster.kill(name)
+
+    def start(self, name: str) -> None:
+        self.cluster.start(name)
+
+    def freeze(self, name: str) -> None:
+        self.cluster.pause(name)
+
+    def thaw(self, name: str) -> None:
+        self.cluster.unpause(name)
+
+    def cut(self, one: str, other: str) -> None:
+        self.cluster.disconnect(one, other)
+
+    def mend(self, name: str) -> None:
+        self.cluster.connect(name)
+
+    def logs(self, name: str) -> str:
+        return self.cluster.logs(name)
+
+    def coordinator_state(self) -> bytes:
+        return base64.b64decode(self._executed(COORDINATOR, "sh", "-c", f"cat {_HOME}/state/* | base64"))
+
+    def stranger(self, target: str, *, certificate: bool) -> int:
+        return self.cluster.stranger(target, certificate=certificate).code
+
+    def close(self) -> None:
+        self.cluster.down()
+
+    def _executed(self, name: str, *command: str) -> str:
+        outcome = self.cluster.execute(name, *command)
+        assert outcome.code == 0, outcome.err
+        return outcome.out
+
+
+def _config(folder: Path) -> Path:
+    """The samples of deploy/config with the scenarios' policy and timing."""
+    folder.mkdir()
+    (folder / "node.toml").write_text((_SAMPLES / "node.toml").read_text() + NODE_TIMING)
+    front = (_SAMPLES / "coordinator.toml").read_text().partition("[timing]")[0]
+    (folder / "coordinator.toml").write_text(front + COORDINATOR_TIMING)
+    (folder / "policy.toml").write_text(samples.POLICY)
+    return folder

@@ -13,7 +13,9 @@ import subprocess
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Final, NamedTuple, Self
+from typing import Final, Self
+
+from tests.cluster.runner import Outcome
 
 BANKS: Final = ("bank-a", "bank-b", "bank-c", "bank-d")
 CLIENT: Final = "client"
@@ -25,14 +27,6 @@ _ROOT: Final = Path(__file__).resolve().parents[2]
 _COMPOSE_FILE: Final = _ROOT / "deploy" / "compose.yaml"
 _LABEL: Final = "com.docker.compose"
 _HARDENED: Final = ("--read-only", "--tmpfs", "/tmp", "--cap-drop", "ALL", "--security-opt", "no-new-privileges")
-
-
-class Outcome(NamedTuple):
-    """How a command ended: its exit code, its standard output, its standard error."""
-
-    code: int
-    out: str
-    err: str
 
 
 class ContainerCluster:
@@ -60,12 +54,12 @@ class ContainerCluster:
         parties: int | Sequence[str] = BANKS,
         threshold: int = 2,
         data_dir: Path | None = None,
-        policy: Path | None = None,
+        config_dir: Path | None = None,
         timeout: float = 240,
     ) -> None:
         """Starts everything; returns when all are healthy and every owner has imported `data_dir/<party>/*`.
 
-        `policy` is every bank's policy file at the start; by default the sample's.
+        `config_dir` holds node.toml, policy.toml and coordinator.toml; by default it is deploy/config.
         """
         self.parties = BANKS[:parties] if isinstance(parties, int) else tuple(parties)
         if len(self.parties) < 2 or not set(self.parties) <= set(BANKS):
@@ -73,8 +67,8 @@ class ContainerCluster:
         self._variables |= {"STEELYARD_PARTIES": ",".join(self.parties), "STEELYARD_THRESHOLD": str(threshold)}
         if data_dir is not None:
             self._variables["STEELYARD_DATA"] = str(data_dir.resolve())
-        if policy is not None:
-            self._variables["STEELYARD_POLICY"] = str(policy.resolve())
+        if config_dir is not None:
+            self._variables["STEELYARD_CONFIG_DIR"] = str(config_dir.resolve())
         deadline = time.monotonic() + timeout
         owners = [f"owner-{party}" for party in self.parties]
         self._compose("up", "--detach", COORDINATOR, *self.parties, *owners, CLIENT, timeout=timeout)
@@ -105,6 +99,13 @@ class ContainerCluster:
         self._docker("start", self._container(name))
         if name != CLIENT:
             self.wait_healthy(name, timeout)
+
+    def pause(self, name: str) -> None:
+        """Freezes every process of a container: it holds its connections and says nothing."""
+        self._docker("pause", self._container(name))
+
+    def unpause(self, name: str) -> None:
+        self._docker("unpause", self._container(name))
 
     def disconnect(self, name: str, *peers: str) -> None:
         """Cuts a container's lines to `peers`, or all its lines when none is named."""

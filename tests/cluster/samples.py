@@ -51,7 +51,7 @@ def write(folder: Path) -> Path:
         _write(folder, party, "marked", [("retail", each) for each in MARKED[party]])
         _write(folder, party, "rare", _rare(party))
         _write(folder, party, "vectors", [("retail", vector(party, at)) for at in range(LENGTH)])
-        _write(folder, party, "huge", [("retail", Decimal("2000000000000000.00"))] * 3)
+        _write(folder, party, "huge", [("retail", Decimal("2000000000000000.00"))] * 2)
         for name in OWNED:
             write_owned(folder, party, name, 1)
     shutil.copy(BALANCES / "accounts.schema.toml", folder)

@@ -1,0 +1,95 @@
+"""Counts rounds: plays the protocol that nodes run, for a setting, in this process and on a single cell."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+import numpy as np
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from benchmarks.measure import Setting
+from steelyard.documents.attempt import Contribution, InputSet
+from steelyard.errors import SteelyardError
+from steelyard.functions.total import Question, TotalShare, total_of_inputs
+from steelyard.ids import AttemptId, ComputationId, PartyId
+from steelyard.protocols.attempt import Attempt
+from steelyard.protocols.greet import Offer
+from steelyard.randomness import Keystream, SystemRandomness
+from steelyard.rounds import Protocol, run_locally
+from steelyard.secret import Secret
+
+MINIMUM_ROWS: Final = 3  # as in a local profile's policies
+
+
+class _Ledger:
+    def check(self, contributions: Sequence[Contribution]) -> None:
+        """Everything may be released."""
+
+    def enter(self, input_set: InputSet) -> None:
+        """And nothing is remembered."""
+
+
+def rounds_of_total(question: Question, setting: Setting) -> int:
+    """Rounds until every node holds its share of the result; raises what ends the protocol."""
+    steps: list[str] = []
+    attempts = _attempts(setting)
+    protocols = {each.me: _protocol(each, question) for each in attempts}
+    protocols[attempts[0].me] = _counted(protocols[attempts[0].me], steps)
+    for outcome in run_locally(protocols).values():
+        if isinstance(outcome, SteelyardError):
+            raise outcome
+    return len(steps)
+
+
+def _counted(protocol: Protocol[TotalShare], steps: list[str]) -> Protocol[TotalShare]:
+    try:
+        round_ = next(protocol)
+        while True:
+            steps.append(round_.step)
+            round_ = protocol.send((yield round_))
+    except StopIteration as end:
+        share: TotalShare = end.value
+        return share
+
+
+def _protocol(attempt: Attempt, question: Question) -> Protocol[TotalShare]:
+    cell = np.array([MINIMUM_ROWS], dtype=np.int64)
+    return total_of_inputs(
+        attempt,
+        question,
+        Offer(
+            contributes=True,
+            version="00" * 16,
+            decimals=0,
+            bound=0,
+            minimum_rows=MINIMUM_ROWS,
+            minimum_group=attempt.minimum_group,
+        ),
+        Secret(dict.fromkeys(question.dealt, cell)),
+        _Ledger(),
+        SystemRandomness(),
+        lambda: Keystream(bytes(32)),
+    )
+
+
+def _attempts(setting: Setting) -> list[Attempt]:
+    parties = tuple(PartyId(f"bank-{number}") for number in range(setting.parties))
+    signing = {party: Ed25519PrivateKey.generate() for party in parties}
+    return [
+        Attempt(
+            computation=ComputationId("00" * 16),
+            attempt=AttemptId("00" * 16),
+            request="00" * 32,
+            manifest="00" * 32,
+            me=me,
+            participants=parties,
+            points={party: number for number, party in enumerate(parties, start=1)},
+            threshold=setting.threshold,
+            quorum=-(-(setting.parties + setting.threshold) // 2),
+            minimum_group=2,
+            signing=signing[me],
+            keys={party: key.public_key() for party, key in signing.items()},
+        )
+        for me in parties
+    ]

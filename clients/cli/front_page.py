@@ -1,0 +1,50 @@
+"""The first page of help, as plain text: it is shown without importing anything that takes time."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+HELP: Final = """Totals, counts and means over the data of several organisations, and nobody
+sees anybody's data.
+
+Try it:
+  steelyard local up --dir d --parties 4 --threshold 2 --data examples/balances
+  steelyard --profile d sum accounts.balance --where "segment = 'retail'"
+  steelyard local down --dir d
+"""
+
+EPILOGUE: Final = """Every command takes --profile DIR, before or after its name; otherwise
+STEELYARD_PROFILE says where the profile is. Data go to stdout, everything else
+to stderr. Exit codes: 0 done, 1 defect, 2 usage, 3 not found, 4 refused,
+5 unreachable or timed out, 6 cheating detected, 7 authentication, 8 conflict.
+"""
+
+COMMANDS: Final[dict[str, tuple[str, str]]] = {
+    "sum": ("clients.cli.ask:sum_column", "The sum of a column over all parties."),
+    "count": ("clients.cli.ask:count_column", "The number of rows with a value in a column."),
+    "mean": ("clients.cli.ask:mean_column", "The mean of a column over all parties."),
+    "computation": ("clients.cli.computation:app", "Look at, follow, cancel, approve and refuse computations."),
+    "party": ("clients.cli.party:app", "The parties of the consortium and what they describe."),
+    "data": ("clients.cli.data:app", "Import, list and delete your own data at your own node."),
+    "audit": ("clients.cli.audit:app", "Your node's audit log."),
+    "ledger": ("clients.cli.ledger:app", "What your node has released, and the privacy budget left."),
+    "local": ("clients.cli.local:app", "A whole consortium on this machine, to try things with."),
+    "pki": ("clients.cli.pki:app", "Certificates and keys, enrolment, renewal."),
+    "manifest": ("clients.cli.manifest:app", "The signed document that says who belongs to the consortium."),
+    "doctor": ("clients.cli.doctor:doctor", "Explain what is wrong with keys, certificates, clock or connections."),
+    "version": ("clients.cli.version:version", "The versions of what is installed."),
+}
+
+
+def is_wanted(arguments: Sequence[str]) -> bool:
+    """True for `steelyard`, `steelyard --help` and `steelyard -h`."""
+    return list(arguments) in ([], ["--help"], ["-h"])
+
+
+def front_page() -> str:
+    width = max(len(name) for name in COMMANDS)
+    commands = "\n".join(f"  {name:{width}}  {summary}" for name, (_, summary) in COMMANDS.items())
+    return (
+        f"Usage: steelyard COMMAND [OPTIONS]\n\n{HELP}\nCommands, each with its own --help:\n{commands}\n\n{EPILOGUE}"
+    )

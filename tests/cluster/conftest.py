@@ -1,0 +1,70 @@
+"""One running consortium of each kind, shared by all scenarios of a worker; every scenario leaves it whole."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+from tests.cluster.contained import Contained
+from tests.cluster.in_process import InProcess, logging_to
+from tests.cluster.processes import Processes
+from tests.cluster.runner import Runner
+
+_SCRIPTS = Path(__file__).resolve().parents[2] / "scripts"
+_REQUIRED = os.environ.get("STEELYARD_CONTAINERS") == "required"
+
+
+@pytest.fixture(scope="session")
+def in_process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[InProcess]:
+    root = tmp_path_factory.mktemp("in-process")
+    with logging_to(root / "log.jsonl"), InProcess(root) as runner:
+        yield runner
+
+
+@pytest.fixture(scope="session")
+def processes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Processes]:
+    with Processes(tmp_path_factory.mktemp("processes")) as runner:
+        yield runner
+
+
+@pytest.fixture(scope="session")
+def containers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Contained]:
+    problem = engine_problem()
+    if problem and not _REQUIRED:
+        pytest.skip(problem)
+    assert not problem, problem
+    with Contained(tmp_path_factory.mktemp("containers")) as runner:
+        yield runner
+
+
+@pytest.fixture(
+    params=[
+        pytest.param("in_process", marks=[pytest.mark.xdist_group("in-process")]),
+        pytest.param("processes", marks=[pytest.mark.processes, pytest.mark.xdist_group("processes")]),
+        pytest.param("containers", marks=[pytest.mark.containers, pytest.mark.xdist_group("containers")]),
+    ]
+)
+def runner(request: pytest.FixtureRequest) -> Runner:
+    found: Runner = request.getfixturevalue(request.param)
+    return found
+
+
+@cache
+def engine_problem() -> str:
+    """Why no containers can be used here; empty when they can.  Starts the engine and builds the image if need be."""
+    if shutil.which("docker") is None and not _REQUIRED:
+        return "no Docker engine is installed"
+    for script in ("docker_engine.sh", "build_image.sh"):
+        try:
+            done = subprocess.run([_SCRIPTS / script], capture_output=True, text=True, timeout=900, check=False)
+        except subprocess.TimeoutExpired:
+            return f"{script} did not end within 900 seconds"
+        if done.returncode:
+            return f"{script}: {done.stderr[-1000:]}"
+    return ""

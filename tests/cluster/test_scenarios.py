@@ -1,0 +1,64 @@
+"""Every scenario with every kind of runner that can play it."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import pytest
+
+from tests.cluster import scenarios as told
+from tests.cluster.runner import Runner
+
+EVERYWHERE: Final = [
+    told.the_total_is_exact,
+    told.a_filter_selects_rows_at_every_owner,
+    told.groups_add_up,
+    told.a_mean_is_its_sum_by_its_count,
+    told.vectors_add_up_position_by_position,
+    told.cells_over_too_few_rows_are_suppressed,
+    told.an_input_that_could_overflow_is_refused,
+    told.no_figure_is_left_where_it_does_not_belong,
+    told.every_owner_has_written_down_what_happened,
+    told.a_column_that_no_policy_lists_is_refused,
+    told.an_owner_alone_can_forbid,
+    told.a_group_below_an_owners_minimum_is_refused,
+    told.an_owner_approves_by_hand,
+    told.an_owner_refuses_by_hand,
+    told.strangers_are_not_spoken_to,
+    told.a_dead_node_is_named_and_comes_back,
+    told.leaving_one_out_forbids_the_full_sum_until_the_data_changed,
+    told.importing_the_same_rows_again_is_no_change,
+    told.two_dead_nodes_are_too_many_to_leave_out,
+    told.a_node_killed_at_any_moment_leaves_a_result_or_a_name,
+    told.a_coordinator_killed_at_any_moment_loses_nothing,
+    told.a_coordinator_killed_while_an_owner_thinks_asks_again,
+    told.everybody_restarts_and_remembers,
+]
+WITH: Final = {  # scenarios that use what not every runner can do
+    "kill_at": [told.after_the_quorum_has_signed_any_two_nodes_finish, told.a_node_that_dies_before_it_has_signed_is_named],
+    "freeze": [told.a_frozen_node_hangs_nobody, told.a_node_frozen_while_it_computes_hangs_nobody],
+    "cut": [told.a_partition_between_two_banks_is_named_and_heals],
+}
+PAIRS: Final = [pytest.param(power, each, id=each.__name__) for power, several in WITH.items() for each in several]
+
+
+@pytest.mark.parametrize("scenario", EVERYWHERE, ids=lambda each: each.__name__)
+def test_everywhere(runner: Runner, scenario: told.Scenario) -> None:
+    scenario(runner)
+
+
+@pytest.mark.parametrize(("power", "scenario"), PAIRS)
+def test_where_it_can_be_played(runner: Runner, power: str, scenario: told.Scenario) -> None:
+    if power in runner.cannot:
+        pytest.skip(f"{runner.kind}: {runner.cannot[power]}")
+    scenario(runner)
+
+
+def test_every_scenario_is_played() -> None:
+    played = {*EVERYWHERE, *(each for several in WITH.values() for each in several)}
+    told_here = {
+        each
+        for name, each in vars(told).items()
+        if callable(each) and getattr(each, "__annotations__", {}) == {"runner": "Runner", "return": "None"}
+    }
+    assert told_here - played == {told.again}
