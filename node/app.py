@@ -12,6 +12,7 @@ from node.authorisation import ROLES
 from node.books import Books
 from node.config import NodeConfig
 from node.engine import Engine
+from node.memory import return_large_blocks
 from node.peers import PeerService, links_of
 from node.service import NodeService
 from node.sessions import Sessions
@@ -26,6 +27,7 @@ log = structlog.get_logger(__name__)
 
 async def run(config: NodeConfig) -> None:
     """Serves until SIGTERM or SIGINT; raises what keeps it from starting."""
+    return_large_blocks()
     _configure_log(config)
     books, home = Books.open(config), Home(config.identity)
     sessions = Sessions()

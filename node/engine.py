@@ -47,6 +47,10 @@ class Order:
     on_step: Callable[[str], None]
     on_signed: Callable[[], None]
 
+    def step(self, name: str) -> None:
+        log.debug("step", computation=self.recorded.id, attempt=self.attempt, step=name)
+        self.on_step(name)
+
     @property
     def request(self) -> Request:
         return read(Request, self.recorded.request.payload)
@@ -99,7 +103,7 @@ class Engine:
             links = await self._links.to(peers, min(_LINK_PATIENCE, self._patience))
             protocol = await self._in_thread(lambda: self._protocol(order, question))
             threads = self._threads if question.values > SHORT else None
-            outcome = await drive(protocol, attempt, mailbox, links, threads, self._patience, order.on_step)
+            outcome = await drive(protocol, attempt, mailbox, links, threads, self._patience, order.step)
             if threads:
                 await self._in_thread(lambda: self._store(order, outcome))
             else:

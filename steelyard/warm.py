@@ -1,4 +1,4 @@
-"""`python -m steelyard.warm`: imports every kernel, so that numba compiles and caches it before anybody waits for it."""
+"""`python -m steelyard.warm`: imports every kernel, so that numba compiles and caches it before anybody waits."""
 
 from __future__ import annotations
 

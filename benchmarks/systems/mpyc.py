@@ -101,7 +101,9 @@ def _require(setting: Setting) -> None:
     if importlib.util.find_spec("mpyc") is None:
         raise ValueError("MPyC is not installed: pip install --editable '.[bench]'")
     if 2 * (setting.threshold - 1) >= setting.parties:
-        raise ValueError(f"MPyC computes with an honest majority, which {setting} has not")
+        raise ValueError(
+            f"MPyC computes with an honest majority, which {setting} has not: leave it out with --systems steelyard"
+        )
     for package in ("gmpy2", "uvloop"):
         if importlib.util.find_spec(package) is None:
             report(f"note: MPyC is faster with {package}, which is not installed")

@@ -10,6 +10,7 @@ import json
 import sys
 import time
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
@@ -21,39 +22,40 @@ from benchmarks.systems.mpyc import digest
 RECEIVER: Final = 0
 secint = mpc.SecInt(64)
 
-Program = Callable[[Values], Awaitable[Any]]
+
+@dataclass(frozen=True)
+class Program:
+    """`prepare` makes the party's own secure values, before the clock starts; `compute` has `rounds` rounds."""
+
+    prepare: Callable[[Values], Any]
+    compute: Callable[[Any], Awaitable[Any]]
+    rounds: int
 
 
-async def vector_sum(values: Values) -> Any:
-    """Every party's vector in, the sum position by position out, to the receiver."""
-    parts = mpc.input(secint.array(values))
+async def total(own: Any) -> Any:
+    """What all parties bring in, added up, to the receiver."""
+    parts = mpc.input(own)
     return await mpc.output(sum(parts[1:], parts[0]), receivers=[RECEIVER])
 
 
-async def scalar_sum(values: Values) -> Any:
-    """Every party's own total in, one number out."""
-    parts = mpc.input(secint(int(values.sum())))
-    return await mpc.output(sum(parts[1:], parts[0]), receivers=[RECEIVER])
-
-
-PROGRAMS: Final[dict[str, tuple[Program, int]]] = {  # with their rounds: to share, to open
-    "sum": (vector_sum, 2),
-    "scalar": (scalar_sum, 2),
+PROGRAMS: Final = {
+    "sum": Program(secint.array, total, rounds=2),  # to share, to open
+    "scalar": Program(lambda values: secint(int(values.sum())), total, rounds=2),
 }
 
 
 async def main(name: str, size: int) -> None:
-    program, rounds = PROGRAMS[name]
-    values = vector(mpc.pid, size)
+    program = PROGRAMS[name]
+    own = program.prepare(vector(mpc.pid, size))
     await mpc.start()
     _say({})
     loop = asyncio.get_running_loop()
     while await loop.run_in_executor(None, sys.stdin.readline):  # beside the loop, which still has bytes to send
         await mpc.transfer(mpc.pid)  # a barrier: everybody hears from everybody
         began = time.perf_counter()
-        output = await program(values)
+        output = await program.compute(own)
         seconds = time.perf_counter() - began
-        _say({"seconds": seconds, "rounds": rounds, "digest": _digest(output)})
+        _say({"seconds": seconds, "rounds": program.rounds, "digest": _digest(output)})
 
 
 def _digest(output: Any) -> str:

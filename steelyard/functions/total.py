@@ -3,8 +3,8 @@
 Model       malicious for dealings, openings and the input set, at most k-1 nodes; inputs are what their owners say.
 Rounds      4, and 1 more to decide on suppression.   Sends n-k vectors per contributor.
 Reveals     to the nodes: the number of rows of each cell over all parties, unless noise or vectors are asked for.
-            To the requester: the released layers of the cells that are not suppressed.  Nothing else to anybody.
-Follows     summation of Shamir shares (Ben-Or, Goldwasser, Wigderson 1988); design.md, section 3.
+            To the requester: the released layers of the cells that are not suppressed.  Nothing else of the data.
+Follows     summation of Shamir shares (Ben-Or, Goldwasser, Wigderson 1988); docs/tour.md walks through it.
 Differs     the sum of the shares goes sealed to the requester, so no node learns the total.
 """
 
@@ -80,19 +80,25 @@ def total_of_inputs(
     greeting = yield from greet(attempt, offer)
     ledger.check(greeting.contributions)
     # 2. Deal the inputs; add up what I hold.
-    vector = _vector(attempt, question, greeting, inputs, noise)
-    dealt = yield from deal_inputs(attempt, greeting, vector, question.values, randomness)
+    dealing = deal_inputs(
+        attempt, greeting, _vector(attempt, question, greeting, inputs, noise), question.values, randomness
+    )
+    del inputs  # a million values take 8 MB: nothing is held longer than needed
+    shares, transcript = yield from dealing
     greeting.keys.erase()
-    held = total(list(dealt.shares.values())).reshape(len(question.dealt), question.wanted.cells)
+    held = total(list(shares.values())).reshape(len(question.dealt), question.wanted.cells)
+    del shares
     # 3. One input set, signed by a quorum.
-    input_set, certificate = yield from agree(attempt, greeting, dealt.transcript, ledger)
+    input_set, certificate = yield from agree(attempt, greeting, transcript, ledger)
     # 4. Cells over too few rows are left out.
     suppressed: tuple[int, ...] = ()
     if _counts_are_opened(question, greeting):
         opened = yield from open_to_nodes(attempt, "rows", held[question.dealt.index("count")])
         suppressed = tuple(np.flatnonzero(to_signed(opened.value) < greeting.minimum_rows).tolist())
     # 5. What is left is the result share.
-    kept = np.delete(held[: len(question.released)], suppressed, axis=1)
+    kept = held[: len(question.released)]
+    if suppressed:
+        kept = np.delete(kept, suppressed, axis=1)
     return TotalShare(np.ascontiguousarray(kept).reshape(-1), suppressed, greeting.decimals, input_set, certificate)
 
 
@@ -109,14 +115,17 @@ def _vector(
 ) -> Secret[Vector] | None:
     if inputs is None:
         return None
-    layers = dict(inputs.reveal(REVEAL))
+    layers = inputs.reveal(REVEAL)
+    parts = [layers[layer] for layer in question.dealt]
     if question.wanted.private:
         stream = noise()
-        for layer in question.dealt:
-            layers[layer] = layers[layer] + _noise(attempt, question, greeting, layer, stream)
-    values = np.concatenate([layers[layer] for layer in question.dealt])
-    check_aggregate(values, len(attempt.participants))
-    return Secret(from_signed(values))
+        parts = [
+            part + _noise(attempt, question, greeting, layer, stream)
+            for layer, part in zip(question.dealt, parts, strict=True)
+        ]
+    for part in parts:
+        check_aggregate(part, len(attempt.participants))
+    return Secret(np.concatenate([from_signed(part) for part in parts]) if len(parts) > 1 else from_signed(parts[0]))
 
 
 def _noise(

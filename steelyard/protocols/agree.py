@@ -3,7 +3,7 @@
 Model       malicious, at most k-1 nodes.  Any two quorums of q = ceil((n+k)/2) nodes share k, so an honest one.
 Rounds      1.   Sends one signature to everybody.
 Reveals     nothing.
-Follows     design.md, section 3: "one input set per computation".
+Follows     Byzantine quorums (Malkhi, Reiter 1998); docs/threat-model.md says why this size.
 Differs     the ledger entry is durable before the signature leaves, so a release that any quorum made possible is known
             to every honest node that signed for it.
 """

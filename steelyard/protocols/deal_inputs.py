@@ -3,7 +3,7 @@
 Model       malicious, at most k-1 of the participants; private authenticated channels; at least k honest participants.
 Rounds      2.   Sends n-k vectors per contributor (seeded dealing), then R elements per dealing to everybody.
 Reveals     nothing: each opened combination is masked by a fresh random element of the dealer.
-Follows     batch verification by random combinations (Bellare, Garay, Rabin 1998; notes/proactive.md 1.3).
+Follows     batch verification by random combinations (Bellare, Garay, Rabin 1998); docs/decisions/0003-fiat-shamir-check.md.
 Differs     the challenge is the hash of all signed headers, which fix every share (Fiat-Shamir): no round is spent on
             tossing a coin.  R = 3 challenges with error 2^-60 each: 2^-180, and still 2^-100 against a dealer
             who tries 2^80 headers.
@@ -12,7 +12,6 @@ Differs     the challenge is the hash of all signed headers, which fix every sha
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -36,31 +35,29 @@ _PATH = "inputs"
 _HASH = 32
 
 
-@dataclass(frozen=True, slots=True)
-class Dealt:
-    """My share of every contributor's vector, and the digest all participants signed off."""
-
-    shares: Mapping[PartyId, Vector] = field(repr=False)
-    transcript: str
-
-
 def deal_inputs(
     attempt: Attempt,
     greeting: Greeting,
     inputs: Secret[Vector] | None,
     length: int,
     randomness: Randomness,
-) -> Protocol[Dealt]:
-    """`inputs`: (length,) field elements, or None for a node that contributes nothing."""
+) -> Protocol[tuple[Mapping[PartyId, Vector], str]]:
+    """`inputs`: (length,) field elements, or None for a node that contributes nothing.
+
+    The output is my share of every contributor's vector, and the digest of all that was said and dealt.
+    """
     # 1. Deal my inputs with R masks behind them, seeded where possible, under a signed header.
     size = length + CHALLENGES
     messages, headers, held = _deal(attempt, greeting, inputs, size, randomness)
+    del inputs
     hear = frozenset(greeting.contributors) - {attempt.me}
     received = yield Round("deal", messages, hear)
+    del messages
     # 2. Take what was dealt to me and hold it against the signed headers.
     for dealer in sorted(hear):
         with blaming(dealer):
             headers[dealer], held[dealer] = _accept(attempt, greeting, dealer, received[dealer], size)
+    del received
     fixed = b"".join([greeting.digests[p] for p in attempt.participants] + [headers[d] for d in greeting.contributors])
     transcript = digest("transcript", fixed)
     # 3. One masked random combination of each dealing, to everybody.
@@ -70,7 +67,7 @@ def deal_inputs(
     )
     # 4. Everybody heard the same, and all points of each dealing lie on one polynomial of degree k-1.
     _check(attempt, greeting, fixed, mine, checks)
-    return Dealt({dealer: vector[:length] for dealer, vector in held.items()}, transcript.hex())
+    return {dealer: vector[:length] for dealer, vector in held.items()}, transcript.hex()
 
 
 def _deal(
@@ -87,12 +84,12 @@ def _deal(
     keys = {party: greeting.keys.stream_key(_PATH, me, party) for party in receivers}
     secret = np.concatenate([inputs.reveal(REVEAL), uniform(randomness, CHALLENGES)])
     dealing = seeded.deal(secret, me, attempt.points, threshold, keys)
-    bodies = {party: to_bytes(vector) for party, vector in dealing.explicit.items()}
+    bodies = {party: to_bytes(dealing.explicit.pop(party)) for party in list(dealing.explicit)}
     commitments = {party: _commitment(me, party, "key", key) for party, key in keys.items()}
     commitments |= {party: _commitment(me, party, "vector", body) for party, body in bodies.items()}
     header = _header(attempt, size, commitments)
     front = to_wire(header)
-    messages = {party: _packed(front, bodies.get(party, b"")) for party in attempt.others}
+    messages = {party: _packed(front, bodies.pop(party, b"")) for party in attempt.others}
     return messages, {me: header.digest}, {me: dealing.own}
 
 

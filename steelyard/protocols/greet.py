@@ -3,7 +3,7 @@
 Model       malicious: a hello is signed; a coordinator that asks two nodes different things is found out here.
 Rounds      1.   Sends one signed document to everybody.
 Reveals     to all participants: who contributes, data version ids, decimals and declared bounds, minimums.
-Follows     the signed hello of design.md, section 3.
+Follows     signed, fresh Diffie-Hellman keys (SIGMA, Krawczyk 2003), for all pairs at once; docs/documents.md.
 Differs     nothing.
 """
 

@@ -4,7 +4,7 @@ Model       malicious, at most b = k-1 liars among r replies: corrected and name
             up to r-k; with exactly k replies a lie is not noticed.
 Rounds      1.   Sends the vector to everybody.
 Reveals     the vector, to all participants.
-Follows     Reed-Solomon opening (notes/proactive.md, section 2).
+Follows     Reed-Solomon decoding (Gao 2003), as in steelyard.sharing.robust.
 Differs     vectors are tested by random combinations first (steelyard.sharing.robust).
 """
 

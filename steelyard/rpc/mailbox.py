@@ -141,9 +141,6 @@ def _claimed(peer: PartyId, abort: peer_pb2.Abort) -> SteelyardError | None:
     kind = by_reason(abort.reason)
     if kind is SteelyardError:
         return None
-    return kind(
-        abort.message[:500],
-        party=peer,
-        culprits=tuple(abort.culprits)[:31],
-        suspects=tuple(abort.suspects)[:31],
-    )
+    # An accusation proves nothing: one of the accused cheated, or the accuser.
+    named = dict.fromkeys(name[:40] for name in (peer, *abort.culprits[:31], *abort.suspects[:31]))
+    return kind(abort.message[:500], party=peer, suspects=tuple(named) if issubclass(kind, Cheated) else ())

@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import ClassVar, Self
 
 from tests.cluster import samples
+from tests.cluster.by_cli import CliRunner
 from tests.cluster.containers import ContainerCluster
-from tests.cluster.runner import COORDINATOR, THRESHOLD, Answer, CliRunner, Outcome
+from tests.cluster.runner import COORDINATOR, THRESHOLD, Answer, Outcome
 from tests.cluster.timing import COORDINATOR_TIMING, NODE_TIMING
 
 _SAMPLES = Path(__file__).resolve().parents[2] / "deploy" / "config"

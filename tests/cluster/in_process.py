@@ -6,8 +6,8 @@ The loop has a thread of its own, so that scenarios can block like any user.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import threading
+import time
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -17,12 +17,6 @@ from typing import Any, ClassVar, Self, TypeVar
 
 import structlog
 
-from clients.cli.output import described
-from clients.local.layout import LocalConsortium
-from clients.local.prepare import loopback_plan, prepare
-from clients.sdk import Client
-from clients.sdk.owner import Owner
-from clients.sdk.profile import Profile
 from coordinator import config as coordinator_config
 from coordinator.app import App
 from node import config as node_config
@@ -32,15 +26,13 @@ from node.engine import Engine, Order
 from node.peers import PeerService, links_of
 from node.service import NodeService
 from node.sessions import Sessions
-from steelyard.errors import SteelyardError
 from steelyard.identity.homes import Home
 from steelyard.rpc.authorisation import Authorise
 from steelyard.rpc.links import Links
 from steelyard.rpc.server import Server
 from steelyard.v1 import node_pb2_grpc, peer_pb2_grpc
-from tests.cluster import samples, stranger
-from tests.cluster.runner import COORDINATOR, PARTIES, THRESHOLD, Answer, Facts, Runner
-from tests.cluster.timing import COORDINATOR_TIMING, NODE_TIMING
+from tests.cluster.by_sdk import SdkRunner
+from tests.cluster.runner import COORDINATOR, PARTIES
 from tests.service.fakes import abandon
 
 T = TypeVar("T")
@@ -109,7 +101,7 @@ async def _ended(task: asyncio.Task[None]) -> None:
     await task
 
 
-class InProcess(Runner):
+class InProcess(SdkRunner):
     """Started by `with`."""
 
     kind = "in-process"
@@ -119,9 +111,7 @@ class InProcess(Runner):
     }
 
     def __init__(self, root: Path) -> None:
-        super().__init__()
-        self.root = root / "consortium"
-        self.data = samples.write(root / "data")
+        super().__init__(root)
         self.log = root / "log.jsonl"
         self.loop = asyncio.new_event_loop()
         self.nodes: dict[str, Node] = {}
@@ -129,23 +119,14 @@ class InProcess(Runner):
         self._thread = threading.Thread(target=self.loop.run_forever, name="consortium", daemon=True)
 
     def __enter__(self) -> Self:
-        consortium = LocalConsortium.at(self.root)
-        prepare(consortium, loopback_plan(PARTIES, THRESHOLD))
-        for program in consortium.programs():
-            extra = COORDINATOR_TIMING if program.name == COORDINATOR else NODE_TIMING
-            with program.config.open("a") as file:
-                file.write(extra)
-            if program.name != COORDINATOR:
-                (program.home.path / "policy.toml").write_text(samples.POLICY)
+        self.prepare()
         self._thread.start()
         try:
             for party in PARTIES:
                 self.start(party)
             self.start(COORDINATOR)
             self._await_connected()
-            for party in PARTIES:
-                for file in sorted((self.data / party).glob("*.csv")):
-                    assert self.import_rows(party, file.stem).code == 0
+            self.import_everything()
         except BaseException:
             self.close()
             raise
@@ -157,49 +138,6 @@ class InProcess(Runner):
     def run(self, work: Coroutine[Any, Any, T], timeout: float = 60) -> T:
         """Awaits something on the consortium's loop."""
         return asyncio.run_coroutine_threadsafe(work, self.loop).result(timeout)
-
-    def ask(self, function: str, column: str, *, timeout: float = 60, **asked: Any) -> Answer:
-        with self.client() as client:
-            return _answered(lambda: client.ask(function, column, timeout=timeout, **asked).to_json())
-
-    def client(self) -> Client:
-        return Client.from_profile(self.root)
-
-    def owned(self, party: str) -> Owner:
-        return Owner(self.root, party)
-
-    def computations(self) -> list[Facts]:
-        with self.client() as client:
-            return [each.to_json() for each in client.list()]
-
-    def show(self, computation: str) -> Answer:
-        with self.client() as client:
-            shown = client.get(computation)
-            result = client.results(computation).to_json()["result"] if shown.state == "DONE" else None
-        return Answer(0, shown.to_json() | {"result": result})
-
-    def import_rows(self, party: str, dataset: str) -> Answer:
-        path, schema = self.data / party / f"{dataset}.csv", self.data / f"{dataset}.schema.toml"
-        with self.owned(party) as owner:
-            return _answered(lambda: owner.import_dataset(path, dataset, schema).to_json())
-
-    def waiting(self, party: str) -> list[Facts]:
-        with self.owned(party) as owner:
-            return [each.to_json() for each in owner.requests(pending_only=True)]
-
-    def decide(self, party: str, computation: str, *, approve: bool) -> Answer:
-        with self.owned(party) as owner:
-            return _answered(lambda: (owner.approve if approve else owner.refuse)(computation).to_json())
-
-    def audit(self, party: str) -> Facts:
-        with self.owned(party) as owner:
-            return owner.audit(limit=1000).to_json()
-
-    def policy(self, party: str) -> str:
-        return self._policy(party).read_text()
-
-    def set_policy(self, party: str, text: str) -> None:
-        self._policy(party).write_text(text)
 
     def kill(self, name: str) -> None:
         if name == COORDINATOR:
@@ -224,23 +162,6 @@ class InProcess(Runner):
     def logs(self, name: str) -> str:
         return self.log.read_text()  # all write to one
 
-    def coordinator_state(self) -> bytes:
-        return b"".join(path.read_bytes() for path in (self.root / "coordinator" / "state").rglob("*") if path.is_file())
-
-    def stranger(self, target: str, *, certificate: bool) -> int:
-        host, port = self.address(target).split(":")
-        with contextlib.redirect_stdout(None):
-            return stranger.main(host, port, "self-made" if certificate else "")
-
-    def address(self, name: str) -> str:
-        with self.client() as client:
-            membership = client.desk.membership
-        return membership.coordinator_address if name == COORDINATOR else membership.address(name)
-
-    def reachable(self) -> dict[str, bool]:
-        with self.client() as client:
-            return {each.id: each.reachable for each in client.parties()}
-
     def close(self) -> None:
         for party in list(self.nodes):
             self.kill(party)
@@ -256,21 +177,8 @@ class InProcess(Runner):
         return app
 
     def _await_connected(self) -> None:
-        async def connected() -> None:
-            while any(len(node.links.connected) < len(PARTIES) - 1 for node in self.nodes.values()):
-                await asyncio.sleep(0.02)
-
-        self.run(connected())
-
-    def _policy(self, party: str) -> Path:
-        return self.root / "nodes" / party / "policy.toml"
-
-
-def _answered(work: Callable[[], Any]) -> Answer:
-    try:
-        return Answer(0, work())
-    except SteelyardError as error:
-        return Answer(error.exit_code, None, described(error))
+        while any(len(node.links.connected) < len(PARTIES) - 1 for node in self.nodes.values()):
+            time.sleep(0.02)
 
 
 @contextmanager
@@ -287,4 +195,3 @@ def logging_to(path: Path) -> Iterator[None]:
             yield
         finally:
             structlog.configure(**before)
-

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -66,11 +65,10 @@ class Answer:
 
 
 class Runner(ABC):
-    """Four parties, threshold two, so a quorum of three.  `data` holds PARTY/DATASET.csv and the schemas."""
+    """A running consortium; `data` holds PARTY/DATASET.csv and the schemas."""
 
     kind: ClassVar[str]
     cannot: ClassVar[dict[str, str]] = {}  # name of a method: why there is none here
-    parties: ClassVar[Sequence[str]] = PARTIES
     data: Path
 
     def __init__(self) -> None:
@@ -149,59 +147,5 @@ class Runner(ABC):
         """This party's next attempt ends in a power cut when it begins this step: nothing of it is sent any more."""
         raise NotImplementedError
 
-    def reachable(self) -> dict[str, bool]:
-        """Which nodes the coordinator reaches."""
-        raise NotImplementedError
-
     @abstractmethod
     def close(self) -> None: ...
-
-
-class CliRunner(Runner):
-    """A runner whose consortium is reached by the command line, as its users do."""
-
-    @abstractmethod
-    def steelyard(self, *arguments: str, timeout: float = 60) -> Outcome:
-        """The command line of a requester."""
-
-    @abstractmethod
-    def owner(self, party: str, *arguments: str) -> Outcome:
-        """The command line of a party's owner."""
-
-    def ask(self, function: str, column: str, *, timeout: float = 60, **asked: Any) -> Answer:
-        arguments = [function, column, "--timeout", str(timeout), *_flags(asked)]
-        return Answer.of(self.steelyard(*arguments, "--json", timeout=timeout + 30))
-
-    def computations(self) -> list[Facts]:
-        found: list[Facts] = Answer.of(self.steelyard("computation", "list", "--json")).data
-        return found
-
-    def show(self, computation: str) -> Answer:
-        return Answer.of(self.steelyard("computation", "show", computation, "--json"))
-
-    def waiting(self, party: str) -> list[Facts]:
-        found: list[Facts] = Answer.of(self.owner(party, "computation", "pending", "--party", party, "--json")).data
-        return found
-
-    def decide(self, party: str, computation: str, *, approve: bool) -> Answer:
-        word = "approve" if approve else "refuse"
-        return Answer.of(self.owner(party, "computation", word, computation, "--party", party, "--json"))
-
-    def audit(self, party: str) -> Facts:
-        found: Facts = Answer.of(self.owner(party, "audit", "show", "--party", party, "--limit", "1000", "--json")).data
-        return found
-
-    def reachable(self) -> dict[str, bool]:
-        found = Answer.of(self.steelyard("party", "list", "--json")).data
-        return {each["id"]: each["reachable"] for each in found}
-
-
-def _flags(asked: dict[str, Any]) -> list[str]:
-    flags: list[str] = []
-    for name, value in asked.items():
-        flag = {"length": "--vector"}.get(name, f"--{name.replace('_', '-')}")
-        if isinstance(value, bool):
-            flags += [flag] if value else []
-        else:
-            flags += [flag, ",".join(value) if isinstance(value, list | tuple) else str(value)]
-    return flags

@@ -22,7 +22,7 @@ MARKED: Final = {
 }
 LENGTH: Final = 1000  # of the vectors
 RARE: Final = "treasury"  # a segment with one row at one bank
-OWNED: Final = ("leaving", "returning", "changing")  # datasets that one scenario each may change and leave out
+OWNED: Final = ("leaving", "returning", "halves")  # datasets that one scenario each may change and leave out
 
 POLICY: Final = """
 functions = ["sum", "count", "mean", "vector_sum"]

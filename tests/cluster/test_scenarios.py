@@ -35,7 +35,11 @@ EVERYWHERE: Final = [
     told.everybody_restarts_and_remembers,
 ]
 WITH: Final = {  # scenarios that use what not every runner can do
-    "kill_at": [told.after_the_quorum_has_signed_any_two_nodes_finish, told.a_node_that_dies_before_it_has_signed_is_named],
+    "kill_at": [
+        told.after_the_quorum_has_signed_any_two_nodes_finish,
+        told.the_quorum_does_not_need_everybody,
+        told.a_node_that_dies_before_it_has_signed_is_named,
+    ],
     "freeze": [told.a_frozen_node_hangs_nobody, told.a_node_frozen_while_it_computes_hangs_nobody],
     "cut": [told.a_partition_between_two_banks_is_named_and_heals],
 }

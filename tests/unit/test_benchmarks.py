@@ -173,12 +173,12 @@ def test_rounds_are_those_of_the_protocol(job: str, rounds: int) -> None:
 
 
 def children() -> set[str]:
-    """Process ids of this process's children."""
+    """Process ids of this process's children that have not ended."""
     found = set()
     for stat in Path("/proc").glob("[0-9]*/stat"):
         with suppress(OSError):
-            _, parent, *_ = stat.read_text().rpartition(")")[2].split()
-            found |= {stat.parent.name} if int(parent) == os.getpid() else set()
+            state, parent, *_ = stat.read_text().rpartition(")")[2].split()
+            found |= {stat.parent.name} if state != "Z" and int(parent) == os.getpid() else set()
     return found
 
 

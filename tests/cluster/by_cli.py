@@ -1,0 +1,54 @@
+"""A consortium that is reached by the command line, as its users reach it."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from typing import Any
+
+from tests.cluster.runner import Answer, Facts, Outcome, Runner
+
+
+class CliRunner(Runner):
+    """A runner whose consortium is reached by the command line, as its users do."""
+
+    @abstractmethod
+    def steelyard(self, *arguments: str, timeout: float = 60) -> Outcome:
+        """The command line of a requester."""
+
+    @abstractmethod
+    def owner(self, party: str, *arguments: str) -> Outcome:
+        """The command line of a party's owner."""
+
+    def ask(self, function: str, column: str, *, timeout: float = 60, **asked: Any) -> Answer:
+        arguments = [function, column, "--timeout", str(timeout), *_flags(asked)]
+        return Answer.of(self.steelyard(*arguments, "--json", timeout=timeout + 30))
+
+    def computations(self) -> list[Facts]:
+        found: list[Facts] = Answer.of(self.steelyard("computation", "list", "--json")).data
+        return found
+
+    def show(self, computation: str) -> Answer:
+        return Answer.of(self.steelyard("computation", "show", computation, "--json"))
+
+    def waiting(self, party: str) -> list[Facts]:
+        found: list[Facts] = Answer.of(self.owner(party, "computation", "pending", "--party", party, "--json")).data
+        return found
+
+    def decide(self, party: str, computation: str, *, approve: bool) -> Answer:
+        word = "approve" if approve else "refuse"
+        return Answer.of(self.owner(party, "computation", word, computation, "--party", party, "--json"))
+
+    def audit(self, party: str) -> Facts:
+        found: Facts = Answer.of(self.owner(party, "audit", "show", "--party", party, "--limit", "1000", "--json")).data
+        return found
+
+
+def _flags(asked: dict[str, Any]) -> list[str]:
+    flags: list[str] = []
+    for name, value in asked.items():
+        flag = {"length": "--vector"}.get(name, f"--{name.replace('_', '-')}")
+        if isinstance(value, bool):
+            flags += [flag] if value else []
+        else:
+            flags += [flag, ",".join(value) if isinstance(value, list | tuple) else str(value)]
+    return flags

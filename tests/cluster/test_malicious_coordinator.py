@@ -1,0 +1,119 @@
+"""A coordinator that lies to the nodes learns nothing, and nobody else does: they find out among themselves."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from steelyard.errors import Cheated, Conflict, DifferencingRefused, PolicyRefused
+from steelyard.randomness import token
+from tests.cluster import scenarios
+from tests.cluster.hostile import Hostile
+from tests.cluster.in_process import InProcess
+from tests.cluster.runner import PARTIES
+
+pytestmark = pytest.mark.xdist_group("in-process")
+
+FIRST, SECOND = PARTIES[:3], PARTIES[1:]
+
+
+@pytest.fixture
+def hostile(in_process: InProcess) -> Hostile:
+    return Hostile(in_process)
+
+
+def proposed(hostile: Hostile, column: str, **changes: object) -> str:
+    """A request that every node has approved; its computation."""
+    signed = hostile.signed(hostile.request(column=column), **changes)
+    for party in PARTIES:
+        hostile.runner.run(hostile.propose(party, signed))
+    return hostile.request_of(signed)
+
+
+def nothing_was_released(hostile: Hostile, computation: str) -> None:
+    assert hostile.runner.run(hostile.released(computation)) == []
+    assert hostile.entered(computation) == []
+    scenarios.again(hostile.runner)
+
+
+def test_two_questions_under_one_id_are_found_out(hostile: Hostile) -> None:
+    """Two banks are asked for the sum, two for the same sum of the retail segment."""
+    request = hostile.request()
+    one = hostile.signed(request)
+    other = hostile.signed(request, arguments=request.arguments | {"where": "segment = 'retail'"})
+    for party, signed in zip(PARTIES, (one, one, other, other), strict=True):
+        hostile.runner.run(hostile.propose(party, signed))
+    ended = hostile.runner.run(hostile.attempt(dict.fromkeys(PARTIES, PARTIES), request.computation))
+    assert all(isinstance(error, Cheated) for error in ended.values()), ended
+    nothing_was_released(hostile, request.computation)
+
+
+def test_different_participants_in_one_attempt_are_found_out(hostile: Hostile) -> None:
+    computation = proposed(hostile, "halves.amount", allow_missing=True)
+    groups = {"bank-a": FIRST, "bank-b": PARTIES, "bank-c": PARTIES, "bank-d": PARTIES}
+    ended = hostile.runner.run(hostile.attempt(groups, computation))
+    assert all(ended.values()), ended
+    assert any(isinstance(error, Cheated) for error in ended.values()), ended
+    nothing_was_released(hostile, computation)
+
+
+def test_an_attempt_nobody_was_asked_about_is_refused(hostile: Hostile) -> None:
+    ended = hostile.runner.run(hostile.attempt(dict.fromkeys(PARTIES, PARTIES), token(16).hex()))
+    assert {error.reason for error in ended.values() if error} == {"NOT_FOUND"}
+
+
+def test_a_party_is_not_left_out_against_the_requesters_word(hostile: Hostile) -> None:
+    computation = proposed(hostile, "halves.amount", allow_missing=False)
+    ended = hostile.runner.run(hostile.attempt(dict.fromkeys(FIRST, FIRST), computation))
+    assert all(isinstance(error, PolicyRefused) for error in ended.values()), ended
+    nothing_was_released(hostile, computation)
+
+
+def test_two_halves_are_both_too_small(hostile: Hostile) -> None:
+    computation = proposed(hostile, "halves.amount", allow_missing=True)
+    for half in (PARTIES[:2], PARTIES[2:]):
+        ended = hostile.runner.run(hostile.attempt(dict.fromkeys(half, half), computation))
+        assert all(isinstance(error, PolicyRefused) for error in ended.values()), ended
+    nothing_was_released(hostile, computation)
+
+
+def test_of_two_overlapping_groups_played_against_each_other_at_most_one_gets_a_result(hostile: Hostile) -> None:
+    """Both at once, under two ids: the difference would be bank-a's figure less bank-d's."""
+    first, second = (proposed(hostile, "halves.amount", allow_missing=True) for _ in range(2))
+
+    async def both() -> None:
+        await asyncio.gather(
+            hostile.attempt(dict.fromkeys(FIRST, FIRST), first), hostile.attempt(dict.fromkeys(SECOND, SECOND), second)
+        )
+
+    hostile.runner.run(both())
+    shares = {each: hostile.runner.run(hostile.released(each)) for each in (first, second)}
+    assert [] in shares.values(), shares
+    late = hostile.runner.run(hostile.attempt(dict.fromkeys(SECOND, SECOND), second))
+    early = hostile.runner.run(hostile.attempt(dict.fromkeys(FIRST, FIRST), first))
+    refusals = [error for error in (*late.values(), *early.values()) if isinstance(error, DifferencingRefused)]
+    assert refusals
+    assert [] in [hostile.runner.run(hostile.released(each)) for each in (first, second)]
+    scenarios.again(hostile.runner)
+
+
+def test_one_computation_has_one_input_set_for_ever(hostile: Hostile) -> None:
+    """The same id for a second group, one of whose members has released the first."""
+    computation = proposed(hostile, "returning.amount", allow_missing=True)
+    hostile.runner.run(hostile.attempt(dict.fromkeys(PARTIES, PARTIES), computation))
+    released = hostile.runner.run(hostile.released(computation))
+    before = {party: hostile.runner.nodes[party].books.ledger.entry(computation) for party in PARTIES}
+    hostile.runner.run(hostile.attempt(dict.fromkeys(SECOND, SECOND), computation))
+    assert hostile.runner.run(hostile.released(computation)) == released
+    assert {party: hostile.runner.nodes[party].books.ledger.entry(computation) for party in PARTIES} == before
+
+
+def test_an_attempt_id_is_used_once(hostile: Hostile) -> None:
+    computation = proposed(hostile, "accounts.balance")
+    number = token(16).hex()
+    refused = hostile.runner.run(hostile.run("bank-a", computation, number, PARTIES), timeout=60)
+    assert refused is not None  # nobody else takes part
+    again = hostile.runner.run(hostile.run("bank-a", computation, number, PARTIES))
+    assert isinstance(again, Conflict), again
+    nothing_was_released(hostile, computation)
