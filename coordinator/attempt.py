@@ -33,6 +33,7 @@ class Attempt:
     _ran: set[str] = field(default_factory=set)  # to the end; what failed then is only the delivery
 
     async def run(self) -> None:
+        self.computation.results.clear()  # of an attempt before: they do not go together with these
         following = {asyncio.create_task(self._follow(party)): party for party in self.participants}
         try:
             await self._wait(set(following))
@@ -47,7 +48,7 @@ class Attempt:
     def _conclude(self) -> None:
         reported = [party for party in self.failures if party not in self._ran]
         cheated = any(isinstance(self.failures[party], Cheated) for party in reported)
-        if len(self.computation.results) >= self.threshold and not cheated:
+        if self.computation.agreeing >= self.threshold and not cheated:
             return
         for party in self.participants:
             if party not in self.failures and party not in self.computation.results:
@@ -70,7 +71,7 @@ class Attempt:
 
     def _patience(self, running: int) -> float:
         """How long the rest is worth waiting for."""
-        results = len(self.computation.results)
+        results = self.computation.agreeing
         if results >= self.threshold:
             return self.timing.delivered
         if not self.failures:
@@ -107,8 +108,11 @@ class Attempt:
                     computation.fixed = tuple(self.participants)
                 if step.name:
                     computation.report(party, "running", step.name)
+                if step.result is not None:
+                    computation.deliver(step.result)
         self._ran.add(party)
-        await self._collect(party)
+        if party not in computation.results:
+            await self._collect(party)
 
     async def _collect(self, party: str) -> None:
         computation = self.computation

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import AsyncIterator, Iterable
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -11,9 +12,10 @@ from typing import Final
 from coordinator import lifecycle
 from coordinator.clock import now_ms
 from coordinator.lifecycle import Event, State
+from steelyard.documents.attempt import ResultNote
 from steelyard.documents.request import Request
 from steelyard.documents.sealed_result import SealedResult
-from steelyard.documents.signed import Signed
+from steelyard.documents.signed import Signed, read
 from steelyard.errors import SteelyardError
 
 PROGRESS_SECONDS: Final = 0.1
@@ -85,6 +87,12 @@ class Computation:
     def deliver(self, result: SealedResult) -> None:
         self.results[result.party] = result
         self.report(result.party, "done")
+
+    @property
+    def agreeing(self) -> int:
+        """How many results belong together: those over the same input set of the same attempt."""
+        sets = Counter(read(ResultNote, each.note.payload).input_set for each in self.results.values())
+        return max(sets.values(), default=0)
 
     async def watch(self) -> AsyncIterator[None]:
         """Yields at once and after changes until it has ended; who is slow sees the latest state, not every one.

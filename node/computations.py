@@ -28,8 +28,7 @@ class Recorded:
     decision: Decision
     failure: SteelyardError | None
     received_ms: int
-    noise: bytes = field(repr=False)
-    finished: bool
+    noise: bytes = field(repr=False, default_factory=token)
 
 
 class _Refusal(msgspec.Struct):
@@ -43,11 +42,12 @@ class _Sealed(msgspec.Struct):
 
 
 class Computations:
-    """Rows in the node's database."""
+    """Rows in the node's database; a result is held in memory before, since one lost in a crash is computed again."""
 
     def __init__(self, database: Database, party: PartyId) -> None:
         self._database = database
         self._party = party
+        self._results: dict[str, SealedResult] = {}
 
     def find(self, computation: str) -> Recorded | None:
         row = self._database.one(f"{_SELECT} WHERE id = ?", (computation,))
@@ -68,36 +68,46 @@ class Computations:
             for row in self._database.query(f"{_SELECT} {where} ORDER BY received_ms DESC LIMIT ?", (limit,))
         ]
 
-    def record(
-        self,
-        computation: str,
-        request: Signed,
-        decision: Decision,
-        failure: SteelyardError | None,
-        *,
-        now_ms: int,
-        expires_ms: int,
-    ) -> None:
+    def record(self, recorded: Recorded, expires_ms: int) -> None:
         """The first word on a computation, or the last on one that was pending; anything else changes nothing."""
+        failure, request = recorded.failure, recorded.request
         refusal = msgspec.json.encode(_Refusal(failure.reason, failure.message)) if failure else None
         self._database.execute(
             "INSERT INTO computations (id, digest, request, decision, failure, received_ms, expires_ms, noise)"
             " VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
             " ON CONFLICT (id) DO UPDATE SET decision = excluded.decision, failure = excluded.failure"
             " WHERE decision = 'pending' AND digest = excluded.digest",
-            (computation, request.digest.hex(), to_wire(request), decision, refusal, now_ms, expires_ms, token()),
+            (
+                recorded.id,
+                request.digest.hex(),
+                to_wire(request),
+                recorded.decision,
+                refusal,
+                recorded.received_ms,
+                expires_ms,
+                recorded.noise,
+            ),
         )
 
-    def store(self, computation: str, result: SealedResult) -> None:
-        """Keeps the sealed result."""
+    def hold(self, computation: str, result: SealedResult) -> None:
+        """Keeps the sealed result in memory, until `store`."""
+        self._results[computation] = result
+
+    def store(self, computation: str) -> None:
+        """Puts the result held on disk."""
+        result = self._results[computation]
         certificate = tuple((each.signer, each.signature) for each in result.certificate)
         sealed = msgspec.json.encode(_Sealed(to_wire(result.note), certificate))
         self._database.execute(
             "UPDATE computations SET sealed = ?, ciphertext = ? WHERE id = ?", (sealed, result.ciphertext, computation)
         )
+        if self._results.get(computation) is result:
+            del self._results[computation]
 
     def result(self, computation: str) -> SealedResult:
         """Raises NotFound."""
+        if held := self._results.get(computation):
+            return held
         row = self._database.one("SELECT sealed, ciphertext FROM computations WHERE id = ?", (computation,))
         if row is None or row[0] is None:
             raise NotFound(f"{self._party} has no result of this computation")
@@ -110,13 +120,13 @@ class Computations:
         self._database.execute("DELETE FROM computations WHERE expires_ms < ?", (now_ms - KEPT_MS,))
 
 
-_SELECT: Final = "SELECT id, request, decision, failure, received_ms, noise, sealed IS NOT NULL FROM computations"
+_SELECT: Final = "SELECT id, request, decision, failure, received_ms, noise FROM computations"
 
 
 def _recorded(row: Row) -> Recorded:
-    computation, request, decision, failure, received_ms, noise, finished = row
+    computation, request, decision, failure, received_ms, noise = row
     error = None
     if failure is not None:
         refusal = msgspec.json.decode(failure, type=_Refusal)
         error = by_reason(refusal.reason)(refusal.message)
-    return Recorded(computation, from_wire(request), decision, error, received_ms, noise, bool(finished))
+    return Recorded(computation, from_wire(request), decision, error, received_ms, noise)

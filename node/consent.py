@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from node.audit import Audit
 from node.computations import Computations, Decision, Recorded
 from node.policy import Policy, PolicyFile, Question
 from steelyard.documents.request import MAX_LIFE_MS, Request
-from steelyard.documents.signed import Signed
+from steelyard.documents.signed import Signed, read
 from steelyard.errors import Conflict, Invalid, Refused, Unauthenticated
 from steelyard.functions.aggregate import arguments, epsilon
 from steelyard.identity.membership import Membership
@@ -22,7 +22,11 @@ CLOCK_SKEW_MS: Final = 5 * 60 * 1000
 
 @dataclass(frozen=True, slots=True)
 class Consent:
-    """Decides, remembers what was decided, and lets the owner decide what waits."""
+    """Decides, remembers what was decided, and lets the owner decide what waits.
+
+    An automatic approval commits this node to nothing until it signs an input set, so it is not put on disk at once:
+    `settle` does that, in one transaction with the ledger's entry, and the node calls it now and then.
+    """
 
     party: PartyId
     membership: Membership
@@ -31,6 +35,7 @@ class Consent:
     audit: Audit
     database: Database
     now_ms: Callable[[], int]
+    _fresh: dict[str, Recorded] = field(default_factory=dict, repr=False)
 
     def decide(self, signed: Signed) -> Recorded:
         """The decision on a request, made now or before.
@@ -38,22 +43,32 @@ class Consent:
         Raises Unauthenticated, Invalid or Conflict for what is no request to this node at all.
         """
         request = self.read(signed)
-        known = self.computations.find(request.computation)
+        known = self._fresh.get(request.computation) or self.computations.find(request.computation)
         if known is None:
-            self._decide_first(request, signed)
-        elif known.request.digest != signed.digest:
+            return self._decide_first(request, signed)
+        if known.request.digest != signed.digest:
             raise Conflict("another request was made under this computation id")
-        return self.computations.get(request.computation)
+        return known
 
     def resolve(self, computation: str, *, approve: bool) -> Recorded:
         """The owner's word on a request that waits."""
         waiting = self.computations.get(computation)
         if waiting.decision != "pending":
             raise Conflict(f"this computation does not wait for a decision: it is {waiting.decision}")
-        request = self.read(waiting.request)
+        self.read(waiting.request)
         refusal = None if approve else Refused(f"the owner of {self.party} refused this request")
-        self._record(request, waiting.request, "approved" if approve else "refused", refusal, "decided_by_owner")
+        self._record(
+            replace(waiting, decision="approved" if approve else "refused", failure=refusal), "decided_by_owner"
+        )
         return self.computations.get(computation)
+
+    def settle(self) -> None:
+        """Puts on disk, and into the audit log, every approval that is not there yet."""
+        if self._fresh:
+            with self.database.transaction():
+                for recorded in list(self._fresh.values()):
+                    self._record(recorded, "asked")
+                    self._fresh.pop(recorded.id, None)
 
     def read(self, signed: Signed) -> Request:
         """The request, if its requester signed it, for this manifest, and it is neither expired nor from the future."""
@@ -81,37 +96,38 @@ class Consent:
                 filter_columns=tuple(sorted(wanted.filter_columns)),
                 vector=bool(wanted.length),
                 epsilon=float(epsilon(wanted)) if wanted.private else 0.0,
+                me=self.party,
                 parties=tuple(parties),
             )
         )
         return policy
 
-    def _decide_first(self, request: Request, signed: Signed) -> None:
-        try:
-            automatic = self.check(request, self.membership.parties).automatic
-            self._record(request, signed, "approved" if automatic else "pending", None, "asked")
-        except Refused as refusal:
-            self._record(request, signed, "refused", refusal, "asked")
+    def _decide_first(self, request: Request, signed: Signed) -> Recorded:
+        decision, refusal = self._judge(request)
+        recorded = Recorded(request.computation, signed, decision, refusal, self.now_ms())
+        if decision == "approved":
+            self._fresh[recorded.id] = recorded
+        else:
+            self._record(recorded, "asked")
+        return recorded
 
-    def _record(
-        self,
-        request: Request,
-        signed: Signed,
-        decision: Decision,
-        refusal: Refused | None,
-        event: str,
-    ) -> None:
-        now = self.now_ms()
+    def _judge(self, request: Request) -> tuple[Decision, Refused | None]:
+        try:
+            policy = self.check(request, self.membership.parties)
+        except Refused as refusal:
+            return "refused", refusal
+        return ("approved" if policy.automatic else "pending"), None
+
+    def _record(self, recorded: Recorded, event: str) -> None:
+        request = read(Request, recorded.request.payload)
         fields = {
-            "computation": request.computation,
-            "request": signed.digest.hex(),
+            "computation": recorded.id,
+            "request": recorded.request.digest.hex(),
             "requester": request.requester,
             "function": request.function,
-            "decision": decision,
-            "reason": refusal.reason if refusal else "",
+            "decision": recorded.decision,
+            "reason": recorded.failure.reason if recorded.failure else "",
         }
         with self.database.transaction():
-            self.computations.record(
-                request.computation, signed, decision, refusal, now_ms=now, expires_ms=request.expires_ms
-            )
-            self.audit.record(event, fields, now_ms=now)
+            self.computations.record(recorded, request.expires_ms)
+            self.audit.record(event, fields, now_ms=self.now_ms())

@@ -15,8 +15,9 @@ from node.books import Books, now_ms
 from node.computations import Recorded
 from node.release import PendingRelease
 from node.sessions import Sessions
-from steelyard.documents.attempt import InputSet
+from steelyard.documents.attempt import InputSet, ResultNote
 from steelyard.documents.request import Request
+from steelyard.documents.sealed_result import SealedResult
 from steelyard.documents.signed import read
 from steelyard.errors import Cancelled, Conflict, Invalid, Overloaded, PolicyRefused, SteelyardError
 from steelyard.functions.aggregate import arguments
@@ -65,11 +66,12 @@ class Engine:
         self._links = links
         self._patience = patience
         self._at_once = at_once
-        self._running: dict[str, asyncio.Task[None]] = {}
+        self._running: dict[str, asyncio.Task[SealedResult]] = {}
+        self._storing: set[asyncio.Task[None]] = set()
         self._threads = ThreadPoolExecutor(max_workers=4, thread_name_prefix="engine")
 
-    async def run(self, order: Order) -> None:
-        """One attempt at an approved computation; when it returns, the sealed result is stored.
+    async def run(self, order: Order) -> SealedResult:
+        """One attempt at an approved computation, and its sealed result, which `FetchResult` gives out from now on.
 
         Raises Conflict while another attempt runs, Overloaded, PolicyRefused, and whatever ends the protocol.
         """
@@ -80,7 +82,7 @@ class Engine:
             raise Overloaded(f"{self._books.party} runs {self._at_once} computations already")
         task = self._running[computation] = asyncio.create_task(self._attempt(order))
         try:
-            await task
+            return await task
         except asyncio.CancelledError:
             task.cancel()
             if task.cancelled() and not _being_cancelled():
@@ -93,7 +95,13 @@ class Engine:
         if task := self._running.get(computation):
             task.cancel()
 
-    async def _attempt(self, order: Order) -> None:
+    async def stop(self) -> None:
+        """Ends what runs and waits for what is being stored."""
+        for task in self._running.values():
+            task.cancel()
+        await asyncio.gather(*self._running.values(), *self._storing, return_exceptions=True)
+
+    async def _attempt(self, order: Order) -> SealedResult:
         self._check_participants(order)
         attempt, question = bytes.fromhex(order.attempt), _question(order.request)
         peers = frozenset(order.participants) - {self._books.party}
@@ -104,10 +112,11 @@ class Engine:
             protocol = await self._in_thread(lambda: self._protocol(order, question))
             threads = self._threads if question.values > SHORT else None
             outcome = await drive(protocol, attempt, mailbox, links, threads, self._patience, order.step)
-            if threads:
-                await self._in_thread(lambda: self._store(order, outcome))
-            else:
-                self._store(order, outcome)
+            result = (
+                await self._in_thread(lambda: self._seal(order, outcome)) if threads else self._seal(order, outcome)
+            )
+            self._keep(result, order.recorded.id)
+            return result
         except SteelyardError as error:
             await self._fail(order, links, error)
             raise
@@ -138,9 +147,8 @@ class Engine:
         policy = books.consent.check(books.consent.read(recorded.request), order.participants)
         offer = inputs.offer(books.datasets, policy, question.wanted)
         brought = inputs.layers(books.datasets, question, offer.version) if offer.contributes else None
-        release = PendingRelease(
-            books.ledger, order.request, policy, books.membership.minimum_group, now_ms, order.on_signed
-        )
+        minimum = books.membership.minimum_group
+        release = PendingRelease(books.ledger, books.consent, order.request, policy, minimum, order.on_signed)
         return total_of_inputs(
             self._context(order),
             question,
@@ -168,27 +176,42 @@ class Engine:
             keys=membership.signing_keys,
         )
 
-    def _store(self, order: Order, outcome: TotalShare) -> None:
+    def _seal(self, order: Order, outcome: TotalShare) -> SealedResult:
         books, recorded = self._books, order.recorded
         sealing = books.membership.sealing_key(order.request.requester)
-        result = seal_share(outcome, recorded.id, recorded.request.digest.hex(), books.party, books.signing, sealing)
+        return seal_share(outcome, recorded.id, recorded.request.digest.hex(), books.party, books.signing, sealing)
+
+    def _keep(self, result: SealedResult, computation: str) -> None:
+        """In memory at once, on disk soon: nobody has to wait for the disk here."""
+        self._books.computations.hold(computation, result)
+        task = asyncio.create_task(self._in_thread(lambda: self._store(result, computation)))
+        self._storing.add(task)
+        task.add_done_callback(self._storing.discard)
+
+    def _store(self, result: SealedResult, computation: str) -> None:
+        books = self._books
+        parties = list(read(InputSet, read(ResultNote, result.note.payload).input_set).parties)
         with books.database.transaction():
-            books.computations.store(recorded.id, result)
-            parties = list(read(InputSet, outcome.input_set).parties)
-            books.audit.record("released", {"computation": recorded.id, "parties": parties}, now_ms=now_ms())
+            books.computations.store(computation)
+            books.audit.record("released", {"computation": computation, "parties": parties}, now_ms=now_ms())
 
     async def _fail(self, order: Order, links: dict[PartyId, StreamLink], error: SteelyardError) -> None:
         log.warning("attempt_failed", computation=order.recorded.id, attempt=order.attempt, reason=error.reason)
         if links:
             await give_up(error, bytes.fromhex(order.attempt), links)
-        fields = {
+        fields: dict[str, object] = {
             "computation": order.recorded.id,
             "attempt": order.attempt,
             "reason": error.reason,
             "culprits": list(error.culprits),
             "suspects": list(error.suspects),
         }
-        await self._in_thread(lambda: self._books.audit.record("attempt_failed", fields, now_ms=now_ms()))
+        await self._in_thread(lambda: self._note_failure(fields))
+
+    def _note_failure(self, fields: dict[str, object]) -> None:
+        with self._books.database.transaction():
+            self._books.consent.settle()
+            self._books.audit.record("attempt_failed", fields, now_ms=now_ms())
 
 
 def _question(request: Request) -> Question:

@@ -63,6 +63,7 @@ class OwnerService(node_pb2_grpc.NodeServiceServicer):
     async def ListRequests(
         self, request: node_pb2.ListRequestsRequest, context: Context
     ) -> node_pb2.ListRequestsResponse:
+        await asyncio.to_thread(self._books.consent.settle)
         found = await asyncio.to_thread(self._books.computations.list, pending_only=request.pending_only)
         return node_pb2.ListRequestsResponse(requests=map(self._shown, found))
 

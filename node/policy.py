@@ -55,6 +55,7 @@ class Question:
     filter_columns: Collection[str] = ()
     vector: bool = False
     epsilon: float = 0.0
+    me: str = ""  # this party: nobody's peer
     parties: Collection[str]
 
 
@@ -96,9 +97,10 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         if function not in functions:
             raise PolicyRefused(f"the policy does not list the function {_short(function)}")
         _listed("requester", [question.requester], self.requesters)
-        _listed(f"column of {_short(question.dataset)}", [question.column], rule.columns)
-        _listed(f"filter column of {_short(question.dataset)}", sorted(question.filter_columns), rule.filters)
-        self.check_peers(question.parties)
+        of = f" of the dataset {_short(question.dataset)}"
+        _listed("column", [question.column], rule.columns, of)
+        _listed("filter column", sorted(question.filter_columns), rule.filters, of)
+        self.check_peers(question.parties, question.me)
         if not math.isfinite(question.epsilon) or question.epsilon < 0:
             raise Invalid("epsilon is a finite number, zero or more")
         if question.epsilon > self.epsilon_per_period:
@@ -106,9 +108,9 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
                 f"epsilon {question.epsilon:g}; the policy allows {self.epsilon_per_period:g} a period"
             )
 
-    def check_peers(self, parties: Collection[str]) -> None:
-        """Whether this node takes part with these parties.  Raises PolicyRefused, GroupTooSmall."""
-        _listed("peer", sorted(parties), self.peers)
+    def check_peers(self, parties: Collection[str], me: str = "") -> None:
+        """Whether this node, `me`, takes part with these parties.  Raises PolicyRefused, GroupTooSmall."""
+        _listed("peer", sorted(set(parties) - {me}), self.peers)
         if len(set(parties)) < self.minimum_group:
             raise GroupTooSmall(f"{len(set(parties))} parties; the policy's minimum_group is {self.minimum_group}")
 
@@ -171,20 +173,33 @@ class PolicyFile:
 
     def __init__(self, path: Path) -> None:
         self._path = path
+        self._read: tuple[tuple[int, int, int], Policy] | None = None  # what the file was when it was read last
 
     def read(self) -> Policy:
         """Raises PolicyRefused if the file is missing or broken; why is in this node's log only."""
         try:
-            return load(self._path)
+            stamp = _stamp(self._path)
+            if self._read is None or self._read[0] != stamp:
+                self._read = stamp, load(self._path)
+            return self._read[1]
         except Invalid as error:
             _log.error("policy_unreadable", problem=error.message)
             raise PolicyRefused("the owner's policy cannot be read, so every request is refused") from None
 
 
-def _listed(what: str, names: Iterable[str], allowed: Collection[str]) -> None:
+def _stamp(path: Path) -> tuple[int, int, int]:
+    """Changes whenever the file does."""
+    try:
+        status = path.stat()
+    except OSError as error:
+        raise Invalid(f"{path.name}: cannot be read ({error.strerror})") from None
+    return status.st_mtime_ns, status.st_size, status.st_ino
+
+
+def _listed(what: str, names: Iterable[str], allowed: Collection[str], of: str = "") -> None:
     missing = [each for each in names if each not in allowed]
     if missing and ALL not in allowed:
-        raise PolicyRefused(f"the policy does not list the {what} {_short(missing[0])}")
+        raise PolicyRefused(f"the policy does not list the {what} {_short(missing[0])}{of}")
 
 
 def _short(name: str) -> str:

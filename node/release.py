@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from node.consent import Consent
 from node.ledger import Candidate, Ledger, Limits
 from node.policy import Policy
 from steelyard.documents.attempt import Contribution, InputSet
@@ -17,23 +18,25 @@ class PendingRelease:
     """`on_signed` is called once the input set is entered for good, just before it is signed."""
 
     ledger: Ledger
+    consent: Consent
     request: Request
     policy: Policy
     minimum_group: int  # the manifest's; the policy may only raise it
-    now_ms: Callable[[], int]
     on_signed: Callable[[], None]
 
     def check(self, contributions: Sequence[Contribution]) -> None:
-        self.ledger.check(self._candidate(contributions), self._limits, now_ms=self.now_ms())
+        self.ledger.check(self._candidate(contributions), self._limits, now_ms=self.consent.now_ms())
 
     def enter(self, input_set: InputSet) -> None:
-        self.ledger.enter(
-            self._candidate(input_set.contributions),
-            self._limits,
-            computation=input_set.computation,
-            digest=input_set.identity,
-            now_ms=self.now_ms(),
-        )
+        with self.consent.database.transaction():
+            self.consent.settle()
+            self.ledger.enter(
+                self._candidate(input_set.contributions),
+                self._limits,
+                computation=input_set.computation,
+                digest=input_set.identity,
+                now_ms=self.consent.now_ms(),
+            )
         self.on_signed()
 
     @property

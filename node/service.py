@@ -15,12 +15,14 @@ from node.computations import Recorded
 from node.engine import Engine, Order
 from node.owner import DECISIONS, OwnerService
 from steelyard.documents.request import Request
+from steelyard.documents.sealed_result import SealedResult
 from steelyard.documents.signed import read
-from steelyard.errors import Conflict, SteelyardError
+from steelyard.errors import Conflict, Invalid, SteelyardError
 from steelyard.functions.aggregate import arguments
 from steelyard.identity.homes import Home
 from steelyard.ids import PartyId, attempt_id, computation_id
 from steelyard.rpc import codec, tls
+from steelyard.rpc.channel import PIECE
 from steelyard.rpc.interceptors import Context, reported
 from steelyard.rpc.links import Links
 from steelyard.rpc.status import failure_to_proto
@@ -74,7 +76,9 @@ class NodeService(OwnerService):
         return answer
 
     async def Run(self, request: node_pb2.RunRequest, context: Context) -> AsyncIterator[node_pb2.RunResponse]:
-        recorded = self._books.computations.get(computation_id(request.computation))
+        recorded = self._books.consent.decide(codec.signed_from_proto(request.request))
+        if recorded.id != request.computation:
+            raise Invalid("the request belongs to another computation")
         reports = _Reports()
         task = asyncio.create_task(self._run(recorded, request, reports))
         try:
@@ -116,12 +120,18 @@ class NodeService(OwnerService):
             if recorded.decision != "approved":
                 raise Conflict(f"this computation is {recorded.decision} at {self._books.party}")
             participants = tuple(PartyId(party) for party in request.participants)
-            await self._engine.run(
-                Order(recorded, attempt_id(request.attempt), participants, reports.step, reports.on_signed)
-            )
-            reports.put(node_pb2.RunResponse(done=True))
+            order = Order(recorded, attempt_id(request.attempt), participants, reports.step, reports.on_signed)
+            reports.put(_done(await self._engine.run(order)))
         except SteelyardError as error:
             error.party = error.party or self._books.party
             reports.put(node_pb2.RunResponse(failure=failure_to_proto(error)))
         except Exception as error:
             reports.put(node_pb2.RunResponse(failure=failure_to_proto(reported("Run", error))))
+
+
+def _done(result: SealedResult) -> node_pb2.RunResponse:
+    """Done, with the result itself if it is short: that saves the coordinator a call."""
+    response = node_pb2.RunResponse(done=True)
+    if len(result.ciphertext) <= PIECE:
+        response.result.CopyFrom(next(codec.result_to_chunks(result)))
+    return response

@@ -147,7 +147,7 @@ class Cheated(SteelyardError):
     reason = "CHEATED"
     exit_code = 6
     status = "ABORTED"
-    advice = "Do not use any result; the audit logs of the parties hold the signed evidence."
+    advice = "Do not use any result; the audit logs of the parties say what each of them saw."
 
 
 class Malformed(Cheated):

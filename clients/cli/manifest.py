@@ -132,6 +132,7 @@ def adopt(file: Path, *, dir: Directory, pin: Pin = "", json: Json = False) -> N
     chain = ManifestChain.load(file, _pin(pin) or held.pin())
     adopt_everywhere(layout, chain)
     _verified(chain, json)
+    note("Restart the node or the coordinator that runs here: programs read the manifest when they start.")
 
 
 def _first(

@@ -32,7 +32,7 @@ from steelyard.sharing.robust import open_robustly
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """A result.  `verified` is False when exactly k nodes replied, so that a lie would not have been noticed."""
+    """A result.  `verified` is False when so few nodes replied that k-1 liars could have gone unnoticed."""
 
     value: Mapping[str, Any]
     parties: tuple[PartyId, ...]

@@ -1,7 +1,7 @@
 """Opening to the nodes: every participant learns a shared vector.
 
 Model       malicious, at most b = k-1 liars among r replies: corrected and named when r >= k+2b, otherwise detected
-            up to r-k; with exactly k replies a lie is not noticed.
+            up to r-k of them; with exactly k replies no lie is noticed.
 Rounds      1.   Sends the vector to everybody.
 Reveals     the vector, to all participants.
 Follows     Reed-Solomon decoding (Gao 2003), as in steelyard.sharing.robust.

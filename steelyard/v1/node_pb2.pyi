@@ -152,6 +152,7 @@ class RunResponse(_message.Message):
     DONE_FIELD_NUMBER: _builtins.int
     FAILURE_FIELD_NUMBER: _builtins.int
     INPUT_SET_SIGNED_FIELD_NUMBER: _builtins.int
+    RESULT_FIELD_NUMBER: _builtins.int
     step: _builtins.str
     """The protocol step the node has begun."""
     done: _builtins.bool
@@ -162,6 +163,10 @@ class RunResponse(_message.Message):
     def failure(self) -> _types_pb2.Failure:
         """The attempt failed here."""
 
+    @_builtins.property
+    def result(self) -> _types_pb2.ResultChunk:
+        """With done: the sealed result, if it fits into one piece; otherwise it is to be fetched."""
+
     def __init__(
         self,
         *,
@@ -169,10 +174,11 @@ class RunResponse(_message.Message):
         done: _builtins.bool = ...,
         failure: _types_pb2.Failure | None = ...,
         input_set_signed: _builtins.bool = ...,
+        result: _types_pb2.ResultChunk | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["done", b"done", "event", b"event", "failure", b"failure", "step", b"step"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["done", b"done", "event", b"event", "failure", b"failure", "result", b"result", "step", b"step"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["done", b"done", "event", b"event", "failure", b"failure", "input_set_signed", b"input_set_signed", "step", b"step"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["done", b"done", "event", b"event", "failure", b"failure", "input_set_signed", b"input_set_signed", "result", b"result", "step", b"step"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType_event: _TypeAlias = _typing.Literal["step", "done", "failure"]  # noqa: Y015
     _WhichOneofArgType_event: _TypeAlias = _typing.Literal["event", b"event"]  # noqa: Y015

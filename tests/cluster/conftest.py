@@ -20,6 +20,15 @@ _SCRIPTS = Path(__file__).resolve().parents[2] / "scripts"
 _REQUIRED = os.environ.get("STEELYARD_CONTAINERS") == "required"
 
 
+def _marks(kind: str) -> list[pytest.MarkDecorator]:
+    """All scenarios of one kind run in one worker, because they share a consortium."""
+    named = [] if kind == "in_process" else [getattr(pytest.mark, kind)]
+    return [*named, pytest.mark.xdist_group(kind)]
+
+
+LOCAL = [pytest.param(kind, marks=_marks(kind)) for kind in ("in_process", "processes")]
+
+
 @pytest.fixture(scope="session")
 def in_process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[InProcess]:
     root = tmp_path_factory.mktemp("in-process")
@@ -43,14 +52,14 @@ def containers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Contained]:
         yield runner
 
 
-@pytest.fixture(
-    params=[
-        pytest.param("in_process", marks=[pytest.mark.xdist_group("in-process")]),
-        pytest.param("processes", marks=[pytest.mark.processes, pytest.mark.xdist_group("processes")]),
-        pytest.param("containers", marks=[pytest.mark.containers, pytest.mark.xdist_group("containers")]),
-    ]
-)
+@pytest.fixture(params=[*LOCAL, pytest.param("containers", marks=_marks("containers"))])
 def runner(request: pytest.FixtureRequest) -> Runner:
+    found: Runner = request.getfixturevalue(request.param)
+    return found
+
+
+@pytest.fixture(params=LOCAL)
+def local_runner(request: pytest.FixtureRequest) -> Runner:
     found: Runner = request.getfixturevalue(request.param)
     return found
 

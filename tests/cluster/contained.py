@@ -13,6 +13,7 @@ from tests.cluster.runner import COORDINATOR, THRESHOLD, Answer, Outcome
 from tests.cluster.timing import COORDINATOR_TIMING, NODE_TIMING
 
 _SAMPLES = Path(__file__).resolve().parents[2] / "deploy" / "config"
+_DATASETS = ("marked", "vectors", "leaving")  # every import takes an owner's container seconds
 _HOME = "/var/lib/steelyard"
 _WRITE = "import pathlib, sys; pathlib.Path(sys.argv[1]).write_text(sys.argv[2])"
 
@@ -26,7 +27,7 @@ class Contained(CliRunner):
     def __init__(self, root: Path) -> None:
         super().__init__()
         self.cluster = ContainerCluster()
-        self.data = samples.write(root / "data")
+        self.data = samples.write(root / "data", _DATASETS)
         self._config = _config(root / "config")
 
     def __enter__(self) -> Self:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Sequence
 from decimal import Decimal
 from pathlib import Path
 from typing import Final
@@ -23,6 +24,8 @@ MARKED: Final = {
 LENGTH: Final = 1000  # of the vectors
 RARE: Final = "treasury"  # a segment with one row at one bank
 OWNED: Final = ("leaving", "returning", "halves")  # datasets that one scenario each may change and leave out
+DATASETS: Final = ("marked", "rare", "huge", "vectors", *OWNED)  # and accounts
+Row = tuple[str, Decimal]  # segment, amount
 
 POLICY: Final = """
 functions = ["sum", "count", "mean", "vector_sum"]
@@ -40,29 +43,25 @@ filters = ["segment", "opened"]
 columns = ["amount"]
 filters = ["segment"]
 """
-    for name in ("marked", "rare", "huge", "vectors", *OWNED)
+    for name in DATASETS
 )
 
 
-def write(folder: Path) -> Path:
-    """Every dataset of every party, and the schemas beside them."""
+def write(folder: Path, datasets: Sequence[str] = DATASETS) -> Path:
+    """These datasets of every party and `accounts`, with the schemas beside them."""
     for party in PARTIES:
         shutil.copytree(BALANCES / party, folder / party)
-        _write(folder, party, "marked", [("retail", each) for each in MARKED[party]])
-        _write(folder, party, "rare", _rare(party))
-        _write(folder, party, "vectors", [("retail", vector(party, at)) for at in range(LENGTH)])
-        _write(folder, party, "huge", [("retail", Decimal("2000000000000000.00"))] * 2)
-        for name in OWNED:
-            write_owned(folder, party, name, 1)
+        for name in datasets:
+            _write(folder, party, name, _rows(party, name))
     shutil.copy(BALANCES / "accounts.schema.toml", folder)
-    for name in ("marked", "rare", "vectors", "huge", *OWNED):
+    for name in datasets:
         (folder / f"{name}.schema.toml").write_text(_SCHEMA)
     return folder
 
 
 def write_owned(folder: Path, party: str, dataset: str, factor: int) -> None:
     """Four rows of a dataset of `OWNED`; another factor is other data."""
-    _write(folder, party, dataset, [("retail", Decimal(factor * (index + 1))) for index in range(4)])
+    _write(folder, party, dataset, _owned(factor))
 
 
 def owned_total(parties: int, factor: int = 1) -> str:
@@ -77,12 +76,23 @@ def marked_totals() -> dict[str, Decimal]:
     return {party: sum(each, Decimal(0)) for party, each in MARKED.items()}
 
 
-def _rare(party: str) -> list[tuple[str, Decimal]]:
-    rows = [("retail", Decimal(index + 1)) for index in range(3)]
-    return [*rows, (RARE, Decimal(777))] if party == "bank-b" else rows
+def _rows(party: str, dataset: str) -> list[Row]:
+    if dataset == "marked":
+        return [("retail", each) for each in MARKED[party]]
+    if dataset == "vectors":
+        return [("retail", vector(party, at)) for at in range(LENGTH)]
+    if dataset == "huge":
+        return [("retail", Decimal("2000000000000000.00"))] * 2
+    if dataset == "rare":
+        return [*(("retail", Decimal(row + 1)) for row in range(3)), *([(RARE, Decimal(777))] * (party == "bank-b"))]
+    return _owned(1)
 
 
-def _write(folder: Path, party: str, dataset: str, rows: list[tuple[str, Decimal]]) -> None:
+def _owned(factor: int) -> list[Row]:
+    return [("retail", Decimal(factor * (index + 1))) for index in range(4)]
+
+
+def _write(folder: Path, party: str, dataset: str, rows: list[Row]) -> None:
     lines = ["segment,amount", *(f"{segment},{amount}" for segment, amount in rows)]
     (folder / party).mkdir(parents=True, exist_ok=True)
     (folder / party / f"{dataset}.csv").write_text("\n".join(lines) + "\n")

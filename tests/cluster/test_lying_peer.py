@@ -16,7 +16,7 @@ from tests.cluster import samples, scenarios
 from tests.cluster.in_process import InProcess
 from tests.cluster.runner import PARTIES
 
-pytestmark = pytest.mark.xdist_group("in-process")
+pytestmark = pytest.mark.xdist_group("in_process")
 
 LIAR: Final = "bank-b"
 HONEST: Final = tuple(party for party in PARTIES if party != LIAR)

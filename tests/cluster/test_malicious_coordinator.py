@@ -13,7 +13,7 @@ from tests.cluster.hostile import Hostile
 from tests.cluster.in_process import InProcess
 from tests.cluster.runner import PARTIES
 
-pytestmark = pytest.mark.xdist_group("in-process")
+pytestmark = pytest.mark.xdist_group("in_process")
 
 FIRST, SECOND = PARTIES[:3], PARTIES[1:]
 

@@ -9,30 +9,32 @@ import pytest
 from tests.cluster import scenarios as told
 from tests.cluster.runner import Runner
 
-EVERYWHERE: Final = [
+EVERYWHERE: Final = [  # a container takes seconds to start and to ask: there, only what is different there
     told.the_total_is_exact,
+    told.no_figure_is_left_where_it_does_not_belong,
+    told.strangers_are_not_spoken_to,
+    told.a_dead_node_is_named_and_comes_back,
+    told.leaving_one_out_forbids_the_full_sum_until_the_data_changed,
+    told.a_coordinator_killed_at_any_moment_loses_nothing,
+    told.everybody_restarts_and_remembers,
+]
+ON_ONE_MACHINE: Final = [
     told.a_filter_selects_rows_at_every_owner,
     told.groups_add_up,
     told.a_mean_is_its_sum_by_its_count,
     told.vectors_add_up_position_by_position,
     told.cells_over_too_few_rows_are_suppressed,
     told.an_input_that_could_overflow_is_refused,
-    told.no_figure_is_left_where_it_does_not_belong,
     told.every_owner_has_written_down_what_happened,
     told.a_column_that_no_policy_lists_is_refused,
     told.an_owner_alone_can_forbid,
     told.a_group_below_an_owners_minimum_is_refused,
     told.an_owner_approves_by_hand,
     told.an_owner_refuses_by_hand,
-    told.strangers_are_not_spoken_to,
-    told.a_dead_node_is_named_and_comes_back,
-    told.leaving_one_out_forbids_the_full_sum_until_the_data_changed,
     told.importing_the_same_rows_again_is_no_change,
     told.two_dead_nodes_are_too_many_to_leave_out,
     told.a_node_killed_at_any_moment_leaves_a_result_or_a_name,
-    told.a_coordinator_killed_at_any_moment_loses_nothing,
     told.a_coordinator_killed_while_an_owner_thinks_asks_again,
-    told.everybody_restarts_and_remembers,
 ]
 WITH: Final = {  # scenarios that use what not every runner can do
     "kill_at": [
@@ -51,6 +53,11 @@ def test_everywhere(runner: Runner, scenario: told.Scenario) -> None:
     scenario(runner)
 
 
+@pytest.mark.parametrize("scenario", ON_ONE_MACHINE, ids=lambda each: each.__name__)
+def test_on_one_machine(local_runner: Runner, scenario: told.Scenario) -> None:
+    scenario(local_runner)
+
+
 @pytest.mark.parametrize(("power", "scenario"), PAIRS)
 def test_where_it_can_be_played(runner: Runner, power: str, scenario: told.Scenario) -> None:
     if power in runner.cannot:
@@ -59,7 +66,7 @@ def test_where_it_can_be_played(runner: Runner, power: str, scenario: told.Scena
 
 
 def test_every_scenario_is_played() -> None:
-    played = {*EVERYWHERE, *(each for several in WITH.values() for each in several)}
+    played = {*EVERYWHERE, *ON_ONE_MACHINE, *(each for several in WITH.values() for each in several)}
     told_here = {
         each
         for name, each in vars(told).items()

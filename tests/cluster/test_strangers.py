@@ -20,7 +20,7 @@ from tests.cluster.hostile import DESK, NODE, PEER, Hostile, later, methods
 from tests.cluster.in_process import InProcess
 from tests.cluster.runner import COORDINATOR, PARTIES
 
-pytestmark = pytest.mark.xdist_group("in-process")
+pytestmark = pytest.mark.xdist_group("in_process")
 
 OWNERS: Final = (
     "ImportDataset",

@@ -59,10 +59,10 @@ def test_what_is_listed_is_allowed() -> None:
         ({"vector": True}, "function 'vector_sum'"),
         ({"function": "sum", "dataset": "loans"}, "function 'sum'"),
         ({"requester": "stranger"}, "requester 'stranger'"),
-        ({"column": "opened"}, "column of 'accounts' 'opened'"),
-        ({"filter_columns": ("segment", "account")}, "filter column of 'accounts' 'account'"),
+        ({"column": "opened"}, "column 'opened' of the dataset 'accounts'"),
+        ({"filter_columns": ("segment", "account")}, "filter column 'account' of the dataset 'accounts'"),
         ({"parties": ("bank-a", "bank-b", "bank-d")}, "peer 'bank-d'"),
-        ({"dataset": "loans", "function": "count"}, "filter column of 'loans' 'segment'"),
+        ({"dataset": "loans", "function": "count"}, "filter column 'segment' of the dataset 'loans'"),
     ],
 )
 def test_what_is_not_listed_is_refused_by_name(change: dict[str, Any], named: str) -> None:
@@ -153,3 +153,10 @@ def test_a_broken_file_refuses_everything_and_only_the_log_says_why(tmp_path: Pa
     assert caught.value.message == "the owner's policy cannot be read, so every request is refused"
     assert logs[0]["event"] == "policy_unreadable"
     assert logs[0]["problem"].startswith("policy.toml: ")
+
+
+def test_a_party_is_not_its_own_peer() -> None:
+    policy = parse(POLICY.replace('peers = ["bank-a", "bank-b", "bank-c"]', 'peers = ["bank-b", "bank-c"]'))
+    policy.check_peers(("bank-a", "bank-b", "bank-c"), me="bank-a")
+    with pytest.raises(PolicyRefused):
+        policy.check_peers(("bank-a", "bank-b", "bank-d"), me="bank-a")

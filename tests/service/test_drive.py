@@ -1,0 +1,199 @@
+"""A protocol over streams: what it sends leaves in frames, what it hears is what it waits for, its end is clean."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+
+import pytest
+
+from steelyard.errors import Cheated, Malformed, TimedOut, Unreachable
+from steelyard.ids import PartyId
+from steelyard.rounds import Inbox, Protocol, Round, broadcast
+from steelyard.rpc.drive import Link, drive, give_up
+from steelyard.rpc.mailbox import FRAME_BYTES, Mailbox
+from steelyard.v1 import peer_pb2
+
+PARTIES = tuple(PartyId(f"bank-{letter}") for letter in "abc")
+ATTEMPT = bytes(range(16))
+
+
+@pytest.fixture(scope="module")
+def executor() -> Iterator[ThreadPoolExecutor]:
+    with ThreadPoolExecutor(max_workers=4) as pool:
+        yield pool
+
+
+@dataclass
+class Wire:
+    """A perfect line into somebody's mailbox, which remembers what went over it."""
+
+    sender: PartyId
+    mailbox: Mailbox
+    frames: list[peer_pb2.Frame] = field(default_factory=list)
+
+    async def send(self, frame: peer_pb2.Frame) -> None:
+        self.frames.append(frame)
+        self.mailbox.deliver(self.sender, frame)
+
+
+class Broken:
+    async def send(self, frame: peer_pb2.Frame) -> None:
+        raise Unreachable("the stream broke", party=PARTIES[1])
+
+
+class Stuck:
+    async def send(self, frame: peer_pb2.Frame) -> None:
+        await asyncio.sleep(3600)
+
+
+def exchange(me: PartyId, sizes: tuple[int, ...], closed: list[PartyId] | None = None) -> Protocol[list[Inbox]]:
+    """Tells everybody `size` times its own letter, round after round."""
+    heard: list[Inbox] = []
+    try:
+        for number, size in enumerate(sizes):
+            inbox = yield broadcast(f"step-{number}", me[-1:].encode() * size, [p for p in PARTIES if p != me])
+            heard.append({peer: bytes(message) for peer, message in inbox.items()})
+    finally:
+        if closed is not None:
+            closed.append(me)
+    return heard
+
+
+def consortium(limit: int = 4 * FRAME_BYTES) -> tuple[dict[PartyId, Mailbox], dict[PartyId, dict[PartyId, Link]]]:
+    mailboxes = {me: Mailbox(frozenset(PARTIES) - {me}, limit) for me in PARTIES}
+    wires: dict[PartyId, dict[PartyId, Link]] = {
+        me: {peer: Wire(me, mailboxes[peer]) for peer in PARTIES if peer != me} for me in PARTIES
+    }
+    return mailboxes, wires
+
+
+@pytest.mark.parametrize("size", [1, FRAME_BYTES, FRAME_BYTES + 1, 3 * FRAME_BYTES])
+async def test_messages_of_any_size_arrive_whole(executor: ThreadPoolExecutor, size: int) -> None:
+    mailboxes, wires = consortium()
+    outputs = await asyncio.gather(
+        *(drive(exchange(me, (1, size)), ATTEMPT, mailboxes[me], wires[me], executor, 10) for me in PARTIES)
+    )
+    for me, heard in zip(PARTIES, outputs, strict=True):
+        assert heard[1] == {peer: peer[-1:].encode() * size for peer in PARTIES if peer != me}
+
+
+async def test_frames_carry_what_the_receiver_checks_and_at_most_a_mebibyte(executor: ThreadPoolExecutor) -> None:
+    mailboxes, wires = consortium()
+    size = 2 * FRAME_BYTES + 5
+    await asyncio.gather(
+        *(drive(exchange(me, (size,)), ATTEMPT, mailboxes[me], wires[me], executor, 10) for me in PARTIES)
+    )
+    wire = wires[PARTIES[0]][PARTIES[1]]
+    assert isinstance(wire, Wire)
+    said = [(each.attempt, each.round, each.step, each.length, each.offset, len(each.body)) for each in wire.frames]
+    assert said == [
+        (ATTEMPT, 0, "step-0", size, 0, FRAME_BYTES),
+        (ATTEMPT, 0, "step-0", size, FRAME_BYTES, FRAME_BYTES),
+        (ATTEMPT, 0, "step-0", size, 2 * FRAME_BYTES, 5),
+    ]
+
+
+async def test_every_step_is_reported_before_it_is_sent(executor: ThreadPoolExecutor) -> None:
+    mailboxes, wires = consortium()
+    steps: list[str] = []
+    others = [drive(exchange(me, (1, 1)), ATTEMPT, mailboxes[me], wires[me], executor, 10) for me in PARTIES[1:]]
+    me = PARTIES[0]
+    mine = drive(exchange(me, (1, 1)), ATTEMPT, mailboxes[me], wires[me], executor, 10, steps.append)
+    await asyncio.gather(mine, *others)
+    assert steps == ["step-0", "step-1"]
+
+
+async def test_a_silent_peer_ends_the_protocol_and_is_named(executor: ThreadPoolExecutor) -> None:
+    mailboxes, wires = consortium()
+    closed: list[PartyId] = []
+    me = PARTIES[0]
+    with pytest.raises(TimedOut) as caught:
+        await drive(exchange(me, (1,), closed), ATTEMPT, mailboxes[me], wires[me], executor, 0.05)
+    assert caught.value.party == PARTIES[1]
+    assert closed == [me]
+
+
+async def test_a_stream_that_breaks_while_we_send_is_the_peers_loss(executor: ThreadPoolExecutor) -> None:
+    mailboxes, wires = consortium()
+    me = PARTIES[0]
+    wires[me][PARTIES[1]] = Broken()
+    mailboxes[me].deliver(PARTIES[2], peer_pb2.Frame(attempt=ATTEMPT, step="step-0", length=1, body=b"c"))
+    with pytest.raises(Unreachable, match="broke") as caught:
+        await drive(exchange(me, (1,)), ATTEMPT, mailboxes[me], wires[me], executor, 60)
+    assert caught.value.party == PARTIES[1]
+
+
+async def test_a_protocols_own_error_comes_out_as_it_is(executor: ThreadPoolExecutor) -> None:
+    def cheated() -> Protocol[None]:
+        yield Round("nothing", {}, frozenset())
+        raise Cheated("seen", culprits=("bank-b",))
+
+    mailboxes, wires = consortium()
+    with pytest.raises(Cheated) as caught:
+        await drive(cheated(), ATTEMPT, mailboxes[PARTIES[0]], wires[PARTIES[0]], executor, 10)
+    assert caught.value.culprits == ("bank-b",)
+
+
+async def test_what_was_owed_to_the_others_leaves_before_the_end(executor: ThreadPoolExecutor) -> None:
+    """The last message of a protocol that hears nobody any more is not lost with it."""
+
+    def farewell() -> Protocol[str]:
+        yield Round("farewell", {PARTIES[1]: b"bye"}, frozenset())
+        return "done"
+
+    mailboxes, wires = consortium()
+    output = await drive(farewell(), ATTEMPT, mailboxes[PARTIES[0]], wires[PARTIES[0]], executor, 10)
+    wire = wires[PARTIES[0]][PARTIES[1]]
+    assert isinstance(wire, Wire)
+    assert (output, [each.body for each in wire.frames]) == ("done", [b"bye"])
+
+
+async def test_a_peer_that_takes_nothing_does_not_hold_up_the_end_for_ever(executor: ThreadPoolExecutor) -> None:
+    def farewell() -> Protocol[str]:
+        yield Round("farewell", {PARTIES[1]: b"bye"}, frozenset())
+        return "done"
+
+    mailboxes, wires = consortium()
+    wires[PARTIES[0]][PARTIES[1]] = Stuck()
+    assert await drive(farewell(), ATTEMPT, mailboxes[PARTIES[0]], wires[PARTIES[0]], executor, 0.05) == "done"
+    assert [task for task in asyncio.all_tasks() if task is not asyncio.current_task() and not task.cancelling()] == []
+
+
+async def test_a_cancelled_attempt_closes_its_protocol(executor: ThreadPoolExecutor) -> None:
+    mailboxes, wires = consortium()
+    closed: list[PartyId] = []
+    me = PARTIES[0]
+    task = asyncio.create_task(drive(exchange(me, (1,), closed), ATTEMPT, mailboxes[me], wires[me], executor, 60))
+    wire = wires[me][PARTIES[1]]
+    assert isinstance(wire, Wire)
+    while not wire.frames:  # noqa: ASYNC110
+        await asyncio.sleep(0.01)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert closed == [me]
+
+
+async def test_giving_up_tells_every_peer_why() -> None:
+    mailboxes, wires = consortium()
+    error = Malformed("bank-c sent junk", culprits=("bank-c",))
+    await give_up(error, ATTEMPT, wires[PARTIES[0]])
+    for peer in PARTIES[1:]:
+        wire = wires[PARTIES[0]][peer]
+        assert isinstance(wire, Wire)
+        [frame] = wire.frames
+        assert (frame.attempt, frame.abort.reason, list(frame.abort.culprits)) == (ATTEMPT, "MALFORMED", ["bank-c"])
+        with pytest.raises(Malformed):
+            await mailboxes[peer].collect(0, Round("step-0", {}, frozenset(PARTIES[:1])), 1)
+
+
+async def test_giving_up_is_not_stopped_by_a_broken_stream() -> None:
+    _, wires = consortium()
+    wires[PARTIES[0]][PARTIES[1]] = Broken()
+    await give_up(Malformed("junk"), ATTEMPT, wires[PARTIES[0]])
+    wire = wires[PARTIES[0]][PARTIES[2]]
+    assert isinstance(wire, Wire)
+    assert len(wire.frames) == 1
