@@ -69,7 +69,7 @@ def _protocol(attempt: Attempt, question: Question) -> Protocol[TotalShare]:
         Secret(dict.fromkeys(question.dealt, cell)),
         _Ledger(),
         SystemRandomness(),
-        lambda: Keystream(bytes(32)),
+        lambda identity: Keystream(bytes(32)),
     )
 
 

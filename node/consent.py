@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Final
 
@@ -65,10 +66,19 @@ class Consent:
     def settle(self) -> None:
         """Puts on disk, and into the audit log, every approval that is not there yet."""
         if self._fresh:
-            with self.database.transaction():
-                for recorded in list(self._fresh.values()):
-                    self._record(recorded, "asked")
-                    self._fresh.pop(recorded.id, None)
+            with self.settling():
+                pass
+
+    @contextmanager
+    def settling(self) -> Iterator[None]:
+        """A transaction that also settles; what was approved leaves memory only once it is on disk."""
+        with self.database.transaction():
+            fresh = list(self._fresh.values())
+            for recorded in fresh:
+                self._record(recorded, "asked")
+            yield
+        for recorded in fresh:
+            self._fresh.pop(recorded.id, None)
 
     def read(self, signed: Signed) -> Request:
         """The request, if its requester signed it, for this manifest, and it is neither expired nor from the future."""

@@ -15,6 +15,7 @@ from node.books import Books, now_ms
 from node.computations import Recorded
 from node.release import PendingRelease
 from node.sessions import Sessions
+from steelyard.digest import digest
 from steelyard.documents.attempt import InputSet, ResultNote
 from steelyard.documents.request import Request
 from steelyard.documents.sealed_result import SealedResult
@@ -156,7 +157,7 @@ class Engine:
             brought,
             release,
             SystemRandomness(),
-            lambda: Keystream(recorded.noise),
+            lambda identity: Keystream(digest("noise", recorded.noise, identity.encode())),
         )
 
     def _context(self, order: Order) -> Attempt:
@@ -209,8 +210,7 @@ class Engine:
         await self._in_thread(lambda: self._note_failure(fields))
 
     def _note_failure(self, fields: dict[str, object]) -> None:
-        with self._books.database.transaction():
-            self._books.consent.settle()
+        with self._books.consent.settling():
             self._books.audit.record("attempt_failed", fields, now_ms=now_ms())
 
 

@@ -1,7 +1,8 @@
 """What this node has helped to release, for good: it stops differencing and keeps the privacy budget.
 
 Entered before a result share leaves, in one transaction with the check, and never changed afterwards.  Releases count
-for the policy's period, whoever asked and whatever the filter; that a computation entered holds for ever.
+for the policy's period and a whole dataset, whoever asked and whatever the column, filter or function: row counts are
+the same for every column.  That a computation entered holds for ever.
 """
 
 from __future__ import annotations
@@ -92,32 +93,30 @@ class Ledger:
         rows = self._database.query(f"{_SELECT} WHERE sequence > ? ORDER BY sequence LIMIT ?", (after, limit))
         return [_entry(row) for row in rows]
 
-    def spent(self, dataset: str, column: str, period_days: int, *, now_ms: int) -> float:
-        """Epsilon spent on a column within the period, by all requesters."""
-        spent = self._within("epsilon", dataset, column, period_days, now_ms, "AND epsilon > 0")
+    def spent(self, dataset: str, period_days: int, *, now_ms: int) -> float:
+        """Epsilon spent on a dataset within the period, by all requesters and on all columns."""
+        spent = self._within("epsilon", dataset, period_days, now_ms, "AND epsilon > 0")
         return math.fsum(epsilon for (epsilon,) in spent)
 
-    def _within(
-        self, fields: str, dataset: str, column: str, period_days: int, now_ms: int, further: str = ""
-    ) -> list[Row]:
+    def _within(self, fields: str, dataset: str, period_days: int, now_ms: int, further: str = "") -> list[Row]:
         # Entries from the future count: a clock set back must not open the ledger.
         since = now_ms - period_days * DAY_MS
         return self._database.query(
-            f"SELECT {fields} FROM release WHERE dataset = ? AND field = ? AND entered_ms > ? {further}",
-            (dataset, column, since),
+            f"SELECT {fields} FROM release WHERE dataset = ? AND entered_ms > ? {further}", (dataset, since)
         )
 
     def _check(self, candidate: Candidate, limits: Limits, now_ms: int) -> None:
         wanted = candidate.epsilon
         if not math.isfinite(wanted) or wanted < 0:
             raise Invalid("epsilon is a finite number, zero or more")
-        about = (candidate.dataset, candidate.column, limits.period_days)
+        about = (candidate.dataset, limits.period_days)
         earlier = {_inputs(row[0]) for row in self._within("DISTINCT inputs", *about, now_ms)}
         differencing.check(candidate.inputs, earlier, limits.minimum_group)
         left = limits.epsilon_per_period - self.spent(*about, now_ms=now_ms)
         if wanted and wanted > left + _SLACK:
-            name = f"{candidate.dataset}.{candidate.column}"
-            raise BudgetExhausted(f"epsilon {wanted:g} is asked for {name}, {max(left, 0):g} is left in this period")
+            raise BudgetExhausted(
+                f"epsilon {wanted:g} is asked for {candidate.dataset}, {max(left, 0):g} is left in this period"
+            )
 
     def _insert(self, candidate: Candidate, computation: str, digest: str, now_ms: int) -> int:
         plain = [getattr(candidate, each) for each in _PLAIN]

@@ -132,14 +132,14 @@ class OwnerService(node_pb2_grpc.NodeServiceServicer):
     def _ledger(self) -> node_pb2.ReadLedgerResponse:
         policy, ledger = self._books.policy.read(), self._books.ledger
         entries = ledger.entries()
-        columns = sorted({(each.candidate.dataset, each.candidate.column) for each in entries})
+        datasets = sorted({each.candidate.dataset for each in entries})
         budgets = [
             node_pb2.Budget(
-                column=f"{dataset}.{column}",
-                spent=f"{ledger.spent(dataset, column, policy.period_days, now_ms=now_ms()):g}",
+                dataset=dataset,
+                spent=f"{ledger.spent(dataset, policy.period_days, now_ms=now_ms()):g}",
                 allowed=f"{policy.epsilon_per_period:g}",
             )
-            for dataset, column in columns
+            for dataset in datasets
         ]
         return node_pb2.ReadLedgerResponse(releases=map(_release, entries), budgets=budgets)
 

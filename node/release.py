@@ -28,8 +28,7 @@ class PendingRelease:
         self.ledger.check(self._candidate(contributions), self._limits, now_ms=self.consent.now_ms())
 
     def enter(self, input_set: InputSet) -> None:
-        with self.consent.database.transaction():
-            self.consent.settle()
+        with self.consent.settling():
             self.ledger.enter(
                 self._candidate(input_set.contributions),
                 self._limits,

@@ -55,7 +55,7 @@ class Sessions:
 
     def _keep(self, peer: PartyId, frame: peer_pb2.Frame) -> None:
         mine = [key for key in self._early if key[1] == peer]
-        if frame.round == 0 and len(frame.body) <= EARLY_BYTES:
+        if frame.round == 0 and frame.ByteSize() <= EARLY_BYTES:
             if len(mine) >= EARLY_FRAMES:
                 del self._early[mine[0]]
             self._early.setdefault((frame.attempt, peer), frame)

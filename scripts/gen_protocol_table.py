@@ -2,8 +2,8 @@
 
     python scripts/gen_protocol_table.py
 
-A protocol file is one in steelyard/protocols or steelyard/functions with a public generator of rounds.  Its docstring is
-a sentence, an empty line, and the fields below in this order, continued on indented lines.
+A protocol file is one in steelyard/protocols or steelyard/functions with a public generator of rounds.  Its docstring
+is a sentence, an empty line, and the fields below in this order, continued on indented lines.
 """
 
 from __future__ import annotations
@@ -28,9 +28,9 @@ _INTRODUCTION: Final = """\
 Made by `scripts/gen_protocol_table.py` from the headers of the protocol files; a test fails when the two differ.
 
 n is the number of nodes that take part, k the threshold, b = k-1 how many of them may lie. A vector is one value for
-each cell (the total, a group, a position) and layer (sums, numbers of rows) that is asked for. What a *request* reveals,
-all protocols together, is its leakage statement (`steelyard/functions/leakage.py`): `steelyard computation show ID` prints
-it, and owners see it before they approve.
+each cell (the total, a group, a position) and layer (sums, numbers of rows) that is asked for. What a *request*
+reveals, all protocols together, is its leakage statement (`steelyard/functions/leakage.py`): owners see it before they
+approve, requesters with the result.
 """
 
 
@@ -68,7 +68,9 @@ def header(path: Path) -> Header:
     title, colon, summary = " ".join(first.split()).partition(": ")
     fields = _fields(rest)
     if not colon or tuple(fields) != FIELDS or "Sends" not in fields["Rounds"]:
-        raise SystemExit(f"{name}: a header is `Name: what it does.`, then {', '.join(FIELDS)}; Rounds says what it Sends")
+        raise SystemExit(
+            f"{name}: a header is `Name: what it does.`, then {', '.join(FIELDS)}; Rounds says what it Sends"
+        )
     return Header(name, title, summary, fields)
 
 

@@ -35,7 +35,7 @@ class SteelyardError(Exception):
     reason: ClassVar[str] = "INTERNAL"
     exit_code: ClassVar[int] = 1
     status: ClassVar[str] = "INTERNAL"
-    advice: ClassVar[str] = "This is a defect: report it with the id above."
+    advice: ClassVar[str] = "This is a defect: report it, with its id where it has one."
 
     def __init__(
         self,

@@ -76,7 +76,7 @@ def _called(arguments: Sequence[str]) -> int:
 def _sentence(error: CycloptsError, command: str) -> str:
     """What cyclopts says, on one line, and where to read on."""
     known = f"{command} " if command in COMMANDS else ""
-    return f"{' '.join(str(error).split()).rstrip('.')}; see `steelyard {known}--help`"
+    return f"{' '.join(str(error).split()).rstrip('., ')}; see `steelyard {known}--help`"
 
 
 if __name__ == "__main__":

@@ -44,4 +44,4 @@ def show(*, party: Party = "", json: Json = False) -> None:
         json=False,
     )
     for budget in found.budgets:
-        note(f"Privacy budget of {budget.column}: {budget.spent} of {budget.allowed} spent")
+        note(f"Privacy budget of {budget.dataset}: {budget.spent} of {budget.allowed} spent")

@@ -33,7 +33,9 @@ Stop:      `steelyard local down --dir d`
 
 Parties = Annotated[str, Parameter(help="A number (bank-a, bank-b, ...) or names with commas between.")]
 Threshold = Annotated[int, Parameter(help="How many nodes it takes to open a result; fewer learn nothing.")]
-MinimumGroup = Annotated[int | None, Parameter(help="Fewest parties behind a result [default: min(3, parties)].")]
+MinimumGroup = Annotated[
+    int | None, Parameter(help="Fewest parties behind a result [default: 3, or threshold + 1 if more].")
+]
 Name = Annotated[str, Parameter(help="A party, or coordinator.")]
 
 

@@ -31,7 +31,7 @@ _MADE: Final = (
 
 @dataclass(frozen=True)
 class Plan:
-    """Who takes part and where they listen; the default minimum group is min(3, number of parties)."""
+    """Who takes part and where they listen; the default minimum group is `drafts.default_minimum_group`."""
 
     parties: tuple[str, ...]
     threshold: int

@@ -82,7 +82,7 @@ class Release(Fact, frozen=True, kw_only=True):
 class Budget(Fact, frozen=True, kw_only=True):
     """A column's privacy budget, as decimals."""
 
-    column: str
+    dataset: str
     spent: str
     allowed: str
 

@@ -94,7 +94,7 @@ def audit(message: node.ReadAuditResponse) -> Audit:
 def ledger(message: node.ReadLedgerResponse) -> Ledger:
     return Ledger(
         releases=tuple(_release(each) for each in message.releases),
-        budgets=tuple(Budget(column=b.column, spent=b.spent, allowed=b.allowed) for b in message.budgets),
+        budgets=tuple(Budget(dataset=b.dataset, spent=b.spent, allowed=b.allowed) for b in message.budgets),
     )
 
 

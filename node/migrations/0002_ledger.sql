@@ -14,7 +14,7 @@ CREATE TABLE release (
     inputs      TEXT NOT NULL             -- JSON: [[party, data version], ...], sorted
 ) STRICT;
 
-CREATE INDEX release_of_column ON release (dataset, field, entered_ms, epsilon, inputs);
+CREATE INDEX release_of_dataset ON release (dataset, entered_ms, epsilon, inputs);
 
 CREATE TRIGGER release_is_never_changed BEFORE UPDATE ON release
 BEGIN SELECT RAISE(ABORT, 'the ledger is append-only'); END;

@@ -48,8 +48,18 @@ class DealingHeader(Document, frozen=True, kw_only=True):
 
 
 class Contribution(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One party's part in the input set; decimals and bound fix what is computed, and how much noise is added."""
+
     party: Name
     version: str
+    decimals: int
+    bound: int
+
+
+def identity(computation: str, request: str, contributions: tuple[Contribution, ...]) -> str:
+    """Hex digest of an input set without what changes from attempt to attempt."""
+    parts = [str(item).encode() for each in contributions for item in msgspec.structs.astuple(each)]
+    return digest("input-set", computation.encode(), request.encode(), *parts).hex()
 
 
 class InputSet(Document, frozen=True, kw_only=True):
@@ -66,8 +76,7 @@ class InputSet(Document, frozen=True, kw_only=True):
     @property
     def identity(self) -> str:
         """Hex digest of what stays the same over attempts."""
-        parts = [item.encode() for each in self.contributions for item in (each.party, each.version)]
-        return digest("input-set", self.computation.encode(), self.request.encode(), *parts).hex()
+        return identity(self.computation, self.request, self.contributions)
 
     @property
     def parties(self) -> tuple[str, ...]:

@@ -28,6 +28,7 @@ class Document(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
 
 D = TypeVar("D", bound=Document)
+T = TypeVar("T")
 
 
 class Signed(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -64,10 +65,7 @@ def read(document: type[D], payload: bytes) -> D:
     """Decodes the bytes of a document, strictly; it says nothing about who wrote them."""
     if len(payload) > MAX_DOCUMENT:
         raise Malformed(f"a {document.KIND} of more than {MAX_DOCUMENT} bytes")
-    try:
-        return msgspec.json.decode(payload, type=document)
-    except (msgspec.DecodeError, RecursionError):
-        raise Malformed(f"these bytes are no {document.KIND}") from None
+    return decode(payload, document, document.KIND)
 
 
 def to_wire(signed: Signed) -> bytes:
@@ -78,10 +76,15 @@ def from_wire(data: bytes | bytearray) -> Signed:
     """A signed document as nodes send it to each other; nothing in it has been checked yet."""
     if len(data) > 2 * MAX_DOCUMENT:
         raise Malformed("a signed document that is too long")
+    return decode(data, Signed, "signed document")
+
+
+def decode(data: bytes | bytearray | memoryview, kind: type[T], name: str) -> T:
+    """JSON from others as a struct; Malformed for whatever is not exactly that."""
     try:
-        return msgspec.json.decode(data, type=Signed)
-    except (msgspec.DecodeError, RecursionError):
-        raise Malformed("these bytes are no signed document") from None
+        return msgspec.json.decode(data, type=kind)
+    except (msgspec.DecodeError, ValueError, RecursionError):  # ValueError: text that is not UTF-8
+        raise Malformed(f"these bytes are no {name}") from None
 
 
 def sign(document: Document, signer: str, key: Ed25519PrivateKey) -> Signed:

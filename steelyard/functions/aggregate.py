@@ -6,6 +6,7 @@ layers are dealt and which released follows from the arguments alone, so every n
 
 from __future__ import annotations
 
+import re
 from fractions import Fraction
 from typing import Annotated, Any, Final
 
@@ -19,6 +20,7 @@ from steelyard.tables.filter import Filter, parse
 MAX_CELLS: Final = 1 << 22
 MAX_GROUPS: Final = 4_096
 MAX_EPSILON: Final = 100
+_DECIMAL: Final = re.compile(r"[0-9]{1,3}(\.[0-9]{1,9})?")  # bounded before it becomes a number
 FUNCTIONS: Final = ("sum", "count", "mean")
 
 
@@ -73,8 +75,8 @@ def checked(function: str, raw: dict[str, Any]) -> Aggregate:
     identifier(wanted.dataset, "dataset")
     identifier(wanted.column, "column")
     _check_groups(wanted)
-    if wanted.length and (function != "sum" or wanted.group_by):
-        raise Invalid("only sum takes vectors, and then no groups")
+    if wanted.length and (function != "sum" or wanted.group_by or wanted.where):
+        raise Invalid("only sum takes vectors, and then neither groups nor a filter")
     if wanted.private:
         epsilon(wanted)
     if wanted.where != wanted.filter.text:
@@ -84,11 +86,10 @@ def checked(function: str, raw: dict[str, Any]) -> Aggregate:
 
 def epsilon(wanted: Aggregate) -> Fraction:
     """The privacy parameter, exactly as written."""
-    try:
-        value = Fraction(wanted.epsilon)
-    except (ValueError, ZeroDivisionError):
-        raise Invalid("epsilon is a decimal number such as 0.5") from None
-    if not 0 < value <= MAX_EPSILON or "/" in wanted.epsilon:
+    if not _DECIMAL.fullmatch(wanted.epsilon):
+        raise Invalid("epsilon is a plain decimal number such as 0.5")
+    value = Fraction(wanted.epsilon)
+    if not 0 < value <= MAX_EPSILON:
         raise Invalid(f"epsilon is a decimal above 0 and at most {MAX_EPSILON}")
     return value
 

@@ -22,15 +22,13 @@ def leakage(request: Request, minimum_group: int) -> tuple[Leak, ...]:
     """The statement for sum, count and mean.  `minimum_group` is the manifest's."""
     wanted = arguments(request)
     return (
+        Leak(_released(request.function, wanted), f"requester {request.requester}"),
         Leak(
-            f"{_released(request.function, wanted)}, over at least {minimum_group} parties",
-            f"requester {request.requester}",
-        ),
-        *_opened_to_nodes(wanted),
-        Leak(
-            "which parties contributed, with random ids of their data versions",
+            f"which parties contributed (at least {minimum_group}), with random ids of their data versions",
             "every node, the coordinator, the requester",
         ),
+        *_opened_to_nodes(wanted),
+        Leak("decimals and declared bounds of the column, each owner's minimums of rows and parties", "every node"),
         Leak("the request: function, column, filter, groups, purpose", "every node, the coordinator"),
         Leak("when and how long each node computed, and how many bytes it sent", "the coordinator"),
     )
@@ -43,18 +41,20 @@ def _released(function: str, wanted: Aggregate) -> str:
         "count": f"the number of rows with a value in {name}",
         "mean": f"the sum of {name} and the number of rows, whose quotient is the mean",
     }[function]
-    where = f" where {wanted.where}" if wanted.where else ""
     per = f" for each of {len(wanted.groups)} groups of {wanted.group_by}" if wanted.group_by else ""
     per = f" at each of {wanted.length} positions" if wanted.length else per
-    noise = f", with noise for epsilon = {wanted.epsilon}" if wanted.private else ""
-    return what + where + per + noise
+    narrow = bool(wanted.where or wanted.group_by)
+    where = f" where {wanted.where}" if wanted.where else ""
+    rows = ", over the parties' rows selected, which may be one party's only" if narrow else ", over all parties' rows"
+    noise = f", with noise for epsilon = {wanted.epsilon} for one row more or less" if wanted.private else ""
+    return what + where + per + rows + noise
 
 
 def _opened_to_nodes(wanted: Aggregate) -> tuple[Leak, ...]:
     if wanted.length:
-        return ()
+        return (Leak("which parties' columns do not have the length asked for", "the coordinator, the requester"),)
     if wanted.private:
-        return (Leak("the declared bounds of the column", "every node"),)
+        return ()
     per = "of each group " if wanted.group_by else ""
     return (
         Leak(f"the number of rows {per}over all parties together, which decides on suppression", "every node"),

@@ -80,7 +80,8 @@ def _open_one(
     signed: Callable[[CountedSignature, bytes], bool],
 ) -> tuple[bytes, Shape, Vector]:
     note = result.note.open(ResultNote, {result.party: membership.signing_keys[result.party]})
-    if (note.party, note.request) != (result.party, request.digest.hex()):
+    asked = read(Request, request.payload).computation
+    if (note.party, note.request, note.computation) != (result.party, request.digest.hex(), asked):
         raise Malformed("a result of another request")
     if (note.length, note.ciphertext) != (len(result.ciphertext), hashlib.sha256(result.ciphertext).hexdigest()):
         raise Malformed("a ciphertext that is not the one its node signed")
@@ -102,7 +103,8 @@ def _check_input_set(
     valid = {each.signer for each in certificate if signed(each, message)}
     if len(valid) < membership.quorum:
         raise Unauthenticated("too few nodes signed the input set")
-    if input_set.request != request.digest.hex() or len(set(input_set.parties)) < membership.minimum_group:
+    contributors = set(input_set.parties) & set(membership.parties)
+    if input_set.request != request.digest.hex() or len(contributors) < membership.minimum_group:
         raise Malformed("an input set of another request, or of too few parties")
 
 

@@ -10,8 +10,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from steelyard.digest import frame
 from steelyard.documents.attempt import ResultNote
 from steelyard.documents.sealed_result import CountedSignature, SealedResult
-from steelyard.documents.signed import sign
-from steelyard.errors import Malformed
+from steelyard.documents.signed import decode, sign
 from steelyard.field import Vector, from_bytes, to_bytes
 from steelyard.functions.total import TotalShare
 from steelyard.identity.sealing import seal
@@ -58,8 +57,5 @@ def seal_share(
 def read_share(plaintext: bytes) -> tuple[Shape, Vector]:
     """The inverse of the packing above, with every bound checked."""
     front = int.from_bytes(plaintext[:4], "little")
-    try:
-        shape = msgspec.json.decode(plaintext[4 : 4 + front], type=Shape)
-    except msgspec.DecodeError:
-        raise Malformed("a result share whose shape cannot be read") from None
+    shape = decode(plaintext[4 : 4 + front], Shape, "shape of a result share")
     return shape, from_bytes(memoryview(plaintext)[4 + front :], shape.count)

@@ -17,6 +17,7 @@ from fractions import Fraction
 import numpy as np
 from numpy.typing import NDArray
 
+from steelyard.documents.attempt import identity
 from steelyard.errors import Invalid
 from steelyard.field import Vector, from_signed, to_signed, total
 from steelyard.fixedpoint import check_aggregate
@@ -30,7 +31,9 @@ from steelyard.protocols.open_to_nodes import open_to_nodes
 from steelyard.randomness import Randomness
 from steelyard.rounds import Protocol
 from steelyard.secret import REVEAL, Secret
+from steelyard.sharing.attempt_keys import AttemptKeys
 
+Noise = Callable[[str], Randomness]  # by the input set's identity
 Layers = Mapping[str, NDArray[np.int64]]  # layer -> (cells,) in minor units, or rows
 
 
@@ -73,19 +76,18 @@ def total_of_inputs(
     inputs: Secret[Layers] | None,
     ledger: Ledger,
     randomness: Randomness,
-    noise: Callable[[], Randomness],
+    noise: Noise,
 ) -> Protocol[TotalShare]:
-    """`noise` gives a stream that is the same at every attempt, so that retries do not average the noise away."""
-    # 1. Meet, and see early whether the ledger would object.
-    greeting = yield from greet(attempt, offer)
-    ledger.check(greeting.contributions)
-    # 2. Deal the inputs; add up what I hold.
-    dealing = deal_inputs(
-        attempt, greeting, _vector(attempt, question, greeting, inputs, noise), question.values, randomness
-    )
-    del inputs  # a million values take 8 MB: nothing is held longer than needed
-    shares, transcript = yield from dealing
-    greeting.keys.erase()
+    """`noise` gives the same stream for the same input set, so that retries do not average the noise away."""
+    with AttemptKeys(attempt.me, bytes.fromhex(attempt.manifest), attempt.computation, attempt.attempt) as keys:
+        # 1. Meet, and see early whether the ledger would object.
+        greeting = yield from greet(attempt, offer, keys)
+        ledger.check(greeting.contributions)
+        # 2. Deal the inputs; add up what I hold.
+        vector = _vector(attempt, question, greeting, inputs, noise)
+        dealing = deal_inputs(attempt, greeting, vector, question.values, randomness)
+        del inputs, vector  # a million values take 8 MB: nothing is held longer than needed
+        shares, transcript = yield from dealing
     held = total(list(shares.values())).reshape(len(question.dealt), question.wanted.cells)
     del shares
     # 3. One input set, signed by a quorum.
@@ -111,14 +113,14 @@ def _vector(
     question: Question,
     greeting: Greeting,
     inputs: Secret[Layers] | None,
-    noise: Callable[[], Randomness],
+    noise: Noise,
 ) -> Secret[Vector] | None:
     if inputs is None:
         return None
     layers = inputs.reveal(REVEAL)
     parts = [layers[layer] for layer in question.dealt]
     if question.wanted.private:
-        stream = noise()
+        stream = noise(identity(attempt.computation, attempt.request, greeting.contributions))
         parts = [
             part + _noise(attempt, question, greeting, layer, stream)
             for layer, part in zip(question.dealt, parts, strict=True)

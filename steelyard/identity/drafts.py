@@ -18,7 +18,7 @@ from steelyard.identity.certificates import Role
 from steelyard.identity.chain import ManifestChain, ManifestVersion, Signature, link, missing_signatures
 from steelyard.identity.entries import Entry
 from steelyard.identity.keys import public_hex
-from steelyard.identity.membership import Membership
+from steelyard.identity.membership import Membership, least_minimum_group
 
 
 def first(
@@ -36,7 +36,7 @@ def first(
         version=1,
         previous="",
         threshold=threshold,
-        minimum_group=_minimum_group(minimum_group, nodes),
+        minimum_group=default_minimum_group(threshold, len(nodes)) if minimum_group is None else minimum_group,
         authority=authority,
         organisations=_organisations(entries, ()),
         nodes=nodes,
@@ -64,7 +64,8 @@ def following(
         version=last.version + 1,
         previous=chain.current.digest,
         threshold=threshold or last.threshold,
-        minimum_group=_minimum_group(minimum_group or last.minimum_group, nodes),
+        minimum_group=minimum_group
+        or max(last.minimum_group, least_minimum_group(threshold or last.threshold, len(nodes))),
         organisations=_organisations(entries, [each for each in last.organisations if each.id not in gone]),
         nodes=nodes,
         requesters=_requesters(entries, [each for each in last.requesters if not {each.id, each.organisation} & gone]),
@@ -155,5 +156,6 @@ def _of(role: Role, entries: Iterable[Entry]) -> list[Entry]:
     return [entry for entry in entries if entry.role == role]
 
 
-def _minimum_group(wanted: int | None, nodes: Sequence[Node]) -> int:
-    return min(3, len(nodes)) if wanted is None else wanted
+def default_minimum_group(threshold: int, size: int) -> int:
+    """At least three parties behind a result, and more where more may collude."""
+    return min(size, max(3, least_minimum_group(threshold, size)))

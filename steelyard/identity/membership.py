@@ -90,6 +90,11 @@ class Membership:
         return _found(self._pins, (identity.role, identity.id), "certificate")
 
 
+def least_minimum_group(threshold: int, size: int) -> int:
+    """k+1 parties behind every total, so that two honest ones stay mixed when k-1 collude; all of them when n = k."""
+    return min(threshold + 1, size)
+
+
 def _check(manifest: Manifest) -> None:
     _check_sizes(manifest)
     try:
@@ -115,8 +120,12 @@ def _check_sizes(manifest: Manifest) -> None:
         raise Invalid(f"a consortium has 2 to {MAX_NODES} nodes, this one has {size}")
     if not 1 < manifest.threshold <= size:
         raise Invalid(f"the threshold is {manifest.threshold}; with {size} nodes it lies between 2 and {size}")
-    if not 2 <= manifest.minimum_group <= size:
-        raise Invalid(f"the minimum group is {manifest.minimum_group}; with {size} nodes it lies between 2 and {size}")
+    least = least_minimum_group(manifest.threshold, size)
+    if not least <= manifest.minimum_group <= size:
+        raise Invalid(
+            f"the minimum group is {manifest.minimum_group}; with {size} nodes and threshold {manifest.threshold}"
+            f" it lies between {least} and {size}"
+        )
 
 
 def _distinct(values: Iterable[str | int], what: str) -> None:

@@ -3,7 +3,8 @@
 Model       malicious, at most k-1 of the participants; private authenticated channels; at least k honest participants.
 Rounds      2.   Sends n-k vectors per contributor (seeded dealing), then R elements per dealing to everybody.
 Reveals     nothing: each opened combination is masked by a fresh random element of the dealer.
-Follows     batch verification by random combinations (Bellare, Garay, Rabin 1998); docs/decisions/0003-fiat-shamir-check.md.
+Follows     batch verification by random combinations (Bellare, Garay, Rabin 1998);
+            docs/decisions/0003-fiat-shamir-check.md.
 Differs     the challenge is the hash of all signed headers, which fix every share (Fiat-Shamir): no round is spent on
             tossing a coin.  R = 3 challenges with error 2^-60 each: 2^-180, and still 2^-100 against a dealer
             who tries 2^80 headers.

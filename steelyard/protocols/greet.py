@@ -45,7 +45,8 @@ class Greeting:
 
     @property
     def contributions(self) -> tuple[Contribution, ...]:
-        return tuple(Contribution(party, self.hellos[party].version) for party in self.contributors)
+        heard = [(party, self.hellos[party]) for party in self.contributors]
+        return tuple(Contribution(party, hello.version, hello.decimals, hello.bound) for party, hello in heard)
 
     @property
     def decimals(self) -> int:
@@ -62,9 +63,8 @@ class Greeting:
         return max(hello.minimum_rows for hello in self.hellos.values())
 
 
-def greet(attempt: Attempt, offer: Offer) -> Protocol[Greeting]:
+def greet(attempt: Attempt, offer: Offer, keys: AttemptKeys) -> Protocol[Greeting]:
     # 1. A fresh key and nonce for this attempt, signed together with what I was asked.
-    keys = AttemptKeys(attempt.me, bytes.fromhex(attempt.manifest), attempt.computation, attempt.attempt)
     hello = _hello(attempt, offer, keys)
     mine = sign(hello, attempt.me, attempt.signing)
     received = yield broadcast("hello", to_wire(mine), attempt.others)

@@ -1,7 +1,7 @@
 """Opening to the nodes: every participant learns a shared vector.
 
 Model       malicious, at most b = k-1 liars among r replies: corrected and named when r >= k+2b, otherwise detected
-            up to r-k of them; with exactly k replies no lie is noticed.
+            up to r-k of them.  At least k+1 replies, unless there are only k participants.
 Rounds      1.   Sends the vector to everybody.
 Reveals     the vector, to all participants.
 Follows     Reed-Solomon decoding (Gao 2003), as in steelyard.sharing.robust.
@@ -18,7 +18,8 @@ from steelyard.sharing.robust import Opened, open_robustly
 
 
 def open_to_nodes(attempt: Attempt, step: str, share: Vector) -> Protocol[Opened]:
-    received = yield broadcast(step, bytes(to_bytes(share)), attempt.others, enough=attempt.threshold - 1)
+    enough = min(attempt.threshold, len(attempt.others))  # one reply more than it takes, or no lie would be noticed
+    received = yield broadcast(step, to_bytes(share), attempt.others, enough)
     shares = {attempt.me: share}
     for party, message in received.items():
         with blaming(party):

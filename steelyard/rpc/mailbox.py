@@ -90,7 +90,9 @@ class Mailbox:
         if frame.HasField("abort"):
             raise_ = Failed(f"{peer} gave the attempt up: {frame.abort.message[:500]}", party=peer)
             return self.lose(peer, _claimed(peer, frame.abort) or raise_)
-        if frame.branch or not self._round <= frame.round <= self._round + ROUNDS_AHEAD:
+        if frame.round < self._round:
+            return None  # of a round that is over: late is not dishonest
+        if frame.branch or frame.round > self._round + ROUNDS_AHEAD:
             raise Malformed(f"{peer} sent a frame of another round", culprits=(peer,))
         message = self._messages.get((frame.round, peer))
         if message is None:

@@ -6,4 +6,6 @@ seeded         dealing in which k-1 receivers expand their share from a key, so 
 combination    random linear combinations, the fingerprint by which vectors are checked
 reed_solomon   which of the values on a polynomial are wrong
 robust         opening in spite of lying holders
+
+May import field and below; knows no network, no file, no clock.
 """

@@ -12,7 +12,7 @@ Reference    RFC 7748 (X25519; its section 6.1 on the all-zero result), RFC 5869
 from __future__ import annotations
 
 import secrets
-from typing import Final, NoReturn
+from typing import Final, NoReturn, Self
 
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
 from cryptography.hazmat.primitives.hashes import SHA256
@@ -39,6 +39,12 @@ class AttemptKeys:
         self._used: set[tuple[str, PartyId, PartyId]] = set()
         self.public: Final = self._private.public_key().public_bytes_raw()
         self.nonce: Final = token(NONCE_BYTES)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.erase()
 
     def agree(self, peer: PartyId, public: bytes, nonce: bytes) -> None:
         """Takes the key and nonce from a peer's hello, whose signature the caller has checked.

@@ -799,7 +799,7 @@ class ReadLedgerResponse(_message.Message):
 
     @_builtins.property
     def budgets(self) -> _containers.RepeatedCompositeFieldContainer[Global___Budget]:
-        """Privacy budget by column."""
+        """Privacy budget by dataset."""
 
     def __init__(
         self,
@@ -869,15 +869,15 @@ Global___Release: _TypeAlias = Release  # noqa: Y015
 
 @_typing.final
 class Budget(_message.Message):
-    """A column's privacy budget."""
+    """A dataset's privacy budget."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
-    COLUMN_FIELD_NUMBER: _builtins.int
+    DATASET_FIELD_NUMBER: _builtins.int
     SPENT_FIELD_NUMBER: _builtins.int
     ALLOWED_FIELD_NUMBER: _builtins.int
-    column: _builtins.str
-    """dataset.column."""
+    dataset: _builtins.str
+    """The dataset."""
     spent: _builtins.str
     """Spent in this period, as a decimal."""
     allowed: _builtins.str
@@ -885,13 +885,13 @@ class Budget(_message.Message):
     def __init__(
         self,
         *,
-        column: _builtins.str = ...,
+        dataset: _builtins.str = ...,
         spent: _builtins.str = ...,
         allowed: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["allowed", b"allowed", "column", b"column", "spent", b"spent"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["allowed", b"allowed", "dataset", b"dataset", "spent", b"spent"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -11,8 +11,10 @@ from architecture.source import PROGRAMS, ROOT, modules, name, parsed, texts
 CHECKED = (*PROGRAMS, "scripts")
 BANNED = {"random", "pickle", "marshal", "shelve", "numpy.random"}
 
-# Every address in the tree is of one of these: a licence, a project that is cited, the wire, a name that resolves nowhere.
-KNOWN_HOSTS = re.compile(r"(www\.apache\.org|github\.com|keepachangelog\.com|semver\.org|localhost|127\.0\.0\.1|.*\.example|[a-z]+)")
+# Every address in the tree is one of these: a licence, a project cited, this machine, a name that resolves nowhere.
+KNOWN_HOSTS = re.compile(
+    r"(www\.apache\.org|github\.com|keepachangelog\.com|semver\.org|localhost|127\.0\.0\.1|.*\.example|[a-z]+)"
+)
 ADDRESS = re.compile(r"\b(?:https?|spiffe|git|ssh|ftp)://([A-Za-z0-9.-]+)")
 HOME = re.compile(r"(?<![\w.$}-])/(?:home|Users|root)/\w")
 FETCHING = re.compile(r"--(?:extra-)?index-url|--trusted-host|--find-links|\bindex-url\b|\bPIP_INDEX_URL\b")

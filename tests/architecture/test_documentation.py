@@ -9,8 +9,8 @@ from collections.abc import Iterator
 
 import msgspec
 import pytest
-
 from architecture.source import ROOT, modules, name, page, parsed, texts
+
 from clients.cli import invocation
 from clients.cli.app import make_app
 from clients.cli.exit_codes import EXIT_CODES
@@ -61,8 +61,8 @@ def commands(text: str) -> Iterator[list[str]]:
     for block in re.findall(r"```(?:sh|bash|console)?\n(.*?)```", text, re.DOTALL):
         for line in block.replace("\\\n", " ").splitlines():
             for part in re.split(r" && | ; ", line.removeprefix("$ ")):
-                words = shlex.split(part, comments=True)
-                if words[:1] == ["steelyard"]:
+                if part.startswith("steelyard "):
+                    words = shlex.split(part, comments=True)
                     yield words[1 : words.index(">")] if ">" in words else words[1:]
 
 
@@ -145,7 +145,11 @@ def said(*methods: str) -> set[str]:
         for call in ast.walk(parsed(path)):
             if isinstance(call, ast.Call) and isinstance(call.func, ast.Attribute) and call.func.attr in methods:
                 told = call.args[0] if call.args else None
-                if isinstance(told, ast.Constant) and isinstance(told.value, str) and "log" in ast.unparse(call.func.value):
+                if (
+                    isinstance(told, ast.Constant)
+                    and isinstance(told.value, str)
+                    and "log" in ast.unparse(call.func.value)
+                ):
                     found.add(told.value)
     return found
 
@@ -174,7 +178,9 @@ def test_every_audit_event_is_explained_to_operators() -> None:
         argument.value
         for path in modules("node")
         for call in ast.walk(parsed(path))
-        if isinstance(call, ast.Call) and isinstance(call.func, ast.Attribute) and call.func.attr in ("record", "_record")
+        if isinstance(call, ast.Call)
+        and isinstance(call.func, ast.Attribute)
+        and call.func.attr in ("record", "_record")
         for argument in call.args
         if isinstance(argument, ast.Constant) and isinstance(argument.value, str) and argument.value.islower()
     } - {"approved", "pending", "refused"}

@@ -6,9 +6,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+from architecture.source import GENERATED, ROOT
+
 import coordinator.authorisation
 import node.authorisation
-from architecture.source import GENERATED, ROOT
 from steelyard.v1 import coordinator_pb2, node_pb2, peer_pb2
 
 
@@ -33,7 +34,9 @@ def test_every_method_has_an_authorisation_row_and_no_row_is_stale() -> None:
     methods = [f"/{service.full_name}/{method.name}" for service in services for method in service.methods]
     rows = [*coordinator.authorisation.RULES, *node.authorisation.ROLES]
     assert sorted(rows) == sorted(methods)
-    assert all(roles for rules in (coordinator.authorisation.RULES, node.authorisation.ROLES) for roles in rules.values())
+    assert all(
+        roles for rules in (coordinator.authorisation.RULES, node.authorisation.ROLES) for roles in rules.values()
+    )
 
 
 def test_every_proto_has_generated_code() -> None:

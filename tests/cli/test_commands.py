@@ -141,7 +141,7 @@ class Memory:
             time_ms=8,
             epsilon="",
         )
-        return Ledger(releases=(release,), budgets=(Budget(column="accounts.balance", spent="0", allowed="1"),))
+        return Ledger(releases=(release,), budgets=(Budget(dataset="accounts", spent="0", allowed="1"),))
 
 
 @pytest.fixture

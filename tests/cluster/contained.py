@@ -23,6 +23,7 @@ class Contained(CliRunner):
 
     kind = "containers"
     cannot: ClassVar[dict[str, str]] = {"kill_at": "from outside nobody sees at which step a container is"}
+    moments = (0.1,)  # a restart takes many seconds
 
     def __init__(self, root: Path) -> None:
         super().__init__()

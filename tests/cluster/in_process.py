@@ -83,8 +83,8 @@ class Node:
         for link in self.links._links.values():
             link._write = _dead
 
-    async def _run(self, order: Order) -> None:
-        await Engine.run(self.engine, replace(order, on_step=partial(self._step, order.on_step)))
+    async def _run(self, order: Order) -> Any:
+        return await Engine.run(self.engine, replace(order, on_step=partial(self._step, order.on_step)))
 
     def _step(self, tell: Callable[[str], None], name: str) -> None:
         if name == self.dies_at:

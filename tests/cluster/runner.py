@@ -69,6 +69,7 @@ class Runner(ABC):
 
     kind: ClassVar[str]
     cannot: ClassVar[dict[str, str]] = {}  # name of a method: why there is none here
+    moments: ClassVar[tuple[float, ...]] = (0.0, 0.05, 0.1, 0.2, 0.4)  # seconds into a computation, to kill somebody at
     data: Path
 
     def __init__(self) -> None:

@@ -243,7 +243,7 @@ def the_quorum_does_not_need_everybody(runner: Runner) -> None:
 
 
 def a_node_killed_at_any_moment_leaves_a_result_or_a_name(runner: Runner) -> None:
-    for delay in (0.05, 0.15, 0.3):
+    for delay in runner.moments[1:4]:
         asked = runner.asking("sum", BALANCE)
         time.sleep(delay)
         with dead(runner, "bank-c"):
@@ -280,7 +280,7 @@ def a_node_frozen_while_it_computes_hangs_nobody(runner: Runner) -> None:
 
 
 def a_coordinator_killed_at_any_moment_loses_nothing(runner: Runner) -> None:
-    for delay in (0.0, 0.05, 0.1, 0.2, 0.4):
+    for delay in runner.moments:
         known = {each["id"] for each in runner.computations()}
         asked = runner.asking("sum", BALANCE)
         eventually(lambda: asked.done() or {each["id"] for each in runner.computations()} - known)  # noqa: B023

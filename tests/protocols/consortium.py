@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from steelyard.digest import digest
 from steelyard.documents.attempt import Contribution, InputSet
 from steelyard.functions.aggregate import Aggregate
 from steelyard.functions.total import Question, TotalShare, total_of_inputs
@@ -93,7 +94,7 @@ class Consortium:
                 _secret(inputs[party]) if party in inputs else None,
                 self.ledgers[party],
                 SystemRandomness(),
-                lambda: Keystream(bytes(32)),
+                lambda identity: Keystream(digest("noise", identity.encode())),
             )
             for party in participants or self.parties
         }

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import combinations
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -15,6 +17,7 @@ from steelyard.ids import PartyId
 from steelyard.randomness import SystemRandomness
 from steelyard.rounds import Round, run_locally
 from steelyard.sharing import seeded
+from steelyard.sharing.attempt_keys import AttemptKeys
 from steelyard.sharing.robust import open_robustly
 
 
@@ -71,6 +74,17 @@ def test_cells_over_too_few_rows_leave_no_share_behind() -> None:
     assert opened(consortium, outcome) == [300]
 
 
+def test_text_that_is_not_utf_8_is_malformed_and_names_its_sender() -> None:
+    consortium = Consortium(3, 2)
+    villain = consortium.parties[0]
+
+    def garble(sender: PartyId, receiver: PartyId, round_: Round, message: bytes) -> bytes:
+        return b'{"kind":"\xff"}' if sender == villain and round_.step == "hello" else message
+
+    outcome = run_locally(consortium.totals(question(), balances(consortium, 1, 2, 3)), garble)
+    assert all(outcome[party].culprits == (villain,) for party in consortium.parties[1:])
+
+
 def test_a_negative_row_count_does_not_escape_suppression() -> None:
     consortium = Consortium(3, 2, minimum_rows=10)
     inputs = {party: {"sum": [100], "count": [-50]} for party in consortium.parties}
@@ -84,16 +98,44 @@ def test_an_input_that_could_overflow_the_aggregate_is_refused_before_anything_i
     assert not any(ledger.entered for ledger in consortium.ledgers.values())
 
 
-def test_once_the_quorum_has_signed_any_k_nodes_finish() -> None:
+def test_once_the_quorum_has_signed_any_k_shares_are_the_result() -> None:
+    consortium = Consortium(4, 2)
+    outcome = run_locally(consortium.totals(question(), balances(consortium, 1, 2, 3, 4)))
+    for survivors in combinations(consortium.parties, 2):
+        assert opened(consortium, {party: outcome[party] for party in survivors}) == [10]
+
+
+@pytest.mark.parametrize(("dead", "finishes"), [(1, True), (2, False)])
+def test_suppression_is_decided_only_on_an_opening_that_would_show_a_lie(dead: int, finishes: bool) -> None:
     consortium = Consortium(4, 2, minimum_rows=2)
-    dead = consortium.parties[2:]
+    gone = consortium.parties[4 - dead :]
 
     def dies_after_voting(sender: PartyId, receiver: PartyId, round_: Round, message: bytes) -> bytes | None:
-        return None if round_.step == "rows" and sender in dead else message
+        return None if round_.step == "rows" and sender in gone else message
 
     outcome = run_locally(consortium.totals(question(), balances(consortium, 1, 2, 3, 4)), dies_after_voting)
-    survivors = {party: outcome[party] for party in consortium.parties[:2]}
-    assert opened(consortium, survivors) == [10]
+    assert all(isinstance(outcome[party], TotalShare) == finishes for party in consortium.parties[: 4 - dead])
+
+
+def test_a_contributor_that_declares_other_bounds_makes_another_input_set_and_other_noise() -> None:
+    asked, entered = question(epsilon="1"), []
+    for bound in (10_000_00, 10_100_00):
+        consortium = Consortium(3, 2)
+        honest = consortium.offer
+        consortium.offer = lambda contributes=True, honest=honest, bound=bound: honest(contributes, bound=bound)  # type: ignore[method-assign]
+        inputs = {party: {"sum": [100]} for party in consortium.parties}
+        run_locally(consortium.totals(asked, inputs))
+        entered.append(consortium.ledgers[consortium.parties[0]].entered[0].identity)
+    assert entered[0] != entered[1]
+
+
+def test_the_keys_of_an_attempt_are_erased_however_it_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+    erased: list[int] = []
+    original = AttemptKeys.erase
+    monkeypatch.setattr(AttemptKeys, "erase", lambda keys: (erased.append(id(keys)), original(keys))[1])
+    consortium = Consortium(3, 2)
+    run_locally(consortium.totals(question(), balances(consortium, 2**59 // 3, 0, 0)))
+    assert len(set(erased)) == 3
 
 
 def test_without_a_quorum_of_votes_no_share_leaves() -> None:

@@ -141,7 +141,7 @@ class FakeCoordinator(CoordinatorServiceServicer):
 
     def _results(self, request: Signed) -> list[SealedResult]:
         asked, points = read(Request, request.payload), self.membership.points
-        contributions = tuple(Contribution(each, "0" * 32) for each in PARTIES)
+        contributions = tuple(Contribution(each, "0" * 32, 2, 0) for each in PARTIES)
         digest = request.digest.hex()
         input_set = InputSet(
             computation=asked.computation,

@@ -167,7 +167,7 @@ def test_a_reused_point_is_refused_however_many_sign(layout: Layout, chain: Mani
     smaller = ManifestChain(signed, chain.pin)
     organisations = (*smaller.current.manifest.organisations, newcomer.as_organisation())
     nodes = (*smaller.current.manifest.nodes, newcomer.as_node(3))
-    version = _version(layout, _following(smaller, organisations=organisations, nodes=nodes), (*PARTIES[:2], "bank-d"))
+    version = _version(layout, _following(smaller, organisations=organisations, nodes=nodes, minimum_group=3), (*PARTIES[:2], "bank-d"))
     with pytest.raises(Unauthenticated, match="point 3 belonged to bank-c"):
         _extended(smaller, version)
 
@@ -201,7 +201,8 @@ def test_a_history_with_a_version_left_out_is_refused(layout: Layout, chain: Man
 
 def test_a_home_goes_forward_only(layout: Layout, chain: ManifestChain, tmp_path: Path) -> None:
     two = ManifestChain(_signed_by(drafts.following(chain, threshold=3), layout, PARTIES, chain.pin), chain.pin)
-    fork = ManifestChain(_signed_by(drafts.following(chain, minimum_group=2), layout, PARTIES, chain.pin), chain.pin)
+    other = drafts.following(chain, removed=["bank-c"], minimum_group=2)
+    fork = ManifestChain(_signed_by(other, layout, PARTIES, chain.pin), chain.pin)
     home = Home(tmp_path)
     home.adopt(chain)
     home.adopt(two)

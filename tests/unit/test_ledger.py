@@ -1,4 +1,4 @@
-"""The ledger: durable, one input set per computation, one budget per column."""
+"""The ledger: durable, one input set per computation, one budget per dataset."""
 
 from __future__ import annotations
 
@@ -68,10 +68,15 @@ def test_the_full_total_after_one_that_left_a_party_out_is_refused_until_the_dat
     enter(ledger, replace(ASKED, inputs=over("abc", "2") | over("d")), "three")
 
 
-def test_other_columns_and_datasets_are_another_matter(ledger: Ledger) -> None:
+def test_another_column_is_no_way_around_since_row_counts_are_the_same_for_all(ledger: Ledger) -> None:
     enter(ledger, ASKED, "one")
-    enter(ledger, replace(ASKED, column="limit", inputs=over("abc")), "two")
-    enter(ledger, replace(ASKED, dataset="loans", inputs=over("abc")), "three")
+    with pytest.raises(DifferencingRefused):
+        enter(ledger, replace(ASKED, column="limit", function="count", inputs=over("abc")), "two")
+
+
+def test_another_dataset_is_another_matter(ledger: Ledger) -> None:
+    enter(ledger, ASKED, "one")
+    enter(ledger, replace(ASKED, dataset="loans", inputs=over("abc")), "two")
 
 
 def test_a_small_group_is_refused(ledger: Ledger) -> None:
@@ -82,7 +87,7 @@ def test_a_small_group_is_refused(ledger: Ledger) -> None:
 def test_entering_again_is_the_same_entry_and_costs_nothing(ledger: Ledger) -> None:
     noisy = replace(ASKED, epsilon=0.6)
     assert enter(ledger, noisy, "one") == enter(ledger, noisy, "one", NOW + 1) == 1
-    assert ledger.spent("accounts", "balance", 30, now_ms=NOW) == 0.6
+    assert ledger.spent("accounts", 30, now_ms=NOW) == 0.6
 
 
 def test_a_computation_enters_one_input_set_ever(ledger: Ledger) -> None:

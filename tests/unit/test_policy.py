@@ -156,7 +156,7 @@ def test_a_broken_file_refuses_everything_and_only_the_log_says_why(tmp_path: Pa
 
 
 def test_a_party_is_not_its_own_peer() -> None:
-    policy = parse(POLICY.replace('peers = ["bank-a", "bank-b", "bank-c"]', 'peers = ["bank-b", "bank-c"]'))
-    policy.check_peers(("bank-a", "bank-b", "bank-c"), me="bank-a")
+    given = policy.parse(TEXT.replace('peers = ["bank-a", "bank-b", "bank-c"]', 'peers = ["bank-b", "bank-c"]'))
+    given.check_peers(("bank-a", "bank-b", "bank-c"), me="bank-a")
     with pytest.raises(PolicyRefused):
-        policy.check_peers(("bank-a", "bank-b", "bank-d"), me="bank-a")
+        given.check_peers(("bank-a", "bank-b", "bank-d"), me="bank-a")

@@ -1,0 +1,126 @@
+"""What holds keys, shares or noise shows none of them when it is printed, logged or part of a traceback."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Iterable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from clients.local.layout import LocalConsortium
+from clients.local.prepare import Plan, prepare
+from clients.sdk.profile import Profile
+from node import config as node_config
+from node.books import Books
+from node.computations import Recorded
+from steelyard.documents.sealed_result import SealedResult
+from steelyard.documents.signed import Signed
+from steelyard.field import Vector, from_signed
+from steelyard.functions.aggregate import Aggregate
+from steelyard.functions.total import Question, TotalShare
+from steelyard.ids import AttemptId, ComputationId, PartyId
+from steelyard.protocols.attempt import Attempt
+from steelyard.protocols.greet import Greeting
+from steelyard.secret import Secret
+from steelyard.sharing.attempt_keys import AttemptKeys
+from steelyard.sharing.seeded import Dealing
+
+A, B = PartyId("bank-a"), PartyId("bank-b")
+MARK = bytes(range(160, 192))  # stands for a key
+FIGURE = 1_234_567_890_123
+SIGNED = Signed(kind="request", payload=b"public", signer="analyst", signature=bytes(64))
+
+
+def vector() -> Vector:
+    return from_signed(np.array([FIGURE, FIGURE + 1], dtype=np.int64))
+
+
+def raw(key: Ed25519PrivateKey) -> bytes:
+    plain = serialization.NoEncryption()
+    return key.private_bytes(serialization.Encoding.Raw, serialization.PrivateFormat.Raw, plain)
+
+
+def shown(secret: bytes) -> Iterable[str]:
+    """The ways in which bytes get into a text."""
+    return (secret.hex(), repr(secret)[2:-1], base64.b64encode(secret).decode().rstrip("="), str(list(secret))[1:-1])
+
+
+def assert_hides(thing: object, *secrets: bytes) -> None:
+    for text in (repr(thing), str(thing), f"{thing}", f"{[thing]}"):
+        assert str(FIGURE) not in text
+        assert not [form for secret in secrets for form in shown(secret) if form in text]
+
+
+def attempt(signing: Ed25519PrivateKey) -> Attempt:
+    return Attempt(
+        computation=ComputationId("ab" * 16),
+        attempt=AttemptId("cd" * 16),
+        request="11" * 32,
+        manifest="22" * 32,
+        me=A,
+        participants=(A, B),
+        points={A: 1, B: 2},
+        threshold=2,
+        quorum=2,
+        minimum_group=2,
+        signing=signing,
+        keys={A: signing.public_key()},
+    )
+
+
+@pytest.mark.parametrize(
+    "thing",
+    [
+        Secret(MARK),
+        Secret({"sum": vector()}),
+        Dealing(own=vector(), explicit={B: vector()}),
+        TotalShare(share=vector(), suppressed=(), decimals=2, input_set=b"public", certificate=()),
+        Recorded("ab" * 16, SIGNED, "approved", None, 0, MARK),
+        SealedResult(party="bank-a", note=SIGNED, certificate=(), ciphertext=MARK),
+    ],
+    ids=lambda each: type(each).__name__,
+)
+def test_it_prints_no_key_and_no_figure(thing: object) -> None:
+    assert_hides(thing, MARK)
+
+
+def test_the_test_would_see_them() -> None:
+    for careless in (MARK, MARK.hex(), list(MARK), vector(), {"share": vector()}):
+        with pytest.raises(AssertionError):
+            assert_hides(careless, MARK)
+
+
+def test_an_attempt_prints_no_signing_key() -> None:
+    signing = Ed25519PrivateKey.generate()
+    assert_hides(attempt(signing), raw(signing))
+
+
+def test_the_keys_of_an_attempt_print_nothing_of_themselves() -> None:
+    mine, peer = (AttemptKeys(each, bytes(32), ComputationId("ab" * 16), AttemptId("cd" * 16)) for each in (A, B))
+    mine.agree(B, peer.public, peer.nonce)
+    stream = mine.stream_key("inputs", A, B)
+    greeting = Greeting(hellos={}, digests={}, keys=mine, contributors=(A,))
+    for thing in (mine, greeting):
+        assert_hides(thing, stream, mine.nonce)
+
+
+def test_a_node_and_a_profile_print_no_key(tmp_path: Path) -> None:
+    consortium = LocalConsortium.at(tmp_path / "d")
+    addresses = {party: f"127.0.0.1:{17_000 + number}" for number, party in enumerate((A, B))}
+    prepare(consortium, Plan((A, B), 2, "127.0.0.1:16999", addresses, 2))
+    books = Books.open(node_config.load(tmp_path / "d" / "nodes" / A / "node.toml"))
+    keys = [file.read_bytes().strip() for file in (tmp_path / "d").rglob("*.key")]
+    assert len(keys) > 8
+    try:
+        assert_hides(books, raw(books.signing), *keys)
+        assert_hides(Profile.open(tmp_path / "d"), raw(books.signing), *keys)
+    finally:
+        books.database.close()
+
+
+def test_a_question_is_public_and_prints_in_full() -> None:
+    assert "balance" in repr(Question("sum", Aggregate(dataset="accounts", column="balance")))
