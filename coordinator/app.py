@@ -20,7 +20,7 @@ from coordinator.service import CoordinatorService
 from coordinator.store import Store
 from steelyard.identity import files
 from steelyard.identity.homes import Home
-from steelyard.rpc import tls
+from steelyard.rpc import memory, tls
 from steelyard.rpc.authorisation import Authorise
 from steelyard.rpc.server import Server, until_told_to_stop
 from steelyard.v1.coordinator_pb2_grpc import add_CoordinatorServiceServicer_to_server
@@ -98,6 +98,7 @@ class App:
 async def run(config: Config) -> None:
     """Runs until SIGTERM or SIGINT."""
     app = App(config)
+    memory.settle()
     await app.start()
     try:
         await until_told_to_stop()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 from functools import partial
 from typing import Final
 
@@ -14,14 +13,15 @@ from node.authorisation import ROLES
 from node.books import Books
 from node.config import NodeConfig
 from node.engine import Engine
-from node.memory import return_large_blocks
 from node.peers import PeerService, links_of
 from node.service import NodeService
 from node.sessions import Sessions
 from steelyard.errors import SteelyardError
 from steelyard.identity import addresses
 from steelyard.identity.homes import Home
+from steelyard.rpc import memory
 from steelyard.rpc.authorisation import Authorise
+from steelyard.rpc.log import as_json
 from steelyard.rpc.server import Server, until_told_to_stop
 from steelyard.v1 import node_pb2_grpc, peer_pb2_grpc
 
@@ -31,8 +31,7 @@ log = structlog.get_logger(__name__)
 
 async def run(config: NodeConfig) -> None:
     """Serves until SIGTERM or SIGINT; raises what keeps it from starting."""
-    return_large_blocks()
-    _configure_log(config)
+    as_json(config.log_level)
     books, home = Books.open(config), Home(config.identity)
     sessions = Sessions()
     links = links_of(books.party, books.membership, home.path, sessions)
@@ -43,6 +42,7 @@ async def run(config: NodeConfig) -> None:
     ]
     server = Server(config.listen, home.path, Authorise(books.membership, ROLES, books.party), services)
     _serve_metrics(config)
+    memory.settle()
     await server.start()
     links.start()
     log.info("ready", party=books.party, listen=config.listen, manifest=books.membership.digest)
@@ -66,19 +66,7 @@ async def _settle(books: Books) -> None:
             log.error("not_settled", problem=error.message)
 
 
-def _configure_log(config: NodeConfig) -> None:
-    level = logging.getLevelNamesMapping().get(config.log_level.upper(), logging.INFO)
-    structlog.configure(
-        processors=[
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
-            structlog.processors.JSONRenderer(),
-        ],
-        wrapper_class=structlog.make_filtering_bound_logger(level),
-    )
-
-
 def _serve_metrics(config: NodeConfig) -> None:
-    if config.metrics_listen:
-        host, port = addresses.split(config.metrics_listen)
+    if config.metrics:
+        host, port = addresses.split(config.metrics)
         start_http_server(port, host)

@@ -20,7 +20,7 @@ class NodeConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     listen: str
     policy: Path
     log_level: str = "info"
-    metrics_listen: str = ""  # host:port of a Prometheus endpoint; empty for none
+    metrics: str = ""  # host:port of a Prometheus endpoint; empty for none
     round_seconds: Annotated[float, msgspec.Meta(gt=0, le=600)] = 15.0  # patience with the slowest peer in one round
     attempts_at_once: Annotated[int, msgspec.Meta(ge=1, le=64)] = 8
 

@@ -18,6 +18,7 @@ from steelyard.identity.membership import Membership
 from steelyard.ids import PartyId
 from steelyard.storage.database import Database
 
+MAX_OPENED: Final = 256  # requests, of at most a megabyte each
 CLOCK_SKEW_MS: Final = 5 * 60 * 1000
 
 
@@ -37,6 +38,7 @@ class Consent:
     database: Database
     now_ms: Callable[[], int]
     _fresh: dict[str, Recorded] = field(default_factory=dict, repr=False)
+    _opened: dict[Signed, Request] = field(default_factory=dict, repr=False)
 
     def decide(self, signed: Signed) -> Recorded:
         """The decision on a request, made now or before.
@@ -82,7 +84,7 @@ class Consent:
 
     def read(self, signed: Signed) -> Request:
         """The request, if its requester signed it, for this manifest, and it is neither expired nor from the future."""
-        request = signed.open(Request, self.membership.requester_keys)
+        request = self._opened.get(signed) or self._open(signed)
         if request.requester != signed.signer:
             raise Unauthenticated(f"{signed.signer} signed a request in the name of somebody else")
         if request.manifest != self.membership.digest:
@@ -92,6 +94,13 @@ class Consent:
         if request.expires_ms - request.created_ms > MAX_LIFE_MS:
             raise Invalid("a request may be valid for at most seven days")
         return request
+
+    def _open(self, signed: Signed) -> Request:
+        """Checks the signature, once for the several times that a request is looked at."""
+        if len(self._opened) >= MAX_OPENED:
+            self._opened.clear()
+        self._opened[signed] = signed.open(Request, self.membership.requester_keys)
+        return self._opened[signed]
 
     def check(self, request: Request, parties: Sequence[PartyId]) -> Policy:
         """The owner's policy of today, if it allows this request with these parties; raises PolicyRefused."""

@@ -7,6 +7,7 @@ the same version whenever they are imported, so that re-importing never looks li
 from __future__ import annotations
 
 import hashlib
+from collections import OrderedDict
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -32,7 +33,9 @@ from steelyard.tables.predicate import expression
 from steelyard.tables.schema import BOUND, Column, Schema, from_description
 
 Vector = NDArray[np.int64]
+_Question = tuple[str, str | None, tuple[Filter, ...]]  # blob, column, filters
 
+MAX_REMEMBERED: Final = 100_000  # cells
 MAX_FILTERS: Final = 10_000
 _SLICE: Final = 65_536
 
@@ -64,6 +67,7 @@ class Datasets:
     def __init__(self, database: Database, folder: Path) -> None:
         self._database = database
         self._folder = private_folder(folder)
+        self._answers: OrderedDict[_Question, Sequence[groups.Cell]] = OrderedDict()
         self._lock = RLock()  # a file is not removed while it is being read
         blobs.sweep(self._folder, {each.blob for each in self.list()})
 
@@ -149,8 +153,17 @@ class Datasets:
         with self._lock:
             dataset = self._current(name, version)
             summed = None if column is None else _numbers(dataset, column)
-            table = blobs.scan(self._folder, dataset.blob)
-            return dataset, groups.cells(table, dataset.schema, summed, filters)
+            asked = (dataset.blob, column, tuple(filters))
+            if asked not in self._answers:
+                table = blobs.scan(self._folder, dataset.blob)
+                self._remember(asked, groups.cells(table, dataset.schema, summed, filters))
+            return dataset, self._answers[asked]
+
+    def _remember(self, asked: _Question, answer: Sequence[groups.Cell]) -> None:
+        """The same question over the same blob has the same answer; the oldest make room."""
+        self._answers[asked] = answer
+        while len(self._answers) > 1 and sum(map(len, self._answers.values())) > MAX_REMEMBERED:
+            self._answers.popitem(last=False)
 
     def _current(self, name: str, version: str | None) -> Dataset:
         dataset = self.get(name)

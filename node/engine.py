@@ -20,7 +20,7 @@ from steelyard.documents.attempt import InputSet, ResultNote
 from steelyard.documents.request import Request
 from steelyard.documents.sealed_result import SealedResult
 from steelyard.documents.signed import read
-from steelyard.errors import Cancelled, Conflict, Invalid, Overloaded, PolicyRefused, SteelyardError
+from steelyard.errors import Cancelled, Conflict, Failed, Invalid, Overloaded, PolicyRefused, SteelyardError
 from steelyard.functions.aggregate import arguments
 from steelyard.functions.result_share import seal_share
 from steelyard.functions.total import Question, TotalShare, total_of_inputs
@@ -36,6 +36,7 @@ log = structlog.get_logger(__name__)
 T = TypeVar("T")
 SHORT = 4096  # values; steps over so few take less than a millisecond
 _OVERHEAD = 1 << 18  # bytes of headers and hellos beside the vectors
+_STORE_RETRY = 5.0  # seconds
 _LINK_PATIENCE = 5.0  # seconds for a peer stream to come up
 
 
@@ -100,7 +101,9 @@ class Engine:
         """Ends what runs and waits for what is being stored."""
         for task in self._running.values():
             task.cancel()
-        await asyncio.gather(*self._running.values(), *self._storing, return_exceptions=True)
+        await asyncio.gather(*self._running.values(), return_exceptions=True)
+        if self._storing:
+            await asyncio.wait(self._storing, timeout=_STORE_RETRY)
 
     async def _attempt(self, order: Order) -> SealedResult:
         self._check_participants(order)
@@ -185,9 +188,18 @@ class Engine:
     def _keep(self, result: SealedResult, computation: str) -> None:
         """In memory at once, on disk soon: nobody has to wait for the disk here."""
         self._books.computations.hold(computation, result)
-        task = asyncio.create_task(self._in_thread(lambda: self._store(result, computation)))
+        task = asyncio.create_task(self._store_until_stored(result, computation))
         self._storing.add(task)
         task.add_done_callback(self._storing.discard)
+
+    async def _store_until_stored(self, result: SealedResult, computation: str) -> None:
+        while True:
+            try:
+                await self._in_thread(lambda: self._store(result, computation))
+                return
+            except Failed as error:  # a full disk, say: what is in memory is not lost yet
+                log.error("not_stored", computation=computation, problem=error.message)
+            await asyncio.sleep(_STORE_RETRY)
 
     def _store(self, result: SealedResult, computation: str) -> None:
         books = self._books

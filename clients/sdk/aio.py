@@ -176,7 +176,13 @@ class AsyncClient:
         async def fetch(stub: CoordinatorServiceAsyncStub) -> list[pb.FetchResultsResponse]:
             return [each async for each in stub.FetchResults(request, timeout=deadline.left())]
 
-        answers = await self._call(fetch)
+        patience = Patience(deadline)  # done is done: a coordinator that is being restarted has kept it
+        while True:
+            try:
+                answers = await self._call(fetch)
+                break
+            except Failed as error:
+                await asyncio.sleep(patience.pause(error))
         return await asyncio.to_thread(self.desk.open, computation, [each.chunk for each in answers])
 
     async def _withdraw(self, computation: str) -> None:

@@ -182,7 +182,12 @@ class Client:
             answers = stub.FetchResults(request, timeout=deadline.left())
             return self.desk.open(computation, (each.chunk for each in answers))
 
-        return self._line.call(fetch)
+        patience = Patience(deadline)  # done is done: a coordinator that is being restarted has kept it
+        while True:
+            try:
+                return self._line.call(fetch)
+            except Failed as error:
+                time.sleep(patience.pause(error))
 
     def _withdraw(self, computation: str) -> None:
         with suppress(SteelyardError):

@@ -44,8 +44,9 @@ def make_local_consortium(
     """Makes authority, keys, certificates and the signed manifest under `directory`, laid out as `homes` describes.
 
     `addresses` gives host:port per party, `coordinator` its own; `hosts` are further names every server answers to.
-    Points are 1, 2, ... in the order of `parties`; `minimum_group` is min(n, max(3, k+1)) unless given; the requester belongs to
-    the first party.  Raises Conflict when there is a consortium already, Invalid for wrong names, addresses or sizes.
+    Points are 1, 2, ... in the order of `parties`; `minimum_group` is min(n, max(3, k+1)) unless given; the requester
+    belongs to the first party.  Raises Conflict when there is a consortium already, Invalid for wrong names, addresses
+    or sizes.
     """
     _check(Layout(directory), parties, addresses)
     joiners = [Joiner("node", each, addresses[each], hosts=hosts) for each in parties]

@@ -103,11 +103,12 @@ class Hostile:
             )
             return answer
 
-    async def run(
-        self, party: str, computation: str, attempt: str, participants: Sequence[str]
-    ) -> SteelyardError | None:
+    async def run(self, party: str, signed: Signed, attempt: str, participants: Sequence[str]) -> SteelyardError | None:
         """The coordinator's word to a node; None when the node says that it is done."""
-        message = node_pb2.RunRequest(computation=computation, attempt=attempt, participants=participants)
+        request = codec.signed_to_proto(signed)
+        message = node_pb2.RunRequest(
+            computation=self.request_of(signed), attempt=attempt, participants=participants, request=request
+        )
         try:
             async with self._node(party) as stub:
                 async for response in stub.Run(message, timeout=40):
@@ -119,10 +120,12 @@ class Hostile:
             return error
         raise AssertionError("the node ended without a word")
 
-    async def attempt(self, groups: Mapping[str, Sequence[str]], computation: str) -> dict[str, SteelyardError | None]:
-        """One attempt in which every party is told its own participants."""
-        number = token(16).hex()
-        ended = await asyncio.gather(*(self.run(party, computation, number, g) for party, g in groups.items()))
+    async def attempt(
+        self, groups: Mapping[str, Sequence[str]], signed: Signed, others: Mapping[str, Signed] | None = None
+    ) -> dict[str, SteelyardError | None]:
+        """One attempt in which every party is told its own participants; `others` are given other requests."""
+        number, asked = token(16).hex(), dict.fromkeys(groups, signed) | dict(others or {})
+        ended = await asyncio.gather(*(self.run(party, asked[party], number, g) for party, g in groups.items()))
         return dict(zip(groups, ended, strict=True))
 
     async def released(self, computation: str) -> list[str]:

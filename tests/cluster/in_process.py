@@ -89,8 +89,12 @@ class Node:
     def _step(self, tell: Callable[[str], None], name: str) -> None:
         if name == self.dies_at:
             self._fall_silent()
-            self.dying = asyncio.create_task(self.kill())
+            self.dying = asyncio.create_task(self._die())
         tell(name)
+
+    async def _die(self) -> None:
+        await asyncio.sleep(0.1)  # what was sent before has left
+        await self.kill()
 
 
 async def _dead(frame: Any) -> None:

@@ -154,7 +154,6 @@ MALFORMED: Final = [
     sends_another_rounds_frame,
     sends_another_steps_frame,
     sends_another_branchs_frame,
-    sends_everything_twice,
     leaves_a_gap,
     announces_too_much,
     sends_too_much_at_once,

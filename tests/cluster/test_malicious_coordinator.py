@@ -6,6 +6,7 @@ import asyncio
 
 import pytest
 
+from steelyard.documents.signed import Signed
 from steelyard.errors import Cheated, Conflict, DifferencingRefused, PolicyRefused
 from steelyard.randomness import token
 from tests.cluster import scenarios
@@ -23,15 +24,16 @@ def hostile(in_process: InProcess) -> Hostile:
     return Hostile(in_process)
 
 
-def proposed(hostile: Hostile, column: str, **changes: object) -> str:
-    """A request that every node has approved; its computation."""
+def proposed(hostile: Hostile, column: str, **changes: object) -> Signed:
+    """A request that every node has approved."""
     signed = hostile.signed(hostile.request(column=column), **changes)
     for party in PARTIES:
         hostile.runner.run(hostile.propose(party, signed))
-    return hostile.request_of(signed)
+    return signed
 
 
-def nothing_was_released(hostile: Hostile, computation: str) -> None:
+def nothing_was_released(hostile: Hostile, signed: Signed) -> None:
+    computation = hostile.request_of(signed)
     assert hostile.runner.run(hostile.released(computation)) == []
     assert hostile.entered(computation) == []
     scenarios.again(hostile.runner)
@@ -44,38 +46,44 @@ def test_two_questions_under_one_id_are_found_out(hostile: Hostile) -> None:
     other = hostile.signed(request, arguments=request.arguments | {"where": "segment = 'retail'"})
     for party, signed in zip(PARTIES, (one, one, other, other), strict=True):
         hostile.runner.run(hostile.propose(party, signed))
-    ended = hostile.runner.run(hostile.attempt(dict.fromkeys(PARTIES, PARTIES), request.computation))
+    told = {"bank-c": other, "bank-d": other}
+    ended = hostile.runner.run(hostile.attempt(dict.fromkeys(PARTIES, PARTIES), one, told))
     assert all(isinstance(error, Cheated) for error in ended.values()), ended
-    nothing_was_released(hostile, request.computation)
+    nothing_was_released(hostile, one)
 
 
 def test_different_participants_in_one_attempt_are_found_out(hostile: Hostile) -> None:
-    computation = proposed(hostile, "halves.amount", allow_missing=True)
+    signed = proposed(hostile, "halves.amount", allow_missing=True)
     groups = {"bank-a": FIRST, "bank-b": PARTIES, "bank-c": PARTIES, "bank-d": PARTIES}
-    ended = hostile.runner.run(hostile.attempt(groups, computation))
+    ended = hostile.runner.run(hostile.attempt(groups, signed))
     assert all(ended.values()), ended
     assert any(isinstance(error, Cheated) for error in ended.values()), ended
-    nothing_was_released(hostile, computation)
+    nothing_was_released(hostile, signed)
 
 
-def test_an_attempt_nobody_was_asked_about_is_refused(hostile: Hostile) -> None:
-    ended = hostile.runner.run(hostile.attempt(dict.fromkeys(PARTIES, PARTIES), token(16).hex()))
-    assert {error.reason for error in ended.values() if error} == {"NOT_FOUND"}
+def test_a_question_changed_between_proposal_and_attempt_is_refused(hostile: Hostile) -> None:
+    request = hostile.request()
+    for party in PARTIES:
+        hostile.runner.run(hostile.propose(party, hostile.signed(request)))
+    other = hostile.signed(request, arguments=request.arguments | {"where": "segment = 'retail'"})
+    ended = hostile.runner.run(hostile.attempt(dict.fromkeys(PARTIES, PARTIES), other))
+    assert all(isinstance(error, Conflict) for error in ended.values()), ended
+    nothing_was_released(hostile, other)
 
 
 def test_a_party_is_not_left_out_against_the_requesters_word(hostile: Hostile) -> None:
-    computation = proposed(hostile, "halves.amount", allow_missing=False)
-    ended = hostile.runner.run(hostile.attempt(dict.fromkeys(FIRST, FIRST), computation))
+    signed = proposed(hostile, "halves.amount", allow_missing=False)
+    ended = hostile.runner.run(hostile.attempt(dict.fromkeys(FIRST, FIRST), signed))
     assert all(isinstance(error, PolicyRefused) for error in ended.values()), ended
-    nothing_was_released(hostile, computation)
+    nothing_was_released(hostile, signed)
 
 
 def test_two_halves_are_both_too_small(hostile: Hostile) -> None:
-    computation = proposed(hostile, "halves.amount", allow_missing=True)
+    signed = proposed(hostile, "halves.amount", allow_missing=True)
     for half in (PARTIES[:2], PARTIES[2:]):
-        ended = hostile.runner.run(hostile.attempt(dict.fromkeys(half, half), computation))
+        ended = hostile.runner.run(hostile.attempt(dict.fromkeys(half, half), signed))
         assert all(isinstance(error, PolicyRefused) for error in ended.values()), ended
-    nothing_was_released(hostile, computation)
+    nothing_was_released(hostile, signed)
 
 
 def test_of_two_overlapping_groups_played_against_each_other_at_most_one_gets_a_result(hostile: Hostile) -> None:
@@ -88,32 +96,34 @@ def test_of_two_overlapping_groups_played_against_each_other_at_most_one_gets_a_
         )
 
     hostile.runner.run(both())
-    shares = {each: hostile.runner.run(hostile.released(each)) for each in (first, second)}
-    assert [] in shares.values(), shares
+    ids = [hostile.request_of(each) for each in (first, second)]
+    shares = [hostile.runner.run(hostile.released(each)) for each in ids]
+    assert [] in shares, shares
     late = hostile.runner.run(hostile.attempt(dict.fromkeys(SECOND, SECOND), second))
     early = hostile.runner.run(hostile.attempt(dict.fromkeys(FIRST, FIRST), first))
     refusals = [error for error in (*late.values(), *early.values()) if isinstance(error, DifferencingRefused)]
     assert refusals
-    assert [] in [hostile.runner.run(hostile.released(each)) for each in (first, second)]
+    assert [] in [hostile.runner.run(hostile.released(each)) for each in ids]
     scenarios.again(hostile.runner)
 
 
 def test_one_computation_has_one_input_set_for_ever(hostile: Hostile) -> None:
     """The same id for a second group, one of whose members has released the first."""
-    computation = proposed(hostile, "returning.amount", allow_missing=True)
-    hostile.runner.run(hostile.attempt(dict.fromkeys(PARTIES, PARTIES), computation))
+    signed = proposed(hostile, "returning.amount", allow_missing=True)
+    computation = hostile.request_of(signed)
+    hostile.runner.run(hostile.attempt(dict.fromkeys(PARTIES, PARTIES), signed))
     released = hostile.runner.run(hostile.released(computation))
     before = {party: hostile.runner.nodes[party].books.ledger.entry(computation) for party in PARTIES}
-    hostile.runner.run(hostile.attempt(dict.fromkeys(SECOND, SECOND), computation))
+    hostile.runner.run(hostile.attempt(dict.fromkeys(SECOND, SECOND), signed))
     assert hostile.runner.run(hostile.released(computation)) == released
     assert {party: hostile.runner.nodes[party].books.ledger.entry(computation) for party in PARTIES} == before
 
 
 def test_an_attempt_id_is_used_once(hostile: Hostile) -> None:
-    computation = proposed(hostile, "accounts.balance")
+    signed = proposed(hostile, "accounts.balance")
     number = token(16).hex()
-    refused = hostile.runner.run(hostile.run("bank-a", computation, number, PARTIES), timeout=60)
+    refused = hostile.runner.run(hostile.run("bank-a", signed, number, PARTIES), timeout=60)
     assert refused is not None  # nobody else takes part
-    again = hostile.runner.run(hostile.run("bank-a", computation, number, PARTIES))
+    again = hostile.runner.run(hostile.run("bank-a", signed, number, PARTIES))
     assert isinstance(again, Conflict), again
-    nothing_was_released(hostile, computation)
+    nothing_was_released(hostile, signed)

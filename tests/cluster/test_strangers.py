@@ -148,7 +148,7 @@ def test_a_request_replayed_as_it_was_releases_nothing_new(hostile: Hostile) -> 
     for party in PARTIES:
         again = hostile.runner.run(hostile.propose(party, signed))
         assert again.decision == node_pb2.DECISION_APPROVED
-    ended = hostile.runner.run(hostile.attempt(dict.fromkeys(PARTIES, PARTIES), computation))
+    ended = hostile.runner.run(hostile.attempt(dict.fromkeys(PARTIES, PARTIES), signed))
     assert ended == dict.fromkeys(PARTIES)
     assert {party: len(hostile.runner.nodes[party].books.ledger.entries()) for party in PARTIES} == before
     assert hostile.runner.show(computation).result == answer.result

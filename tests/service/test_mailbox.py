@@ -109,11 +109,12 @@ async def test_a_frame_of_a_round_that_is_over_is_late_and_not_dishonest() -> No
     mailbox.deliver(A, frame())
     await collected(mailbox, hearing(A))
     mailbox.deliver(A, frame())
-    mailbox.deliver(A, frame(round=1, step="vote"))
-    assert await collected(mailbox, hearing(A, step="vote"), number=1) == {A: b"hello"}
+    mailbox.deliver(A, frame(b"vote", step="vote", round=1))
+    assert await collected(mailbox, hearing(A, step="vote"), number=1) == {A: b"vote"}
+    assert mailbox._messages == {}
 
 
-async def test_a_whole_message_that_comes_again_takes_its_sender_away() -> None:
+async def test_a_message_that_is_whole_takes_no_more_pieces() -> None:
     mailbox = box()
     mailbox.deliver(A, frame())
     mailbox.deliver(A, frame())

@@ -167,7 +167,8 @@ def test_a_reused_point_is_refused_however_many_sign(layout: Layout, chain: Mani
     smaller = ManifestChain(signed, chain.pin)
     organisations = (*smaller.current.manifest.organisations, newcomer.as_organisation())
     nodes = (*smaller.current.manifest.nodes, newcomer.as_node(3))
-    version = _version(layout, _following(smaller, organisations=organisations, nodes=nodes, minimum_group=3), (*PARTIES[:2], "bank-d"))
+    next_ = _following(smaller, organisations=organisations, nodes=nodes, minimum_group=3)
+    version = _version(layout, next_, (*PARTIES[:2], "bank-d"))
     with pytest.raises(Unauthenticated, match="point 3 belonged to bank-c"):
         _extended(smaller, version)
 
