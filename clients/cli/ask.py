@@ -137,7 +137,7 @@ def _for_people(result: Result) -> Any:
         figures = result.to_json()["result"]["vector"]
         more = [f"... {len(figures) - _SHOWN_POSITIONS} more (--json prints all)"]
         return {"positions": figures[:_SHOWN_POSITIONS] + (more if len(figures) > _SHOWN_POSITIONS else [])}
-    figures = {key: value for key, value in result.value.items() if key != "suppressed"}
+    figures = {key: value for key, value in result.value.items() if key not in ("suppressed", "noise")}
     return {key: _shown(value, result.suppressed) for key, value in figures.items()}
 
 
@@ -153,6 +153,9 @@ def _warnings(result: Result) -> list[str]:
         said.append(f"Without: {', '.join(result.missing)}")
     if not result.verified:
         said.append("Not verified: so few nodes replied that a wrong share would have gone unnoticed.")
+    if result.noise:
+        widths = ", ".join(f"{figure} {width}" for figure, width in result.noise.items())
+        said.append(f"Standard deviation of the noise: {widths}")
     if result.culprits:
         said.append(f"Wrong shares, corrected, came from: {', '.join(result.culprits)}")
     if result.rejected:

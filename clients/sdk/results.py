@@ -148,6 +148,11 @@ class Result:
         return bool(self.value.get("suppressed", False))
 
     @property
+    def noise(self) -> Mapping[str, str]:
+        """The standard deviation of the noise in each figure, if noise was asked for."""
+        return dict(self.value.get("noise", {}))
+
+    @property
     def groups(self) -> tuple[Group, ...]:
         """The cells of a grouped result, in the order asked for; empty for any other."""
         return tuple(self._group(each) for each in self.value.get("groups", ()))

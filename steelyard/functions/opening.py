@@ -14,7 +14,6 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 from numpy.typing import NDArray
 
-from steelyard import fixedpoint
 from steelyard.digest import frame
 from steelyard.documents.attempt import InputSet, ResultNote
 from steelyard.documents.request import Request
@@ -22,7 +21,8 @@ from steelyard.documents.sealed_result import CountedSignature, SealedResult
 from steelyard.documents.signed import Signed, read
 from steelyard.errors import Cheated, Malformed, SteelyardError, Unauthenticated
 from steelyard.field import Vector, to_signed
-from steelyard.functions.aggregate import Aggregate, arguments, released_layers
+from steelyard.functions.aggregate import arguments
+from steelyard.functions.figures import figures, noise
 from steelyard.functions.result_share import Shape, context, read_share
 from steelyard.identity.membership import Membership
 from steelyard.identity.sealing import unseal
@@ -66,9 +66,14 @@ def open_results(
     (input_set, shape), shares = max(replies.items(), key=lambda item: len(item[1]))
     # 3. Decode, correcting what can be corrected.
     opened = open_robustly(shares, membership.points, membership.threshold, membership.threshold - 1)
-    parties = tuple(PartyId(party) for party in read(InputSet, input_set).parties)
-    asked = read(Request, request.payload)
-    value, vector = _for_people(asked.function, arguments(asked), shape, to_signed(opened.value))
+    # 4. Say it in figures.
+    asked, contributed, values = read(Request, request.payload), read(InputSet, input_set), to_signed(opened.value)
+    wanted = arguments(asked)
+    value = figures(asked.function, wanted, shape, values)
+    if wanted.private:
+        value["noise"] = noise(asked.function, wanted, contributed, membership.threshold, shape.decimals)
+    parties = tuple(PartyId(party) for party in contributed.parties)
+    vector = values if wanted.length else None
     return Opened(value, parties, opened.verified, opened.liars, tuple(sorted(bad)), vector, shape.decimals)
 
 
@@ -116,42 +121,3 @@ def _signed(membership: Membership, counted: CountedSignature, message: bytes) -
         return key is not None
     except InvalidSignature:
         return False
-
-
-def _for_people(
-    function: str,
-    wanted: Aggregate,
-    shape: Shape,
-    values: NDArray[np.int64],
-) -> tuple[dict[str, Any], NDArray[np.int64] | None]:
-    layers = released_layers(function)
-    kept = wanted.cells - len(shape.suppressed)
-    if kept < 0 or len(values) != kept * len(layers) or any(not 0 <= c < wanted.cells for c in shape.suppressed):
-        raise Malformed("a result of the wrong size")
-    columns = dict(zip(layers, values.reshape(len(layers), kept), strict=True))
-    if wanted.length:
-        return {"length": wanted.length}, columns["sum"]
-    hidden, position, cells = set(shape.suppressed), 0, []
-    for index in range(wanted.cells):
-        if index in hidden:
-            cells.append(
-                {"total": None, "suppressed": True} if function == "sum" else {function: None, "suppressed": True}
-            )
-            continue
-        cells.append(
-            _cell({layer: int(column[position]) for layer, column in columns.items()}, function, shape.decimals)
-        )
-        position += 1
-    if not wanted.group_by:
-        return cells[0], None
-    return {"groups": [{"group": name, **cell} for name, cell in zip(wanted.groups, cells, strict=True)]}, None
-
-
-def _cell(layers: Mapping[str, int], function: str, decimals: int) -> dict[str, Any]:
-    if function == "count":
-        return {"count": layers["count"]}
-    money = fixedpoint.format(layers["sum"], decimals)
-    if function == "sum":
-        return {"total": money}
-    mean = fixedpoint.quotient(layers["sum"], layers["count"], decimals, decimals + 4) if layers["count"] > 0 else None
-    return {"mean": mean, "total": money, "count": layers["count"]}

@@ -55,6 +55,12 @@ def laplace_share(
     return out
 
 
+def standard_deviation(epsilon: Fraction | Decimal | int, sensitivity: int, sharers: int, contributors: int) -> float:
+    """Of the noise in a total to which `contributors` each added a part made for `sharers`."""
+    q = math.exp(-_rate(epsilon, sensitivity))
+    return math.sqrt(2 * q / (1 - q) ** 2 * contributors / sharers)
+
+
 def _rate(epsilon: Fraction | Decimal | int, sensitivity: int) -> float:
     """epsilon/sensitivity, rounded once; from 700 on there is no noise to speak of (below e^-700)."""
     if isinstance(epsilon, float):

@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Awaitable, Callable, Coroutine, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -30,9 +30,9 @@ from steelyard.identity.homes import Home
 from steelyard.rpc.authorisation import Authorise
 from steelyard.rpc.links import Links
 from steelyard.rpc.server import Server
-from steelyard.v1 import node_pb2_grpc, peer_pb2_grpc
+from steelyard.v1 import node_pb2_grpc, peer_pb2, peer_pb2_grpc
 from tests.cluster.by_sdk import SdkRunner
-from tests.cluster.runner import COORDINATOR, PARTIES
+from tests.cluster.runner import COORDINATOR, END, PARTIES
 from tests.service.fakes import abandon
 
 T = TypeVar("T")
@@ -70,7 +70,7 @@ class Node:
 
     async def kill(self) -> None:
         """The streams break first: a dead node says nothing to anybody."""
-        self._fall_silent()
+        self._mute(lambda frame: True)
         await self.links.stop()
         await self.server.stop(0)
         running = list(self.engine._running.values())
@@ -79,16 +79,23 @@ class Node:
         await asyncio.gather(*running, return_exceptions=True)
         self.books.database.close()
 
-    def _fall_silent(self) -> None:
+    def _mute(self, dropped: Callable[[peer_pb2.Frame], bool]) -> None:
+        """From now on these frames do not leave; nobody notices."""
         for link in self.links._links.values():
-            link._write = _dead
+            link._write = partial(_written, dropped, link._write)
 
     async def _run(self, order: Order) -> Any:
-        return await Engine.run(self.engine, replace(order, on_step=partial(self._step, order.on_step)))
+        try:
+            result = await Engine.run(self.engine, replace(order, on_step=partial(self._step, order.on_step)))
+            self._step(lambda name: None, END)
+            return result
+        finally:
+            if self.dying is not None:
+                await asyncio.shield(self.dying)  # the coordinator does not hear how it ended
 
     def _step(self, tell: Callable[[str], None], name: str) -> None:
         if name == self.dies_at:
-            self._fall_silent()
+            self._mute(lambda frame: frame.step == name or frame.HasField("abort"))
             self.dying = asyncio.create_task(self._die())
         tell(name)
 
@@ -97,8 +104,11 @@ class Node:
         await self.kill()
 
 
-async def _dead(frame: Any) -> None:
-    raise asyncio.InvalidStateError
+async def _written(
+    dropped: Callable[[peer_pb2.Frame], bool], write: Callable[[peer_pb2.Frame], Awaitable[None]], frame: peer_pb2.Frame
+) -> None:
+    if not dropped(frame):
+        await write(frame)
 
 
 async def _ended(task: asyncio.Task[None]) -> None:

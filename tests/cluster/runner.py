@@ -16,6 +16,7 @@ from typing import Any, ClassVar, Final, NamedTuple, Self
 
 PARTIES: Final = ("bank-a", "bank-b", "bank-c", "bank-d")
 COORDINATOR: Final = "coordinator"
+END: Final = "end"  # in place of a step: when the node has its share of the result and has told nobody
 THRESHOLD: Final = 2
 QUORUM: Final = 3
 

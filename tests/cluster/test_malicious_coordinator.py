@@ -109,7 +109,7 @@ def test_of_two_overlapping_groups_played_against_each_other_at_most_one_gets_a_
 
 def test_one_computation_has_one_input_set_for_ever(hostile: Hostile) -> None:
     """The same id for a second group, one of whose members has released the first."""
-    signed = proposed(hostile, "returning.amount", allow_missing=True)
+    signed = proposed(hostile, "once.amount", allow_missing=True)
     computation = hostile.request_of(signed)
     hostile.runner.run(hostile.attempt(dict.fromkeys(PARTIES, PARTIES), signed))
     released = hostile.runner.run(hostile.released(computation))

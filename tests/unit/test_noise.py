@@ -9,7 +9,7 @@ import pytest
 from numpy.typing import NDArray
 
 from steelyard.errors import Invalid
-from steelyard.privacy.noise import MAX_SCALE, laplace_share
+from steelyard.privacy.noise import MAX_SCALE, laplace_share, standard_deviation
 from steelyard.randomness import Keystream, SystemRandomness
 
 
@@ -106,3 +106,11 @@ def test_a_huge_epsilon_gives_no_noise() -> None:
 def test_parameters_out_of_range_are_refused(epsilon: Fraction, sensitivity: int, sharers: int, count: int) -> None:
     with pytest.raises(Invalid):
         laplace_share(epsilon, sensitivity, sharers, count, SystemRandomness())
+
+
+@pytest.mark.parametrize(("sharers", "contributors"), [(1, 1), (3, 3), (3, 4)])
+def test_the_stated_deviation_is_that_of_the_noise(sharers: int, contributors: int) -> None:
+    stream, size = Keystream(bytes(32)), 20_000
+    parts = [laplace_share(Fraction(1, 2), 100, sharers, size, stream) for _ in range(contributors)]
+    stated = standard_deviation(Fraction(1, 2), 100, sharers, contributors)
+    assert abs(float(np.std(sum(parts))) / stated - 1) < 0.05
