@@ -21,7 +21,7 @@ _MAIN = {"sum": "total", "count": "count", "mean": "mean"}
 
 
 def figures(function: str, wanted: Aggregate, shape: Shape, values: Values) -> dict[str, Any]:
-    """What the result says, as JSON; money as exact decimal strings.  Raises Malformed for the wrong number of values."""
+    """What the result says, as JSON; money as exact decimal strings.  Raises Malformed for too many or few values."""
     columns = _columns(function, wanted, shape, values)
     if wanted.length:
         return {"length": wanted.length}
