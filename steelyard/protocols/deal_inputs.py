@@ -30,7 +30,7 @@ from steelyard.rounds import Inbox, Protocol, Round, broadcast
 from steelyard.secret import REVEAL, Secret
 from steelyard.sharing import seeded
 from steelyard.sharing.combination import CHALLENGES, combine
-from steelyard.sharing.robust import deviants
+from steelyard.sharing.robust import consistent, deviants
 
 _PATH = "inputs"
 _HASH = 32
@@ -155,32 +155,34 @@ def _check(
     mine: Mapping[PartyId, Vector],
     checks: Inbox,
 ) -> None:
+    combinations = {attempt.me: np.concatenate([mine[dealer] for dealer in greeting.contributors])}
     disputes = Disputes(attempt.liars)
-    combinations = {attempt.me: mine}
-    named = [*attempt.participants, *greeting.contributors]
     for party, message in checks.items():
-        for index, subject in enumerate(named):
-            at = slice(index * _HASH, (index + 1) * _HASH)
-            if message[at] != fixed[at]:
-                disputes.add(subject, party)
+        _compare(attempt, greeting, party, fixed, message, disputes)
         with blaming(party):
-            values = from_bytes(memoryview(message)[len(fixed) :], CHALLENGES * len(greeting.contributors))
-        combinations[party] = dict(zip(greeting.contributors, values.reshape(-1, CHALLENGES), strict=True))
+            combinations[party] = from_bytes(memoryview(message)[len(fixed) :], len(combinations[attempt.me]))
     if disputes:
         raise disputes.error("the parties were not all told the same by everybody")
-    for dealer in greeting.contributors:
-        _check_dealing(attempt, dealer, {party: each[dealer] for party, each in combinations.items()}, disputes)
-    if disputes:
-        raise disputes.error("a dealing is not a sharing of one vector", attempt.participants)
-
-
-def _check_dealing(
-    attempt: Attempt,
-    dealer: PartyId,
-    combinations: Mapping[PartyId, Vector],
-    disputes: Disputes,
-) -> None:
     values = {attempt.points[party]: each for party, each in combinations.items()}
+    if consistent(values, attempt.threshold):  # all dealings at once
+        return
+    for index, dealer in enumerate(greeting.contributors):
+        part = slice(index * CHALLENGES, (index + 1) * CHALLENGES)
+        _check_dealing(attempt, dealer, {point: each[part] for point, each in values.items()}, disputes)
+    raise disputes.error("a dealing is not a sharing of one vector", attempt.participants)
+
+
+def _compare(
+    attempt: Attempt, greeting: Greeting, party: PartyId, fixed: bytes, message: bytes | bytearray, disputes: Disputes
+) -> None:
+    """Whatever somebody told this party otherwise than me is between the two of them."""
+    for index, subject in enumerate([*attempt.participants, *greeting.contributors]):
+        at = slice(index * _HASH, (index + 1) * _HASH)
+        if message[at] != fixed[at]:
+            disputes.add(subject, party)
+
+
+def _check_dealing(attempt: Attempt, dealer: PartyId, values: Mapping[int, Vector], disputes: Disputes) -> None:
     wrong = deviants(values, attempt.threshold, attempt.liars)
     if wrong is None:
         # With enough points up to b lying holders can be told apart: beyond that it is the dealer's doing.
