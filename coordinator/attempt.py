@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field
@@ -53,7 +54,7 @@ class Attempt:
         for party in self.participants:
             if party not in self.failures and party not in self.computation.results:
                 self.failures[party] = TimedOut(f"{party} did not finish in time", party=party)
-        raise choose(self.failures)
+        raise weighed(choose(self.failures), self.failures.values(), self.threshold)
 
     async def _wait(self, running: set[asyncio.Task[None]]) -> None:
         """Until all have ended, or until it is not worth while to wait for the rest."""
@@ -166,3 +167,19 @@ def choose(failures: Mapping[str, SteelyardError]) -> SteelyardError:
         return 2 if failure.party != party else 3
 
     return min(failures.items(), key=rank)[1]
+
+
+def weighed(chosen: SteelyardError, reported: Iterable[SteelyardError], threshold: int) -> SteelyardError:
+    """The failure chosen, with only those as culprits whom at least `threshold` nodes name: so one honest one does.
+
+    Anybody else who is named is suspect, and so is who names them.
+    """
+    if not isinstance(chosen, Cheated):
+        return chosen
+    cheats = [each for each in reported if isinstance(each, Cheated)]
+    named = Counter(culprit for each in cheats for culprit in set(each.culprits) - {each.party})
+    culprits = {party for party, count in named.items() if count >= threshold}
+    doubted = {party for each in cheats for party in (*each.culprits, *each.suspects)} - culprits
+    accusers = {each.party for each in cheats if set(each.culprits) - culprits and each.party}
+    suspects = (doubted | accusers) - culprits
+    return type(chosen)(chosen.message, party=chosen.party, culprits=sorted(culprits), suspects=sorted(suspects))

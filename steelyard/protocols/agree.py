@@ -21,6 +21,7 @@ from steelyard.documents.signed import sign
 from steelyard.errors import Cheated
 from steelyard.ids import PartyId
 from steelyard.protocols.attempt import Attempt
+from steelyard.protocols.disputes import usable
 from steelyard.protocols.greet import Greeting
 from steelyard.rounds import Protocol, broadcast
 
@@ -50,17 +51,17 @@ def agree(attempt: Attempt, greeting: Greeting, transcript: str, ledger: Ledger)
     ledger.enter(input_set)
     mine = sign(input_set, attempt.me, attempt.signing)
     # 2. Wait for the quorum.
-    received = yield broadcast("vote", mine.signature, attempt.others, enough=attempt.quorum - 1)
-    # 3. Everybody who signed must have signed these bytes.
-    votes = {attempt.me: mine.signature}
-    for party, signature in received.items():
-        _check(attempt, party, bytes(signature), mine.payload)
-        votes[party] = bytes(signature)
+    enough = attempt.quorum - 1
+    received = yield broadcast("vote", mine.signature, attempt.others, enough)
+    # 3. Votes for other bytes do not count.
+    message = frame("signature", InputSet.KIND.encode(), mine.payload)
+
+    def read(party: PartyId, signature: bytes | bytearray) -> bytes:
+        try:
+            attempt.keys[party].verify(bytes(signature), message)
+        except InvalidSignature:
+            raise Cheated(f"{party} did not sign the input set {attempt.me} signed", suspects=(party,)) from None
+        return bytes(signature)
+
+    votes = {**usable(received, enough, read), attempt.me: mine.signature}
     return mine.payload, tuple((party, votes[party]) for party in attempt.participants if party in votes)
-
-
-def _check(attempt: Attempt, party: PartyId, signature: bytes, payload: bytes) -> None:
-    try:
-        attempt.keys[party].verify(signature, frame("signature", InputSet.KIND.encode(), payload))
-    except InvalidSignature:
-        raise Cheated(f"{party} did not sign the input set {attempt.me} signed", suspects=(party,)) from None

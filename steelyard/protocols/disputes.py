@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from typing import TypeVar
 
 from steelyard.errors import Cheated, Malformed, Unauthenticated
 from steelyard.ids import PartyId
+from steelyard.rounds import Inbox
+
+T = TypeVar("T")
 
 
 class Disputes:
@@ -55,3 +59,20 @@ def blaming(party: PartyId) -> Iterator[None]:
         yield
     except (Malformed, Unauthenticated) as error:
         raise Malformed(f"{party} sent what no honest party sends: {error.message}", culprits=(party,)) from None
+
+
+def usable(received: Inbox, enough: int, read: Callable[[PartyId, bytes | bytearray], T]) -> dict[PartyId, T]:
+    """What `read` makes of each message; one it cannot use counts as absent while there are `enough` others.
+
+    Raises the first complaint when there are not.
+    """
+    good: dict[PartyId, T] = {}
+    complaints: list[Cheated] = []
+    for party, message in received.items():
+        try:
+            good[party] = read(party, message)
+        except Cheated as complaint:
+            complaints.append(complaint)
+    if complaints and len(good) < enough:
+        raise complaints[0]
+    return good

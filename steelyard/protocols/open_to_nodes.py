@@ -11,8 +11,9 @@ Differs     vectors are tested by random combinations first (steelyard.sharing.r
 from __future__ import annotations
 
 from steelyard.field import Vector, from_bytes, to_bytes
+from steelyard.ids import PartyId
 from steelyard.protocols.attempt import Attempt
-from steelyard.protocols.disputes import blaming
+from steelyard.protocols.disputes import blaming, usable
 from steelyard.rounds import Protocol, broadcast
 from steelyard.sharing.robust import Opened, open_robustly
 
@@ -20,8 +21,10 @@ from steelyard.sharing.robust import Opened, open_robustly
 def open_to_nodes(attempt: Attempt, step: str, share: Vector) -> Protocol[Opened]:
     enough = min(attempt.threshold, len(attempt.others))  # one reply more than it takes, or no lie would be noticed
     received = yield broadcast(step, to_bytes(share), attempt.others, enough)
-    shares = {attempt.me: share}
-    for party, message in received.items():
+
+    def read(party: PartyId, message: bytes | bytearray) -> Vector:
         with blaming(party):
-            shares[party] = from_bytes(message, len(share))
-    return open_robustly(shares, attempt.points, attempt.threshold, attempt.liars)
+            return from_bytes(message, len(share))
+
+    shares = usable(received, enough, read)
+    return open_robustly({**shares, attempt.me: share}, attempt.points, attempt.threshold, attempt.liars)

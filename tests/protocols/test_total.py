@@ -149,7 +149,7 @@ def test_without_a_quorum_of_votes_no_share_leaves() -> None:
     assert isinstance(outcome[consortium.parties[1]], Failed)
 
 
-@pytest.mark.parametrize("step", ["hello", "deal", "check", "vote"])
+@pytest.mark.parametrize("step", ["hello", "deal", "check"])
 @pytest.mark.parametrize("how", ["empty", "truncated", "flipped", "random"])
 def test_a_garbled_message_ends_the_attempt_and_blames_nobody_honest(step: str, how: str) -> None:
     consortium = Consortium(4, 2)
@@ -168,6 +168,30 @@ def test_a_garbled_message_ends_the_attempt_and_blames_nobody_honest(step: str, 
     for error in errors:
         assert set(error.culprits) <= {villain}
         assert error.culprits or villain in error.suspects
+
+
+@pytest.mark.parametrize("step", ["vote", "rows"])
+def test_after_the_inputs_are_fixed_one_garbled_message_counts_as_absent(step: str) -> None:
+    consortium = Consortium(4, 2, minimum_rows=2)
+    villain = consortium.parties[1]
+
+    def garble(sender: PartyId, receiver: PartyId, round_: Round, message: bytes) -> bytes:
+        return message[:-1] if sender == villain and round_.step == step else message
+
+    outcome = run_locally(consortium.totals(question(), balances(consortium, 1, 2, 3, 4)), garble)
+    honest = {party: share for party, share in outcome.items() if party != villain}
+    assert opened(consortium, honest) == [10]
+
+
+def test_a_garbled_vote_that_is_needed_ends_the_attempt() -> None:
+    consortium = Consortium(3, 2)
+    villain = consortium.parties[1]
+
+    def garble(sender: PartyId, receiver: PartyId, round_: Round, message: bytes) -> bytes:
+        return bytes(len(message)) if sender == villain and round_.step == "vote" else message
+
+    outcome = run_locally(consortium.totals(question(), balances(consortium, 1, 2, 3)), garble)
+    assert all(villain in outcome[party].suspects for party in consortium.parties if party != villain)
 
 
 def test_a_dealer_of_points_on_no_polynomial_is_found_out_before_any_use(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -160,7 +160,8 @@ async def test_cheating_ends_everything_at_once_and_names_the_cheat(tmp_path: Pa
         w.nodes["bank-c"].acts = [fail(PolicyRefused("no"))]
         ended = await w.asked()
         assert (ended.state, ended.attempts) == (ABORTED, 1)
-        assert (ended.failure.reason, list(ended.failure.culprits)) == ("CHEATED", ["bank-c"])
+        assert (ended.failure.reason, list(ended.failure.culprits)) == ("CHEATED", [])
+    assert list(ended.failure.suspects) == ["bank-b", "bank-c"]  # one node's word against another's
 
 
 async def test_enough_delivered_results_end_the_computation_although_a_node_failed(tmp_path: Path) -> None:
