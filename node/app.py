@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from functools import partial
-from typing import Final
 
 import structlog
 from prometheus_client import start_http_server
@@ -16,7 +15,7 @@ from node.engine import Engine
 from node.peers import PeerService, links_of
 from node.service import NodeService
 from node.sessions import Sessions
-from steelyard.errors import SteelyardError
+from node.settlement import keep_settling, settle
 from steelyard.identity import addresses
 from steelyard.identity.homes import Home
 from steelyard.rpc import memory
@@ -25,7 +24,6 @@ from steelyard.rpc.log import as_json
 from steelyard.rpc.server import Server, until_told_to_stop
 from steelyard.v1 import node_pb2_grpc, peer_pb2_grpc
 
-SETTLE_SECONDS: Final = 1.0
 log = structlog.get_logger(__name__)
 
 
@@ -46,24 +44,14 @@ async def run(config: NodeConfig) -> None:
     await server.start()
     links.start()
     log.info("ready", party=books.party, listen=config.listen, manifest=books.membership.digest)
-    settling = asyncio.create_task(_settle(books))
+    settling = asyncio.create_task(keep_settling(books))
     await until_told_to_stop()
     settling.cancel()
     await engine.stop()
     await links.stop()
     await server.stop()
-    books.consent.settle()
+    settle(books)
     books.database.close()
-
-
-async def _settle(books: Books) -> None:
-    """What was approved but not run is on disk within a second."""
-    while True:
-        await asyncio.sleep(SETTLE_SECONDS)
-        try:
-            await asyncio.to_thread(books.consent.settle)
-        except SteelyardError as error:
-            log.error("not_settled", problem=error.message)
 
 
 def _serve_metrics(config: NodeConfig) -> None:

@@ -89,20 +89,28 @@ class Computations:
             ),
         )
 
+    @property
+    def held(self) -> dict[str, SealedResult]:
+        """Results that are not on disk yet."""
+        return dict(self._results)
+
     def hold(self, computation: str, result: SealedResult) -> None:
-        """Keeps the sealed result in memory, until `store`."""
+        """Keeps the sealed result in memory, until `store` and `release`."""
         self._results[computation] = result
 
-    def store(self, computation: str) -> None:
-        """Puts the result held on disk."""
-        result = self._results[computation]
+    def store(self, computation: str, result: SealedResult) -> None:
+        """Puts a result on disk."""
         certificate = tuple((each.signer, each.signature) for each in result.certificate)
         sealed = msgspec.json.encode(_Sealed(to_wire(result.note), certificate))
         self._database.execute(
             "UPDATE computations SET sealed = ?, ciphertext = ? WHERE id = ?", (sealed, result.ciphertext, computation)
         )
-        if self._results.get(computation) is result:
-            del self._results[computation]
+
+    def release(self, stored: dict[str, SealedResult]) -> None:
+        """Lets go of results that are on disk now, unless a newer one has taken their place."""
+        for computation, result in stored.items():
+            if self._results.get(computation) is result:
+                del self._results[computation]
 
     def result(self, computation: str) -> SealedResult:
         """Raises NotFound."""

@@ -16,11 +16,10 @@ from node.computations import Recorded
 from node.release import PendingRelease
 from node.sessions import Sessions
 from steelyard.digest import digest
-from steelyard.documents.attempt import InputSet, ResultNote
 from steelyard.documents.request import Request
 from steelyard.documents.sealed_result import SealedResult
 from steelyard.documents.signed import read
-from steelyard.errors import Cancelled, Conflict, Failed, Invalid, Overloaded, PolicyRefused, SteelyardError
+from steelyard.errors import Cancelled, Conflict, Invalid, Overloaded, PolicyRefused, SteelyardError
 from steelyard.functions.aggregate import arguments
 from steelyard.functions.result_share import seal_share
 from steelyard.functions.total import Question, TotalShare, total_of_inputs
@@ -36,7 +35,6 @@ log = structlog.get_logger(__name__)
 T = TypeVar("T")
 SHORT = 4096  # values; steps over so few take less than a millisecond
 _OVERHEAD = 1 << 18  # bytes of headers and hellos beside the vectors
-_STORE_RETRY = 5.0  # seconds
 _LINK_PATIENCE = 5.0  # seconds for a peer stream to come up
 
 
@@ -69,7 +67,6 @@ class Engine:
         self._patience = patience
         self._at_once = at_once
         self._running: dict[str, asyncio.Task[SealedResult]] = {}
-        self._storing: set[asyncio.Task[None]] = set()
         self._threads = ThreadPoolExecutor(max_workers=4, thread_name_prefix="engine")
 
     async def run(self, order: Order) -> SealedResult:
@@ -98,12 +95,10 @@ class Engine:
             task.cancel()
 
     async def stop(self) -> None:
-        """Ends what runs and waits for what is being stored."""
+        """Ends what runs."""
         for task in self._running.values():
             task.cancel()
         await asyncio.gather(*self._running.values(), return_exceptions=True)
-        if self._storing:
-            await asyncio.wait(self._storing, timeout=_STORE_RETRY)
 
     async def _attempt(self, order: Order) -> SealedResult:
         self._check_participants(order)
@@ -119,7 +114,7 @@ class Engine:
             result = (
                 await self._in_thread(lambda: self._seal(order, outcome)) if threads else self._seal(order, outcome)
             )
-            self._keep(result, order.recorded.id)
+            self._books.computations.hold(order.recorded.id, result)
             return result
         except SteelyardError as error:
             await self._fail(order, links, error)
@@ -184,29 +179,6 @@ class Engine:
         books, recorded = self._books, order.recorded
         sealing = books.membership.sealing_key(order.request.requester)
         return seal_share(outcome, recorded.id, recorded.request.digest.hex(), books.party, books.signing, sealing)
-
-    def _keep(self, result: SealedResult, computation: str) -> None:
-        """In memory at once, on disk soon: nobody has to wait for the disk here."""
-        self._books.computations.hold(computation, result)
-        task = asyncio.create_task(self._store_until_stored(result, computation))
-        self._storing.add(task)
-        task.add_done_callback(self._storing.discard)
-
-    async def _store_until_stored(self, result: SealedResult, computation: str) -> None:
-        while True:
-            try:
-                await self._in_thread(lambda: self._store(result, computation))
-                return
-            except Failed as error:  # a full disk, say: what is in memory is not lost yet
-                log.error("not_stored", computation=computation, problem=error.message)
-            await asyncio.sleep(_STORE_RETRY)
-
-    def _store(self, result: SealedResult, computation: str) -> None:
-        books = self._books
-        parties = list(read(InputSet, read(ResultNote, result.note.payload).input_set).parties)
-        with books.database.transaction():
-            books.computations.store(computation)
-            books.audit.record("released", {"computation": computation, "parties": parties}, now_ms=now_ms())
 
     async def _fail(self, order: Order, links: dict[PartyId, StreamLink], error: SteelyardError) -> None:
         log.warning("attempt_failed", computation=order.recorded.id, attempt=order.attempt, reason=error.reason)
