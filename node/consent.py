@@ -85,6 +85,8 @@ class Consent:
     def read(self, signed: Signed) -> Request:
         """The request, if its requester signed it, for this manifest, and it is neither expired nor from the future."""
         request = self._opened.get(signed) or self._open(signed)
+        if not request.purpose.isprintable():
+            raise Invalid("a purpose is one line of printable text: it is shown to owners who decide")
         if request.requester != signed.signer:
             raise Unauthenticated(f"{signed.signer} signed a request in the name of somebody else")
         if request.manifest != self.membership.digest:

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import hashlib
 from collections import OrderedDict
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from threading import RLock
@@ -139,10 +139,11 @@ class Datasets:
         with self._lock:
             dataset = self._current(name, version)
             selected = _numbers(dataset, column)
-            table = blobs.scan(self._folder, dataset.blob)
-            if where.conditions:
-                table = table.filter(expression(where, dataset.schema))
-            values = table.select(selected.name).collect().to_series().rechunk().to_numpy()
+            with _readable(dataset):
+                table = blobs.scan(self._folder, dataset.blob)
+                if where.conditions:
+                    table = table.filter(expression(where, dataset.schema))
+                values = table.select(selected.name).collect().to_series().rechunk().to_numpy()
             return values.astype(np.int64, copy=False)
 
     def _cells(
@@ -155,8 +156,9 @@ class Datasets:
             summed = None if column is None else _numbers(dataset, column)
             asked = (dataset.blob, column, tuple(filters))
             if asked not in self._answers:
-                table = blobs.scan(self._folder, dataset.blob)
-                self._remember(asked, groups.cells(table, dataset.schema, summed, filters))
+                with _readable(dataset):
+                    table = blobs.scan(self._folder, dataset.blob)
+                    self._remember(asked, groups.cells(table, dataset.schema, summed, filters))
             return dataset, self._answers[asked]
 
     def _remember(self, asked: _Question, answer: Sequence[groups.Cell]) -> None:
@@ -193,6 +195,15 @@ class Datasets:
                 " VALUES (?, ?, ?, ?, ?, ?)",
                 (name, blob, version, schema, table.frame.height, now_ms),
             )
+
+
+@contextmanager
+def _readable(dataset: Dataset) -> Iterator[None]:
+    """The blob is there and whole, or the owner is told what to do; asking again would not help."""
+    try:
+        yield
+    except (OSError, pl.exceptions.ComputeError):
+        raise NotFound(f"the stored rows of dataset {dataset.name} are missing or damaged: import it again") from None
 
 
 _SELECT: Final = "SELECT name, schema, rows, version, imported_ms, blob FROM dataset"

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from node.datasets import Datasets
+import numpy as np
+
+from node.datasets import Datasets, Vector
 from node.policy import Policy
 from steelyard.errors import Invalid
 from steelyard.functions.aggregate import Aggregate
@@ -37,9 +39,15 @@ def layers(datasets: Datasets, question: Question, version: str) -> Secret[Layer
             raise Invalid("the column of this party has not the length asked for")
         return Secret({"sum": vector})
     if "sum" not in question.dealt:
-        return Secret({"count": datasets.counts(wanted.dataset, wanted.filters, version=version)})
+        counts = datasets.counts(wanted.dataset, wanted.filters, version=version)
+        return Secret({"count": counts, "parties": _any(counts)})
     totals = datasets.totals(wanted.dataset, wanted.column, wanted.filters, version=version)
-    return Secret({"sum": totals.sums, "count": totals.counts})
+    return Secret({"sum": totals.sums, "count": totals.counts, "parties": _any(totals.counts)})
+
+
+def _any(counts: Vector) -> Vector:
+    """1 for every cell in which this party has rows, else 0."""
+    return (counts > 0).astype(np.int64)
 
 
 def _bound(column: Column) -> int:

@@ -17,7 +17,7 @@ from node.datasets import Dataset
 from node.ledger import Entry
 from steelyard.documents.request import Request
 from steelyard.documents.signed import read
-from steelyard.errors import Cheated, Invalid
+from steelyard.errors import Cheated, Failed, Invalid
 from steelyard.functions.leakage import leakage
 from steelyard.ids import computation_id, identifier
 from steelyard.rpc import codec
@@ -163,8 +163,11 @@ async def _received(
 
 
 def _append(path: Path, content: bytes) -> None:
-    with path.open("ab") as file:
-        file.write(content)
+    try:
+        with path.open("ab") as file:
+            file.write(content)
+    except OSError as error:
+        raise Failed(f"the file cannot be received ({error.strerror}): make room and import again") from None
 
 
 def _owned(dataset: Dataset) -> node_pb2.OwnedDataset:

@@ -21,6 +21,7 @@ MAX_CELLS: Final = 1 << 22
 MAX_GROUPS: Final = 4_096
 MAX_EPSILON: Final = 100
 _DECIMAL: Final = re.compile(r"[0-9]{1,3}(\.[0-9]{1,9})?")  # bounded before it becomes a number
+SUPPRESSION: Final = ("count", "parties")  # rows of a cell, and how many parties have any
 FUNCTIONS: Final = ("sum", "count", "mean")
 
 
@@ -100,9 +101,11 @@ def released_layers(function: str) -> tuple[str, ...]:
 
 
 def dealt_layers(function: str, wanted: Aggregate) -> tuple[str, ...]:
-    """What is dealt: an exact result also needs row counts, on which the nodes decide about suppression."""
+    """What is dealt: exact cells also need the layers of SUPPRESSION, on which the nodes decide what to leave out."""
     released = released_layers(function)
-    return released if wanted.length or wanted.private or "count" in released else (*released, "count")
+    if wanted.length or wanted.private:
+        return released
+    return (*released, *(layer for layer in SUPPRESSION if layer not in released))
 
 
 def _check_groups(wanted: Aggregate) -> None:

@@ -45,7 +45,7 @@ def _released(function: str, wanted: Aggregate) -> str:
     per = f" at each of {wanted.length} positions" if wanted.length else per
     narrow = bool(wanted.where or wanted.group_by)
     where = f" where {wanted.where}" if wanted.where else ""
-    rows = ", over the parties' rows selected, which may be one party's only" if narrow else ", over all parties' rows"
+    rows = ", over the parties' rows selected" if narrow else ", over all parties' rows"
     noise = f", with noise for epsilon = {wanted.epsilon} for one row more or less" if wanted.private else ""
     return what + where + per + rows + noise
 
@@ -57,6 +57,6 @@ def _opened_to_nodes(wanted: Aggregate) -> tuple[Leak, ...]:
         return ()
     per = "of each group " if wanted.group_by else ""
     return (
-        Leak(f"the number of rows {per}over all parties together, which decides on suppression", "every node"),
-        Leak("which cells were suppressed because they cover too few rows", "the requester"),
+        Leak(f"the number of rows {per}over all parties together, and how many parties have any", "every node"),
+        Leak("which cells were suppressed because of too few rows, or rows of too few parties", "the requester"),
     )

@@ -2,7 +2,7 @@
 
 Model       malicious for dealings, openings and the input set, at most k-1 nodes; inputs are what their owners say.
 Rounds      4, and 1 more to decide on suppression.   Sends n-k vectors per contributor.
-Reveals     to the nodes: the number of rows of each cell over all parties, unless noise or vectors are asked for.
+Reveals     to the nodes: of each cell the rows, and the parties with any, unless noise or vectors are asked for.
             To the requester: the released layers of the cells that are not suppressed.  Nothing else of the data.
 Follows     summation of Shamir shares (Ben-Or, Goldwasser, Wigderson 1988); docs/tour.md walks through it.
 Differs     the sum of the shares goes sealed to the requester, so no node learns the total.
@@ -21,7 +21,7 @@ from steelyard.documents.attempt import identity
 from steelyard.errors import Invalid
 from steelyard.field import Vector, from_signed, to_signed, total
 from steelyard.fixedpoint import check_aggregate
-from steelyard.functions.aggregate import Aggregate, dealt_layers, epsilon, released_layers
+from steelyard.functions.aggregate import SUPPRESSION, Aggregate, dealt_layers, epsilon, released_layers
 from steelyard.privacy.noise import laplace_share
 from steelyard.protocols.agree import Certificate, Ledger, agree
 from steelyard.protocols.attempt import Attempt
@@ -65,6 +65,11 @@ class Question:
         return self.wanted.cells * len(self.dealt)
 
     @property
+    def exact(self) -> bool:
+        """Cells of rows without noise: those that can be suppressed."""
+        return not self.wanted.length and not self.wanted.private
+
+    @property
     def released(self) -> tuple[str, ...]:
         return released_layers(self.function)
 
@@ -92,20 +97,19 @@ def total_of_inputs(
     del shares
     # 3. One input set, signed by a quorum.
     input_set, certificate = yield from agree(attempt, greeting, transcript, ledger)
-    # 4. Cells over too few rows are left out.
+    # 4. Cells over too few rows, or rows of too few parties, are left out.
     suppressed: tuple[int, ...] = ()
-    if _counts_are_opened(question, greeting):
-        opened = yield from open_to_nodes(attempt, "rows", held[question.dealt.index("count")])
-        suppressed = tuple(np.flatnonzero(to_signed(opened.value) < greeting.minimum_rows).tolist())
+    if question.exact:
+        deciding = np.concatenate([held[question.dealt.index(layer)] for layer in SUPPRESSION])
+        opened = yield from open_to_nodes(attempt, "rows", deciding)
+        rows, parties = to_signed(opened.value).reshape(len(SUPPRESSION), question.wanted.cells)
+        few = (rows < greeting.minimum_rows) | (parties < greeting.minimum_group)
+        suppressed = tuple(np.flatnonzero(few).tolist())
     # 5. What is left is the result share.
     kept = held[: len(question.released)]
     if suppressed:
         kept = np.delete(kept, suppressed, axis=1)
     return TotalShare(np.ascontiguousarray(kept).reshape(-1), suppressed, greeting.decimals, input_set, certificate)
-
-
-def _counts_are_opened(question: Question, greeting: Greeting) -> bool:
-    return not question.wanted.length and not question.wanted.private and greeting.minimum_rows > 1
 
 
 def _vector(

@@ -42,6 +42,7 @@ class Greeting:
     digests: Mapping[PartyId, bytes]  # of the signed hellos, to be compared later
     keys: AttemptKeys
     contributors: tuple[PartyId, ...]
+    least_group: int  # the manifest's
 
     @property
     def contributions(self) -> tuple[Contribution, ...]:
@@ -57,6 +58,11 @@ class Greeting:
         """The largest declared |value| of a row at any contributor; 0 when somebody declared none."""
         bounds = [self.hellos[party].bound for party in self.contributors]
         return max(bounds) if all(bounds) else 0
+
+    @property
+    def minimum_group(self) -> int:
+        """The largest anybody insists on, the manifest among them."""
+        return max([self.least_group, *(hello.minimum_group for hello in self.hellos.values())])
 
     @property
     def minimum_rows(self) -> int:
@@ -78,8 +84,10 @@ def greet(attempt: Attempt, offer: Offer, keys: AttemptKeys) -> Protocol[Greetin
         _check_same_question(attempt, party, hellos[party])
     # 3. Enough contributors for the manifest and for every owner, and one scale.
     contributors = tuple(party for party in attempt.participants if hellos[party].contributes)
-    _check_group(attempt, hellos, contributors)
-    return Greeting(hellos, {party: each.digest for party, each in signed.items()}, keys, contributors)
+    digests = {party: each.digest for party, each in signed.items()}
+    greeting = Greeting(hellos, digests, keys, contributors, attempt.minimum_group)
+    _check_group(greeting)
+    return greeting
 
 
 def _hello(attempt: Attempt, offer: Offer, keys: AttemptKeys) -> Hello:
@@ -111,11 +119,11 @@ def _check_same_question(attempt: Attempt, party: PartyId, hello: Hello) -> None
         )
 
 
-def _check_group(attempt: Attempt, hellos: Mapping[PartyId, Hello], contributors: tuple[PartyId, ...]) -> None:
+def _check_group(greeting: Greeting) -> None:
+    contributors = greeting.contributors
     if not contributors:
         raise NotFound("no party holds this dataset")
-    minimum = max([attempt.minimum_group, *(hello.minimum_group for hello in hellos.values())])
-    if len(contributors) < minimum:
-        raise GroupTooSmall(f"{len(contributors)} parties would contribute; at least {minimum} must")
-    if len({hellos[party].decimals for party in contributors}) > 1:
+    if len(contributors) < greeting.minimum_group:
+        raise GroupTooSmall(f"{len(contributors)} parties would contribute; at least {greeting.minimum_group} must")
+    if len({greeting.hellos[party].decimals for party in contributors}) > 1:
         raise Invalid("the parties declare different decimals for this column; agree on one schema and import again")

@@ -101,7 +101,10 @@ class Consortium:
 
 
 def _secret(layers: Mapping[str, Sequence[int]]) -> Secret[dict[str, np.ndarray]]:
-    return Secret({layer: np.array(values, dtype=np.int64) for layer, values in layers.items()})
+    arrays = {layer: np.array(values, dtype=np.int64) for layer, values in layers.items()}
+    if "count" in arrays:
+        arrays.setdefault("parties", (arrays["count"] != 0).astype(np.int64))
+    return Secret(arrays)
 
 
 def question(function: str = "sum", **arguments: object) -> Question:

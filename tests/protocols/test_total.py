@@ -85,6 +85,16 @@ def test_text_that_is_not_utf_8_is_malformed_and_names_its_sender() -> None:
     assert all(outcome[party].culprits == (villain,) for party in consortium.parties[1:])
 
 
+def test_a_cell_in_which_too_few_parties_have_rows_leaves_no_share_behind() -> None:
+    consortium = Consortium(4, 2, minimum_group=3)
+    asked = question(group_by="branch", groups=("everywhere", "only ours"))
+    inputs = {party: {"sum": [100, 0], "count": [50, 0]} for party in consortium.parties}
+    inputs[consortium.parties[0]] = {"sum": [100, 9_999], "count": [50, 50]}
+    outcome = run_locally(consortium.totals(asked, inputs))
+    assert all(each.suppressed == (1,) for each in outcome.values())
+    assert opened(consortium, outcome) == [400]
+
+
 def test_a_negative_row_count_does_not_escape_suppression() -> None:
     consortium = Consortium(3, 2, minimum_rows=10)
     inputs = {party: {"sum": [100], "count": [-50]} for party in consortium.parties}
