@@ -15,6 +15,7 @@ from node.books import Books, now_ms
 from node.computations import Recorded
 from node.datasets import Dataset
 from node.ledger import Entry
+from node.settlement import settle
 from steelyard.documents.request import Request
 from steelyard.documents.signed import read
 from steelyard.errors import Cheated, Failed, Invalid
@@ -63,7 +64,7 @@ class OwnerService(node_pb2_grpc.NodeServiceServicer):
     async def ListRequests(
         self, request: node_pb2.ListRequestsRequest, context: Context
     ) -> node_pb2.ListRequestsResponse:
-        await asyncio.to_thread(self._books.consent.settle)
+        await asyncio.to_thread(settle, self._books)
         found = await asyncio.to_thread(self._books.computations.list, pending_only=request.pending_only)
         return node_pb2.ListRequestsResponse(requests=map(self._shown, found))
 
@@ -75,6 +76,7 @@ class OwnerService(node_pb2_grpc.NodeServiceServicer):
         return node_pb2.DecideRequestResponse(request=self._shown(decided))
 
     async def ReadAudit(self, request: node_pb2.ReadAuditRequest, context: Context) -> node_pb2.ReadAuditResponse:
+        await asyncio.to_thread(settle, self._books)
         return await asyncio.to_thread(self._audit, request.after, min(request.limit or 100, MAX_PAGE))
 
     async def ReadLedger(self, request: node_pb2.ReadLedgerRequest, context: Context) -> node_pb2.ReadLedgerResponse:

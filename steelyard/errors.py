@@ -85,7 +85,7 @@ class GroupTooSmall(PolicyRefused):
 
 class DifferencingRefused(PolicyRefused):
     reason = "DIFFERENCING_REFUSED"
-    advice = "With an earlier result it could single somebody out; wait until all parties have new data, or for the next period."
+    advice = "With an earlier result it could single somebody out: wait for all parties' new data, or the next period."
 
 
 class BudgetExhausted(PolicyRefused):

@@ -8,6 +8,7 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -96,6 +97,7 @@ def test_a_killed_process_does_not_run(process: Process) -> None:
 
 def test_a_stranger_with_the_same_id_is_left_alone(process: Process) -> None:
     process.start(SLEEP)
+    time.sleep(0.05)  # start times are told in hundredths of a second
     stranger = subprocess.Popen([sys.executable, *SLEEP])
     try:
         record = json.loads(process.record.read_text())
