@@ -58,7 +58,10 @@ class Order:
 
 
 class Engine:
-    """One per node.  `run` is called on the event loop; arithmetic and files are left to worker threads."""
+    """One per node.  `run` is called on the event loop; long vectors and datasets are left to worker threads.
+
+    A short attempt stays on the loop, its one wait for the disk (the ledger's entry, a few milliseconds) included.
+    """
 
     def __init__(self, books: Books, sessions: Sessions, links: Links, patience: float, at_once: int) -> None:
         self._books = books

@@ -40,8 +40,8 @@ async def drive(
 ) -> T:
     """The protocol's output.  Raises its errors, TimedOut or Unreachable; no round waits longer than `patience` s.
 
-    Without an executor the steps run on the event loop: right for short vectors, where a change of threads takes longer
-    than the step.
+    Without an executor the steps run on the event loop, with whatever they wait for: right for short vectors, where the
+    changes of threads cost more than the steps.
     """
     loop, number, inbox = asyncio.get_running_loop(), 0, None
     sending: set[asyncio.Task[None]] = set()

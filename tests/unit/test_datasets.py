@@ -253,3 +253,15 @@ def test_the_examples_are_what_the_script_makes_and_add_up(datasets: Datasets) -
         assert totals.counts[1:].sum() == totals.counts[0]
         sums.append(int(totals.sums[0]))
     assert sums == [1_000_000, 150_000, 100_000, 500_000]
+
+
+@pytest.mark.parametrize("harm", ["lost", "damaged"])
+def test_rows_that_are_lost_or_damaged_are_told_with_what_to_do(datasets: Datasets, tmp_path: Path, harm: str) -> None:
+    datasets.put("accounts", numbers([1, 2, 3]), now_ms=0)
+    column = datasets.get("accounts").schema.names[0]
+    for blob in (tmp_path / "blobs").iterdir():
+        blob.unlink() if harm == "lost" else blob.write_bytes(b"no table")
+    with pytest.raises(NotFound, match="import it again"):
+        datasets.totals("accounts", column, [Filter()])
+    with pytest.raises(NotFound, match="import it again"):
+        datasets.vector("accounts", column, Filter())

@@ -1,0 +1,51 @@
+"""What a node takes for a request at all."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from node.consent import CLOCK_SKEW_MS, Consent
+from steelyard.documents.request import MAX_LIFE_MS, Request
+from steelyard.documents.signed import sign
+from steelyard.errors import Conflict, Invalid, Unauthenticated
+from steelyard.ids import PartyId
+
+KEY, NOW = Ed25519PrivateKey.generate(), 1_800_000_000_000
+
+
+def read(signer: str = "analyst", key: Ed25519PrivateKey = KEY, **changes: object) -> Request:
+    members = SimpleNamespace(requester_keys={"analyst": KEY.public_key()}, digest="22" * 32)
+    said = {"computation": "ab" * 16, "manifest": "22" * 32, "requester": "analyst", "function": "sum", "arguments": {}}
+    said |= {"created_ms": NOW, "expires_ms": NOW + 1000} | changes
+    consent = Consent(PartyId("bank-a"), members, None, None, None, None, lambda: NOW)  # type: ignore[arg-type]
+    return consent.read(sign(Request(**said), signer, key))  # type: ignore[arg-type]
+
+
+def test_a_request_signed_by_its_requester_for_this_manifest_is_read() -> None:
+    assert read(purpose="quarterly exposure, é").requester == "analyst"
+
+
+@pytest.mark.parametrize("purpose", ["two\nlines", "\x1b[31mred", "tab\there"])
+def test_a_purpose_that_could_forge_what_an_owner_sees_is_refused(purpose: str) -> None:
+    with pytest.raises(Invalid, match="printable"):
+        read(purpose=purpose)
+
+
+@pytest.mark.parametrize(
+    ("changes", "error"),
+    [
+        ({"manifest": "33" * 32}, Conflict),
+        ({"expires_ms": NOW - 1}, Conflict),
+        ({"created_ms": NOW + CLOCK_SKEW_MS + 1, "expires_ms": NOW + CLOCK_SKEW_MS + 2}, Conflict),
+        ({"expires_ms": NOW + MAX_LIFE_MS + 1}, Invalid),
+        ({"requester": "somebody-else"}, Unauthenticated),
+        ({"signer": "stranger"}, Unauthenticated),
+        ({"key": Ed25519PrivateKey.generate()}, Unauthenticated),
+    ],
+)
+def test_whatever_is_no_request_to_this_node_is_refused(changes: dict[str, object], error: type[Exception]) -> None:
+    with pytest.raises(error):
+        read(**changes)  # type: ignore[arg-type]
