@@ -16,7 +16,7 @@ from steelyard.ids import AttemptId, ComputationId, PartyId
 from steelyard.protocols.attempt import Attempt
 from steelyard.protocols.greet import Offer
 from steelyard.randomness import Keystream, SystemRandomness
-from steelyard.rounds import Protocol, run_locally
+from steelyard.rounds import Protocol, Round, run_locally
 from steelyard.secret import Secret
 
 MINIMUM_ROWS: Final = 3  # as in a local profile's policies
@@ -45,12 +45,13 @@ def rounds_of_total(question: Question, setting: Setting) -> int:
 def _counted(protocol: Protocol[TotalShare], steps: list[str]) -> Protocol[TotalShare]:
     try:
         round_ = next(protocol)
-        while True:
+        while isinstance(round_, Round):
             steps.append(round_.step)
             round_ = protocol.send((yield round_))
     except StopIteration as end:
         share: TotalShare = end.value
         return share
+    raise TypeError("a sum has no branches")
 
 
 def _protocol(attempt: Attempt, question: Question) -> Protocol[TotalShare]:

@@ -7,16 +7,13 @@ Three ways to multiply, each the fastest for its use (nanoseconds per product on
 * `multiply` (1.2): vector times vector, the same limbs, vectorised by the compiler itself.
 * `_multiply_add`: one 64x64->128 multiply, for sums of products that are reduced only once every 32 terms.
 
-Kernels release the GIL, use no floating point and have no branch that depends on a secret.  numba keeps the compiled
-code beside this file, or in the directory NUMBA_CACHE_DIR, or in the user's cache directory, whichever is writable
-first; where none is, every start compiles anew (some seconds).  A read-only image therefore sets NUMBA_CACHE_DIR to a
-writable copy of a directory it has warmed, and NUMBA_CPU_NAME (such as x86-64-v3) so that it fits any machine.
+Kernels release the GIL, use no floating point and have no branch that depends on a secret.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Final, TypeVar, cast
+from typing import Any, Final, cast
 
 import numba
 import numpy as np
@@ -26,7 +23,8 @@ from numba.core import cgutils
 from numba.extending import intrinsic
 from numpy.typing import NDArray
 
-F = TypeVar("F", bound=Callable[..., Any])
+from steelyard.kernel import kernel
+
 _pack: Any = cgutils.pack_array
 
 _P: Final = np.uint64(2**61 - 1)
@@ -46,17 +44,6 @@ _OUT = types.Array(types.uint64, 1, "C")
 _COEFFICIENTS = types.Array(types.uint32, 3, "C", readonly=True)
 _SIGNED_IN = types.Array(types.int64, 1, "C", readonly=True)
 _SIGNED_OUT = types.Array(types.int64, 1, "C")
-
-
-def _kernel(result: Any, *arguments: Any) -> Callable[[F], F]:
-    def compiled(function: F) -> F:
-        signature = result(*arguments)
-        try:
-            return cast(F, numba.njit(signature, cache=True, nogil=True, error_model="numpy")(function))
-        except RuntimeError:  # no writable directory for the cache
-            return cast(F, numba.njit(signature, nogil=True, error_model="numpy")(function))
-
-    return compiled
 
 
 # ---- pieces, inlined into the kernels -----------------------------------------------------------------------------
@@ -147,35 +134,35 @@ _reduced_128: Any = numba.njit(_reduce_128, inline="always")
 # ---- kernels ------------------------------------------------------------------------------------------------------
 
 
-@_kernel(types.void, _IN, _IN, _OUT)
+@kernel(types.void, _IN, _IN, _OUT)
 def add(a: NDArray[np.uint64], b: NDArray[np.uint64], out: NDArray[np.uint64]) -> None:
     for i in range(out.size):
         x = a[i] + b[i]
         out[i] = min(x, x - _P)
 
 
-@_kernel(types.void, _IN, _IN, _OUT)
+@kernel(types.void, _IN, _IN, _OUT)
 def subtract(a: NDArray[np.uint64], b: NDArray[np.uint64], out: NDArray[np.uint64]) -> None:
     for i in range(out.size):
         x = a[i] - b[i]
         out[i] = min(x, x + _P)
 
 
-@_kernel(types.void, _OUT, _IN)
+@kernel(types.void, _OUT, _IN)
 def accumulate(into: NDArray[np.uint64], vector: NDArray[np.uint64]) -> None:
     for i in range(into.size):  # not add(into, vector, into): the compiler would not vectorise that
         x = into[i] + vector[i]
         into[i] = min(x, x - _P)
 
 
-@_kernel(types.void, _OUT, _IN)
+@kernel(types.void, _OUT, _IN)
 def deduct(into: NDArray[np.uint64], vector: NDArray[np.uint64]) -> None:
     for i in range(into.size):
         x = into[i] - vector[i]
         into[i] = min(x, x + _P)
 
 
-@_kernel(types.void, _IN, _IN, _OUT)
+@kernel(types.void, _IN, _IN, _OUT)
 def multiply(a: NDArray[np.uint64], b: NDArray[np.uint64], out: NDArray[np.uint64]) -> None:
     for i in range(out.size):
         a0, a1, b0, b1 = a[i] & _MASK_31, (a[i] >> _31) & _MASK_30, b[i] & _MASK_31, (b[i] >> _31) & _MASK_30
@@ -183,7 +170,7 @@ def multiply(a: NDArray[np.uint64], b: NDArray[np.uint64], out: NDArray[np.uint6
         out[i] = _reduced(a0 * b0 + ((a1 * b1) << _1) + (middle >> _30) + ((middle & _MASK_30) << _31))
 
 
-@_kernel(_WORD, _IN, _IN)
+@kernel(_WORD, _IN, _IN)
 def dot(a: NDArray[np.uint64], b: NDArray[np.uint64]) -> np.uint64:
     result = _0
     for start in range(_0, np.uint64(a.size), _TERMS):
@@ -194,7 +181,7 @@ def dot(a: NDArray[np.uint64], b: NDArray[np.uint64]) -> np.uint64:
     return result
 
 
-@_kernel(types.void, _COEFFICIENTS, _WORD, _IN, _WORD, _IN, _WORD, _WORD)
+@kernel(types.void, _COEFFICIENTS, _WORD, _IN, _WORD, _IN, _WORD, _WORD)
 def mix(
     limbs: NDArray[np.uint32],
     base: int,
@@ -228,7 +215,7 @@ def mix(
                 before = out
 
 
-@_kernel(_WORD, _IN, _OUT)
+@kernel(_WORD, _IN, _OUT)
 def mask(words: NDArray[np.uint64], out: NDArray[np.uint64]) -> int:
     """The low 61 bits of each word; returns how many of them are P, which is no field element."""
     refused = _0
@@ -239,7 +226,7 @@ def mask(words: NDArray[np.uint64], out: NDArray[np.uint64]) -> int:
     return int(refused)
 
 
-@_kernel(_WORD, _IN)
+@kernel(_WORD, _IN)
 def unreduced(vector: NDArray[np.uint64]) -> int:
     """How many values are P or more."""
     found = _0
@@ -248,7 +235,7 @@ def unreduced(vector: NDArray[np.uint64]) -> int:
     return int(found)
 
 
-@_kernel(_WORD, _SIGNED_IN, _OUT)
+@kernel(_WORD, _SIGNED_IN, _OUT)
 def from_signed(values: NDArray[np.int64], out: NDArray[np.uint64]) -> int:
     """v mod P; returns how many values lie outside -(P//2)..P//2."""
     refused = _0
@@ -260,14 +247,14 @@ def from_signed(values: NDArray[np.int64], out: NDArray[np.uint64]) -> int:
     return int(refused)
 
 
-@_kernel(types.void, _IN, _SIGNED_OUT)
+@kernel(types.void, _IN, _SIGNED_OUT)
 def to_signed(vector: NDArray[np.uint64], out: NDArray[np.int64]) -> None:
     for i in range(out.size):
         v = np.int64(vector[i])
         out[i] = v - np.int64(2**61 - 1) if v >= np.int64(2**60) else v
 
 
-@_kernel(types.void, _IN, _IN, _IN, _OUT)
+@kernel(types.void, _IN, _IN, _IN, _OUT)
 def bilinear(
     vector: NDArray[np.uint64], rows: NDArray[np.uint64], columns: NDArray[np.uint64], out: NDArray[np.uint64]
 ) -> None:

@@ -36,6 +36,10 @@ class Keystream:
         self._encryptor.update_into(buffer, buffer)
         return buffer
 
+    def fill(self, zeros: memoryview) -> None:
+        """Replaces `zeros`, which must be zero bytes, by the next bytes of the stream."""
+        self._encryptor.update_into(zeros, zeros)
+
 
 class SystemRandomness:
     """Fresh randomness: an AES stream under a key from the operating system, one per instance."""

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Executor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from itertools import count
 from typing import Generic, TypeVar
 from typing import Protocol as Interface
 
 from steelyard.errors import SteelyardError, Unreachable
 from steelyard.ids import PartyId
-from steelyard.rounds import Inbox, Protocol, Round
-from steelyard.rpc.mailbox import FRAME_BYTES, Mailbox
+from steelyard.rounds import Fork, Inbox, Message, Protocol, Round
+from steelyard.rpc.mailbox import FRAME_BYTES, MAIN, Mailbox
 from steelyard.v1 import peer_pb2
 
 T = TypeVar("T")
@@ -43,53 +45,91 @@ async def drive(
     Without an executor the steps run on the event loop, with whatever they wait for: right for short vectors, where the
     changes of threads cost more than the steps.
     """
-    loop, number, inbox = asyncio.get_running_loop(), 0, None
-    sending: set[asyncio.Task[None]] = set()
-    try:
-        while True:
-            round_ = (
-                await loop.run_in_executor(executor, _step, protocol, inbox) if executor else _step(protocol, inbox)
-            )
-            if isinstance(round_, _Output):
-                return round_.value
-            on_step(round_.step)
-            sending |= {
-                asyncio.create_task(_send(links[peer], attempt, number, round_.step, message, mailbox, peer))
-                for peer, message in round_.send.items()
-            }
-            inbox = await mailbox.collect(number, round_, patience)
-            sending = {task for task in sending if not task.done()}
-            number += 1
-    finally:
-        await _settle(sending, patience)
-        protocol.close()
+    return await _Drive(attempt, mailbox, links, executor, patience, on_step).run(protocol, MAIN)
 
 
-def _step(protocol: Protocol[T], inbox: Inbox | None) -> Round | _Output[T]:
+@dataclass(frozen=True, slots=True)
+class _Drive:
+    attempt: bytes
+    mailbox: Mailbox
+    links: Mapping[PartyId, Link]
+    executor: Executor | None
+    patience: float
+    on_step: Callable[[str], None]
+    branches: Iterator[int] = field(default_factory=lambda: count(MAIN + 1))
+
+    async def run(self, protocol: Protocol[T], branch: int) -> T:
+        number = 0
+        inbox: Inbox | None = None
+        sending: set[asyncio.Task[None]] = set()
+        try:
+            while True:
+                step = await self._advance(protocol, inbox)
+                if isinstance(step, _Output):
+                    return step.value
+                if isinstance(step, Fork):
+                    await self._fork(step)
+                    inbox = {}
+                    continue
+                if branch == MAIN:
+                    self.on_step(step.step)
+                sending |= {
+                    asyncio.create_task(self._send(peer, branch, number, step.step, message))
+                    for peer, message in step.send.items()
+                }
+                inbox = await self.mailbox.collect(branch, number, step, self.patience)
+                sending = {task for task in sending if not task.done()}
+                number += 1
+        finally:
+            await _settle(sending, self.patience)
+            self.mailbox.end(branch)
+            protocol.close()
+
+    async def _advance(self, protocol: Protocol[T], inbox: Inbox | None) -> Round | Fork | _Output[T]:
+        if self.executor is None:
+            return _step(protocol, inbox)
+        return await asyncio.get_running_loop().run_in_executor(self.executor, _step, protocol, inbox)
+
+    async def _fork(self, fork: Fork) -> None:
+        running: deque[asyncio.Task[object]] = deque()
+        try:
+            for protocol in fork.branches:
+                if len(running) >= fork.depth:
+                    fork.results.append(await running[0])
+                    running.popleft()
+                running.append(asyncio.create_task(self.run(protocol, next(self.branches))))
+            while running:
+                fork.results.append(await running[0])
+                running.popleft()
+        finally:
+            for task in running:
+                task.cancel()
+            await asyncio.gather(*running, return_exceptions=True)
+
+    async def _send(self, peer: PartyId, branch: int, number: int, step: str, message: Message) -> None:
+        view = memoryview(message)
+        try:
+            for offset in range(0, len(view), FRAME_BYTES):
+                body = bytes(view[offset : offset + FRAME_BYTES])
+                frame = peer_pb2.Frame(
+                    attempt=self.attempt,
+                    branch=branch,
+                    round=number,
+                    step=step,
+                    length=len(view),
+                    offset=offset,
+                    body=body,
+                )
+                await self.links[peer].send(frame)
+        except Unreachable as error:
+            self.mailbox.lose(peer, error)
+
+
+def _step(protocol: Protocol[T], inbox: Inbox | None) -> Round | Fork | _Output[T]:
     try:
         return next(protocol) if inbox is None else protocol.send(inbox)
     except StopIteration as end:
         return _Output(end.value)
-
-
-async def _send(
-    link: Link,
-    attempt: bytes,
-    number: int,
-    step: str,
-    message: bytes | bytearray,
-    mailbox: Mailbox,
-    peer: PartyId,
-) -> None:
-    view = memoryview(message)
-    try:
-        for offset in range(0, len(view), FRAME_BYTES):
-            body = bytes(view[offset : offset + FRAME_BYTES])
-            await link.send(
-                peer_pb2.Frame(attempt=attempt, round=number, step=step, length=len(view), offset=offset, body=body)
-            )
-    except Unreachable as error:
-        mailbox.lose(peer, error)
 
 
 async def _settle(sending: set[asyncio.Task[None]], patience: float) -> None:

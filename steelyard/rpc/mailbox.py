@@ -15,7 +15,9 @@ from steelyard.rounds import Inbox, Round
 from steelyard.v1 import peer_pb2
 
 FRAME_BYTES: Final = 1 << 20
-ROUNDS_AHEAD: Final = 2  # an honest peer is at most one round ahead of us
+MAIN: Final = 0  # the branch of the protocol itself
+ROUNDS_AHEAD: Final = 32  # who hears from few is ahead of the others by at most as many rounds as there are parties
+BRANCHES_AHEAD: Final = 32
 GRACE: Final = 1.0  # seconds that a round with enough messages waits for the rest
 
 
@@ -30,16 +32,25 @@ class _Message:
         return self.filled == len(self.buffer)
 
 
+@dataclass(slots=True)
+class _Branch:
+    """What has come in for one branch, from its present round on."""
+
+    round: int = 0
+    messages: dict[tuple[int, PartyId], _Message] = field(default_factory=dict)
+    news: asyncio.Event = field(default_factory=asyncio.Event)
+
+
 class Mailbox:
     """Collects what the `peers` of one attempt send; `max_message` bounds any single message in bytes."""
 
     def __init__(self, peers: frozenset[PartyId], max_message: int) -> None:
         self._peers = peers
         self._max_message = max_message
-        self._messages: dict[tuple[int, PartyId], _Message] = {}
-        self._round = 0
+        self._branches: dict[int, _Branch] = {MAIN: _Branch()}
+        self._newest = MAIN  # of the branches that this party has begun
+        self._over: set[int] = set()
         self._gone: dict[PartyId, SteelyardError] = {}
-        self._news = asyncio.Event()
 
     def deliver(self, peer: PartyId, frame: peer_pb2.Frame) -> None:
         """Takes one frame; a peer that breaks a bound is gone, as a cheat."""
@@ -53,17 +64,25 @@ class Mailbox:
     def lose(self, peer: PartyId, error: SteelyardError) -> None:
         """Nothing more will come from this peer."""
         self._gone.setdefault(peer, error)
-        self._news.set()
+        for branch in self._branches.values():
+            branch.news.set()
 
-    async def collect(self, number: int, round_: Round, patience: float) -> Inbox:
-        """The messages of round `number`: all of them, or enough once the rest is gone or `GRACE` is over.
+    def end(self, branch: int) -> None:
+        """The branch is over here; what others still send for it is not looked at."""
+        self._branches.pop(branch, None)
+        self._over.add(branch)
+
+    async def collect(self, branch: int, number: int, round_: Round, patience: float) -> Inbox:
+        """The messages of round `number` of a branch: all of them, or enough once the rest is gone or `GRACE` is over.
 
         Raises what took a needed peer away, or TimedOut naming who is missing after `patience` seconds.
         """
-        self._round = number
+        self._newest = max(self._newest, branch)
+        here = self._branches.setdefault(branch, _Branch())
+        here.round = number
         start = asyncio.get_running_loop().time()
         while True:
-            inbox = self._inbox(number, round_)
+            inbox = self._inbox(here, number, round_)
             missing = round_.hear - inbox.keys()
             alive = missing - self._gone.keys()
             if len(inbox) + len(alive) < round_.needed:
@@ -71,35 +90,34 @@ class Mailbox:
             waited = asyncio.get_running_loop().time() - start
             enough = len(inbox) >= round_.needed
             if not alive or (enough and waited >= GRACE):
-                self._forget(number, round_)
+                self._forget(here, number)
                 return inbox
             if waited >= patience:
                 names = ", ".join(sorted(alive))
                 raise TimedOut(f"no {round_.step} message from {names} in {patience:.0f} s", party=min(alive))
-            await self._wait((GRACE if enough else patience) - waited)
-
-    async def _wait(self, seconds: float) -> None:
-        try:
-            async with asyncio.timeout(seconds):
-                await self._news.wait()
-        except TimeoutError:
-            return
-        self._news.clear()
+            await _wait(here.news, (GRACE if enough else patience) - waited)
 
     def _take(self, peer: PartyId, frame: peer_pb2.Frame) -> None:
         if frame.HasField("abort"):
             raise_ = Failed(f"{peer} gave the attempt up: {frame.abort.message[:500]}", party=peer)
             return self.lose(peer, _claimed(peer, frame.abort) or raise_)
-        if frame.round < self._round:
+        if frame.branch in self._over:
+            return None
+        if frame.branch > self._newest + BRANCHES_AHEAD:
+            raise Malformed(f"{peer} sent a frame of another branch", culprits=(peer,))
+        branch = self._branches.setdefault(frame.branch, _Branch())
+        if frame.round < branch.round:
             return None  # of a round that is over: late is not dishonest
-        if frame.branch or frame.round > self._round + ROUNDS_AHEAD:
+        if frame.round > branch.round + ROUNDS_AHEAD:
             raise Malformed(f"{peer} sent a frame of another round", culprits=(peer,))
-        message = self._messages.get((frame.round, peer))
+        message = branch.messages.get((frame.round, peer))
         if message is None:
             if not 0 < frame.length <= self._max_message:
                 raise Malformed(f"{peer} sent a message that is too long or empty", culprits=(peer,))
-            message = self._messages[frame.round, peer] = _Message(frame.step, bytearray(frame.length))
+            message = branch.messages[frame.round, peer] = _Message(frame.step, bytearray(frame.length))
         self._append(peer, message, frame)
+        if message.whole:
+            branch.news.set()
         return None
 
     def _append(self, peer: PartyId, message: _Message, frame: peer_pb2.Frame) -> None:
@@ -110,13 +128,11 @@ class Mailbox:
             raise Malformed(f"{peer} sent pieces that do not fit together", culprits=(peer,))
         message.buffer[frame.offset : end] = body
         message.filled = end
-        if message.whole:
-            self._news.set()
 
-    def _inbox(self, number: int, round_: Round) -> dict[PartyId, bytearray]:
+    def _inbox(self, branch: _Branch, number: int, round_: Round) -> dict[PartyId, bytearray]:
         inbox = {}
         for peer in round_.hear:
-            message = self._messages.get((number, peer))
+            message = branch.messages.get((number, peer))
             if message is None or not message.whole:
                 continue
             if message.step != round_.step:
@@ -125,16 +141,25 @@ class Mailbox:
             inbox[peer] = message.buffer
         return inbox
 
-    def _forget(self, number: int, round_: Round) -> None:
+    def _forget(self, branch: _Branch, number: int) -> None:
         for peer in self._peers:
-            self._messages.pop((number, peer), None)
-        self._round = number + 1
+            branch.messages.pop((number, peer), None)
+        branch.round = number + 1
 
     def _worst(self, missing: frozenset[PartyId]) -> SteelyardError:
         """Why the round cannot be finished: cheating before refusals before failures."""
         errors = [self._gone[peer] for peer in sorted(missing)]
         order = (Cheated, Refused, SteelyardError)
         return next(error for kind in order for error in errors if isinstance(error, kind))
+
+
+async def _wait(news: asyncio.Event, seconds: float) -> None:
+    try:
+        async with asyncio.timeout(seconds):
+            await news.wait()
+    except TimeoutError:
+        return
+    news.clear()
 
 
 def _claimed(peer: PartyId, abort: peer_pb2.Abort) -> SteelyardError | None:

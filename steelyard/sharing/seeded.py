@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from steelyard.errors import Invalid
 from steelyard.field import Vector, extrapolate, uniform
 from steelyard.ids import PartyId
-from steelyard.randomness import Keystream
+from steelyard.randomness import Keystream, Randomness
 from steelyard.sharing.shamir import check_points, check_threshold, lagrange
 
 
@@ -52,14 +52,28 @@ def deal(
 
     Raises Invalid when the keys are not those of the seeded receivers, or two of them are equal.
     """
+    if len(set(stream_keys.values())) != len(stream_keys):
+        raise Invalid("a dealing takes one key of its own for each seeded receiver")
+    streams = {party: Keystream(key) for party, key in stream_keys.items()}
+    return deal_from(secret, dealer, points, threshold, streams)
+
+
+def deal_from(
+    secret: Vector,
+    dealer: PartyId,
+    points: Mapping[PartyId, int],
+    threshold: int,
+    streams: Mapping[PartyId, Randomness],
+) -> Dealing:
+    """As `deal`, from streams that stand where both sides have left them."""
     check_points(list(points.values()))
     seeded = seeded_receivers(dealer, list(points), threshold)
-    if set(stream_keys) != set(seeded) or len(set(stream_keys.values())) != len(seeded):
+    if set(streams) != set(seeded):
         raise Invalid("a dealing takes one key of its own for each seeded receiver")
     targets = [dealer, *(each for each in points if each != dealer and each not in seeded)]
     known = [0, *(points[each] for each in seeded)]
     weights = [lagrange(known, points[each])[1:] for each in targets]
-    shares = extrapolate(secret, [Keystream(stream_keys[each]) for each in seeded], weights)
+    shares = extrapolate(secret, [streams[each] for each in seeded], weights)
     return Dealing(own=shares[0], explicit=dict(zip(targets[1:], shares[1:], strict=True)))
 
 

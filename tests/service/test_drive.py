@@ -5,15 +5,16 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 import pytest
 
-from steelyard.errors import Cheated, Malformed, TimedOut, Unreachable
+from steelyard.errors import Cheated, Malformed, SteelyardError, TimedOut, Unreachable
 from steelyard.ids import PartyId
-from steelyard.rounds import Inbox, Protocol, Round, broadcast
+from steelyard.rounds import Inbox, Protocol, Round, broadcast, pipeline
 from steelyard.rpc.drive import Link, drive, give_up
-from steelyard.rpc.mailbox import FRAME_BYTES, Mailbox
+from steelyard.rpc.mailbox import FRAME_BYTES, MAIN, Mailbox
 from steelyard.v1 import peer_pb2
 
 PARTIES = tuple(PartyId(f"bank-{letter}") for letter in "abc")
@@ -187,7 +188,7 @@ async def test_giving_up_tells_every_peer_why() -> None:
         [frame] = wire.frames
         assert (frame.attempt, frame.abort.reason, list(frame.abort.culprits)) == (ATTEMPT, "MALFORMED", ["bank-c"])
         with pytest.raises(Malformed):
-            await mailboxes[peer].collect(0, Round("step-0", {}, frozenset(PARTIES[:1])), 1)
+            await mailboxes[peer].collect(MAIN, 0, Round("step-0", {}, frozenset(PARTIES[:1])), 1)
 
 
 async def test_giving_up_is_not_stopped_by_a_broken_stream() -> None:
@@ -197,3 +198,64 @@ async def test_giving_up_is_not_stopped_by_a_broken_stream() -> None:
     wire = wires[PARTIES[0]][PARTIES[2]]
     assert isinstance(wire, Wire)
     assert len(wire.frames) == 1
+
+
+def forked(me: PartyId, branches: int, depth: int, open_at_once: list[int]) -> Protocol[list[list[Inbox]]]:
+    def counted(number: int) -> Protocol[list[Inbox]]:
+        open_at_once[0] += 1
+        open_at_once[1] = max(open_at_once)
+        try:
+            return (yield from exchange(me, (1 + number, 2)))
+        finally:
+            open_at_once[0] -= 1
+
+    yield broadcast("before", b"x", [p for p in PARTIES if p != me])
+    results = yield from pipeline((counted(number) for number in range(branches)), depth)
+    yield broadcast("after", b"x", [p for p in PARTIES if p != me])
+    return results
+
+
+@pytest.mark.parametrize("depth", [1, 3, 20])
+@pytest.mark.parametrize("threads", [True, False])
+async def test_branches_run_side_by_side_and_their_outputs_keep_the_order(
+    executor: ThreadPoolExecutor, depth: int, threads: bool
+) -> None:
+    mailboxes, wires = consortium()
+    depths = {me: [0, 0] for me in PARTIES}
+    pool = executor if threads else None
+    outputs = await asyncio.gather(
+        *(drive(forked(me, 9, depth, depths[me]), ATTEMPT, mailboxes[me], wires[me], pool, 10) for me in PARTIES)
+    )
+    for me, results in zip(PARTIES, outputs, strict=True):
+        assert [len(heard[0][peer]) for heard in results for peer in heard[0]] == [1 + i // 2 for i in range(18)]
+        assert depths[me] == [0, min(depth, 9)]
+
+
+async def test_a_branch_that_fails_ends_the_others_and_the_protocol(executor: ThreadPoolExecutor) -> None:
+    mailboxes, wires = consortium()
+    closed: list[PartyId] = []
+
+    def failing() -> Protocol[list[Inbox]]:
+        yield broadcast("step-0", b"a", PARTIES[1:])
+        raise Cheated("a lie", suspects=PARTIES)
+
+    def protocol() -> Protocol[list[list[Inbox]]]:
+        return (yield from pipeline(iter([exchange(PARTIES[0], (1, 1, 1), closed), failing()]), 2))
+
+    others = [asyncio.create_task(_quiet(me, mailboxes, wires, executor)) for me in PARTIES[1:]]
+    with pytest.raises((Cheated, TimedOut)):
+        await drive(protocol(), ATTEMPT, mailboxes[PARTIES[0]], wires[PARTIES[0]], executor, 0.5)
+    assert closed == [PARTIES[0]]
+    await asyncio.gather(*others)
+
+
+async def _quiet(
+    me: PartyId,
+    mailboxes: dict[PartyId, Mailbox],
+    wires: dict[PartyId, dict[PartyId, Link]],
+    executor: ThreadPoolExecutor,
+) -> None:
+    with suppress(SteelyardError):
+        await drive(
+            pipeline(iter([exchange(me, (1,)), exchange(me, (1,))]), 2), ATTEMPT, mailboxes[me], wires[me], executor, 1
+        )

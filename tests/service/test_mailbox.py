@@ -11,7 +11,7 @@ from steelyard.errors import Cheated, Failed, Malformed, PolicyRefused, Steelyar
 from steelyard.ids import PartyId
 from steelyard.rounds import Round
 from steelyard.rpc import mailbox as module
-from steelyard.rpc.mailbox import FRAME_BYTES, ROUNDS_AHEAD, Mailbox
+from steelyard.rpc.mailbox import BRANCHES_AHEAD, FRAME_BYTES, MAIN, ROUNDS_AHEAD, Mailbox
 from steelyard.v1 import peer_pb2
 
 A, B, C = PartyId("bank-a"), PartyId("bank-b"), PartyId("bank-c")
@@ -38,7 +38,7 @@ def hearing(*peers: PartyId, enough: int | None = None, step: str = "greet") -> 
 
 
 async def collected(mailbox: Mailbox, round_: Round, number: int = 0, patience: float = SOON) -> dict[PartyId, bytes]:
-    inbox = await mailbox.collect(number, round_, patience)
+    inbox = await mailbox.collect(MAIN, number, round_, patience)
     return {peer: bytes(message) for peer, message in inbox.items()}
 
 
@@ -77,7 +77,7 @@ async def test_a_message_of_the_next_rounds_waits_for_them() -> None:
 
 
 MALFORMED = {
-    "a branch": [frame(branch=1)],
+    "a branch too far ahead": [frame(branch=BRANCHES_AHEAD + 1)],
     "a round too far ahead": [frame(round=ROUNDS_AHEAD + 1)],
     "an empty message": [frame(b"")],
     "a length of nothing": [frame(b"abc", length=0)],
@@ -111,7 +111,7 @@ async def test_a_frame_of_a_round_that_is_over_is_late_and_not_dishonest() -> No
     mailbox.deliver(A, frame())
     mailbox.deliver(A, frame(b"vote", step="vote", round=1))
     assert await collected(mailbox, hearing(A, step="vote"), number=1) == {A: b"vote"}
-    assert mailbox._messages == {}
+    assert mailbox._branches[MAIN].messages == {}
 
 
 async def test_a_message_that_is_whole_takes_no_more_pieces() -> None:
@@ -162,7 +162,7 @@ async def test_a_message_that_was_whole_before_its_sender_was_lost_counts() -> N
 
 async def test_the_first_reason_for_a_loss_stays() -> None:
     mailbox = box()
-    mailbox.deliver(A, frame(branch=1))
+    mailbox.deliver(A, frame(branch=BRANCHES_AHEAD + 1))
     mailbox.lose(A, Unreachable("gone", party=A))
     with pytest.raises(Malformed):
         await collected(mailbox, hearing(A))
@@ -280,4 +280,19 @@ async def test_nothing_is_kept_of_a_round_that_is_over() -> None:
     for peer in PEERS:
         mailbox.deliver(peer, frame(bytes(LIMIT)))
     await collected(mailbox, hearing())
-    assert mailbox._messages == {}
+    assert mailbox._branches[MAIN].messages == {}
+
+
+async def test_branches_are_kept_apart_and_may_come_before_they_are_begun() -> None:
+    mailbox = box()
+    mailbox.deliver(A, frame(b"second", branch=2))
+    mailbox.deliver(A, frame(b"first", branch=1))
+    assert await mailbox.collect(1, 0, hearing(A), 1) == {A: b"first"}
+    assert await mailbox.collect(2, 0, hearing(A), 1) == {A: b"second"}
+
+
+async def test_what_comes_for_a_branch_that_is_over_is_not_kept() -> None:
+    mailbox = box()
+    mailbox.end(1)
+    mailbox.deliver(A, frame(branch=1))
+    assert 1 not in mailbox._branches

@@ -11,7 +11,7 @@ from node.sessions import EARLY_BYTES, EARLY_FRAMES, Sessions
 from steelyard.errors import Conflict, TimedOut, Unreachable
 from steelyard.ids import PartyId
 from steelyard.rounds import Round
-from steelyard.rpc.mailbox import Mailbox
+from steelyard.rpc.mailbox import MAIN, Mailbox
 from steelyard.v1 import peer_pb2
 
 A, B = PartyId("bank-a"), PartyId("bank-b")
@@ -29,7 +29,7 @@ def opened(sessions: Sessions, attempt: bytes = ATTEMPT) -> Mailbox:
 
 
 async def heard(mailbox: Mailbox, peer: PartyId = A) -> bytes:
-    return bytes((await mailbox.collect(0, Round("hello", {}, frozenset((peer,))), 0.05))[peer])
+    return bytes((await mailbox.collect(MAIN, 0, Round("hello", {}, frozenset((peer,))), 0.05))[peer])
 
 
 async def test_a_frame_reaches_the_mailbox_of_its_attempt() -> None:
@@ -45,7 +45,7 @@ async def test_a_hello_that_comes_early_is_kept() -> None:
     sessions = Sessions()
     sessions.deliver(A, frame(b"from a"))
     sessions.deliver(B, frame(b"from b"))
-    inbox = await opened(sessions).collect(0, Round("hello", {}, PEERS), 0.05)
+    inbox = await opened(sessions).collect(MAIN, 0, Round("hello", {}, PEERS), 0.05)
     assert inbox == {A: b"from a", B: b"from b"}
     assert not sessions._early
 

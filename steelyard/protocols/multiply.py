@@ -1,0 +1,73 @@
+"""Multiplication of shared vectors, and inner products.
+
+Model       semi-honest, at most k-1 of n >= 2k-1 nodes; private authenticated channels.
+Rounds      1.   Sends n-k elements per product, or per whole inner product.
+Reveals     nothing.
+Follows     Gennaro, Rabin, Rabin 1998: 2k-1 parties deal their weighted local products anew, all add what they get.
+Differs     dealings are seeded (steelyard.sharing.seeded), so one element is sent per product at 2-of-3.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from steelyard import field
+from steelyard.errors import Invalid
+from steelyard.field import Vector, from_bytes, to_bytes, total
+from steelyard.ids import PartyId
+from steelyard.protocols.circle import Circle
+from steelyard.protocols.disputes import blaming
+from steelyard.rounds import Protocol, Round
+from steelyard.sharing import seeded
+from steelyard.sharing.shamir import lagrange
+
+
+def multiply(circle: Circle, a: Vector, b: Vector, step: str = "multiply") -> Protocol[Vector]:
+    """Shares of the products a[i] * b[i]."""
+    return (yield from reshare(circle, step, field.multiply(a, b)))
+
+
+def inner_product(circle: Circle, pairs: Sequence[tuple[Vector, Vector]], step: str = "inner") -> Protocol[Vector]:
+    """Shares of the sum of the products of these pairs of vectors, position by position."""
+    if not pairs:
+        raise Invalid("an inner product takes at least one pair")
+    return (yield from reshare(circle, step, total([field.multiply(a, b) for a, b in pairs])))
+
+
+def reshare(circle: Circle, step: str, product: Vector) -> Protocol[Vector]:
+    """Shares of degree k-1 of what `product` are shares of, of degree at most 2k-2."""
+    mine = None
+    if circle.me in circle.multipliers:
+        weights = lagrange([circle.points[party] for party in circle.multipliers])
+        mine = field.scale(weights[circle.multipliers.index(circle.me)], product)
+    dealt = yield from deal_values(circle, step, circle.multipliers, mine, product.size)
+    return total(list(dealt.values()))
+
+
+def deal_values(
+    circle: Circle, step: str, dealers: Sequence[PartyId], mine: Vector | None, length: int
+) -> Protocol[Mapping[PartyId, Vector]]:
+    """My share of the vector of each dealer; `mine` is a dealer's own."""
+    # 1. Deal mine: k-1 receivers expand theirs, the others are sent it.
+    shares: dict[PartyId, Vector] = {}
+    messages: dict[PartyId, bytes] = {}
+    if circle.me in dealers:
+        if mine is None or mine.size != length:
+            raise Invalid("a dealer deals as many values as were announced")
+        receivers = seeded.seeded_receivers(circle.me, circle.parties, circle.threshold)
+        streams = {to: circle.stream("values", circle.me, frozenset({to})) for to in receivers}
+        dealing = seeded.deal_from(mine, circle.me, circle.points, circle.threshold, streams)
+        shares[circle.me] = dealing.own
+        messages = {to: to_bytes(share) for to, share in dealing.explicit.items()}
+    others = [dealer for dealer in dealers if dealer != circle.me]
+    known = {d for d in others if circle.me in seeded.seeded_receivers(d, circle.parties, circle.threshold)}
+    received = yield Round(step, messages, frozenset(others) - known)
+    # 2. Take what was dealt to me.
+    for dealer in others:
+        with blaming(dealer):
+            shares[dealer] = (
+                field.uniform(circle.stream("values", dealer, frozenset({circle.me})), length)
+                if dealer in known
+                else from_bytes(received[dealer], length)
+            )
+    return shares
