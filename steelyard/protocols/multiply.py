@@ -1,4 +1,4 @@
-"""Multiplication of shared vectors, and inner products.
+"""Multiplication: products of shared vectors, and inner products, as shares again.
 
 Model       semi-honest, at most k-1 of n >= 2k-1 nodes; private authenticated channels.
 Rounds      1.   Sends n-k elements per product, or per whole inner product.
