@@ -23,6 +23,9 @@ P: Final = 2**61 - 1
 BYTES: Final = 8  # of one element on the wire
 BLOCK: Final = 1 << 15  # elements drawn at a time; part of the wire format, see `uniform`
 
+_ZEROS: Final = np.zeros(kernels.STRIP, dtype=np.uint64)
+_ZEROS.flags.writeable = False
+
 
 def add(a: Vector, b: Vector) -> Vector:
     a, b = _alike(a, b)
@@ -86,7 +89,7 @@ def combine(coefficients: Sequence[int], vectors: Sequence[Vector]) -> Vector:
         raise Invalid("a combination needs one coefficient per vector")
     vectors = _alike(*vectors)
     out = np.empty_like(vectors[0])
-    kernels.mix(_limbs([coefficients]), 0, _addresses(vectors), 0, _addresses([out]), 0, out.size)
+    kernels.mix(_limbs([coefficients]), 0, _addresses(vectors), 0, _addresses([out]), 0, out.size, _ZEROS)
     return out
 
 
@@ -124,7 +127,7 @@ def extrapolate(start: Vector, streams: Sequence[Randomness], weights: Sequence[
         for row, stream in zip(drawn, streams, strict=True):
             _draw(stream, row[: block.size])
             kernels.deduct(row[: block.size], block)
-        kernels.mix(limbs, base, sources, 0, targets, BYTES * first, block.size)
+        kernels.mix(limbs, base, sources, 0, targets, BYTES * first, block.size, _ZEROS)
     return outputs
 
 

@@ -32,7 +32,8 @@ _MASK_30: Final = np.uint64(2**30 - 1)
 _MASK_31: Final = np.uint64(2**31 - 1)
 _0, _1, _2, _3, _8, _30, _31, _58, _61 = (np.uint64(each) for each in (0, 1, 2, 3, 8, 30, 31, 58, 61))
 _LANES: Final = 16  # two AVX-512 registers, or four of AVX2: enough independent work to hide latencies
-_STRIP: Final = np.uint64(1024)  # elements: operands of one strip stay in the first-level cache
+STRIP: Final = 1024
+_STRIP: Final = np.uint64(STRIP)  # elements: operands of one strip stay in the first-level cache
 _TERMS: Final = np.uint64(32)  # products of two field elements that safely add up in 128 bits (64 would just fit)
 _WIDE: Final = np.uint64(8 * _LANES)  # bytes of one vector step
 _LIMBS: Final = np.uint64(16)  # bytes of one coefficient in limbs
@@ -181,7 +182,7 @@ def dot(a: NDArray[np.uint64], b: NDArray[np.uint64]) -> np.uint64:
     return result
 
 
-@kernel(types.void, _COEFFICIENTS, _WORD, _IN, _WORD, _IN, _WORD, _WORD)
+@kernel(types.void, _COEFFICIENTS, _WORD, _IN, _WORD, _IN, _WORD, _WORD, _IN)
 def mix(
     limbs: NDArray[np.uint32],
     base: int,
@@ -190,12 +191,13 @@ def mix(
     outputs: NDArray[np.uint64],
     outputs_start: int,
     count: int,
+    zeros: NDArray[np.uint64],
 ) -> None:
     """outputs[o][i] = base[i] + sum over j of limbs[o, j] * inputs[j][i], one pass through memory.
 
     `base` (0 for none), `inputs` and `outputs` are addresses, the starts offsets in bytes; base runs with the outputs.
+    `zeros` are STRIP of them: an array made here would be freed once its address is taken.
     """
-    zeros = np.zeros(_STRIP, dtype=np.uint64)
     nothing = np.uint64(zeros.ctypes.data)
     coefficients = np.uint64(limbs.ctypes.data)
     terms = np.uint64(inputs.size)

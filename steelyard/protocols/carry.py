@@ -1,7 +1,7 @@
-"""The carry of an addition, or the outcome of a comparison, from those of its digits: a tree over all digits.
+"""Carry: that of an addition, or the outcome of a comparison, from those of its digits, as a tree.
 
 Model       semi-honest, as steelyard.protocols.bits.
-Rounds      ceil(log2 c) for c digits.   Sends 2(c-1) ANDs, less one on every level.
+Rounds      6 for 61 digits, ceil(log2 c) for c.   Sends 2(c-1) ANDs, less one on every level.
 Reveals     nothing.
 Follows     carry look-ahead (Weinberger, Smith 1958; as a tree Brent, Kung 1982).
 Differs     the lowest digit of every level needs no "propagate", for nothing comes in below it.

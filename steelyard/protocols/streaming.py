@@ -1,7 +1,7 @@
-"""Long vectors in pieces: a protocol over millions of values in bounded memory, sending while it computes.
+"""Streaming: a protocol over millions of values, piece by piece in bounded memory, sending while it computes.
 
 Model       that of the protocol.
-Rounds      as the protocol, for a few pieces at a time.   Sends what the protocol sends.
+Rounds      1 times the protocol's for every DEPTH pieces.   Sends what the protocol sends.
 Reveals     nothing.
 Follows     software pipelining.
 Differs     nothing.
