@@ -9,7 +9,7 @@ Differs     keys are fresh for the attempt, and travel under its pairwise keys i
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 from steelyard.errors import Malformed
 from steelyard.ids import PartyId
@@ -21,21 +21,29 @@ from steelyard.sharing.attempt_keys import AttemptKeys
 from steelyard.sharing.bit_dealing import plan
 from steelyard.sharing.streams import Among, Streams
 
-_PATH = "seeds"
+_ROOTS, _SEEDS = "streams", "seeds"
 
 
 def convene(attempt: Attempt, keys: AttemptKeys) -> Protocol[Circle]:
     """`keys` have been agreed on with everybody."""
-    # 1. A seed for each group that I deal to, to its members.
+    # 1. The keys that each pair has agreed on already.
+    roots = dict(_pairwise(attempt, keys))
+    # 2. A seed for each group that I deal to, to its members.
     seeds = {among: token(KEY_BYTES) for among in _groups(attempt, attempt.me)}
     if seeds:
         messages = {party: _sealed(attempt, keys, party, seeds) for party in attempt.others}
         received = yield Round("seeds", messages, frozenset(attempt.others))
-        # 2. Take those of the groups that I am a member of.
+        # 3. Take those of the groups that I am a member of.
         for dealer in attempt.others:
             seeds |= _opened(attempt, keys, dealer, received[dealer])
-    streams = Streams(attempt.me, keys, seeds)
+    streams = Streams(roots | seeds)
     return Circle(attempt.me, attempt.participants, attempt.points, attempt.threshold, streams)
+
+
+def _pairwise(attempt: Attempt, keys: AttemptKeys) -> Iterator[tuple[Among, bytes]]:
+    for other in attempt.others:
+        for dealer, receiver in ((attempt.me, other), (other, attempt.me)):
+            yield (dealer, frozenset({receiver})), keys.stream_key(_ROOTS, dealer, receiver)
 
 
 def _groups(attempt: Attempt, dealer: PartyId) -> list[Among]:
@@ -48,14 +56,14 @@ def _groups(attempt: Attempt, dealer: PartyId) -> list[Among]:
 
 def _sealed(attempt: Attempt, keys: AttemptKeys, to: PartyId, seeds: Mapping[Among, bytes]) -> bytes:
     mine = b"".join(seeds[among] for among in _groups(attempt, attempt.me) if to in among[1])
-    return _masked(keys.stream_key(_PATH, attempt.me, to), mine)
+    return _masked(keys.stream_key(_SEEDS, attempt.me, to), mine)
 
 
 def _opened(attempt: Attempt, keys: AttemptKeys, dealer: PartyId, message: bytes | bytearray) -> dict[Among, bytes]:
     groups = [among for among in _groups(attempt, dealer) if attempt.me in among[1]]
     if len(message) != KEY_BYTES * len(groups):
         raise Malformed(f"{dealer} sent another number of seeds than there are groups", culprits=(dealer,))
-    plain = _masked(keys.stream_key(_PATH, dealer, attempt.me), message)
+    plain = _masked(keys.stream_key(_SEEDS, dealer, attempt.me), message)
     return {among: plain[KEY_BYTES * i : KEY_BYTES * (i + 1)] for i, among in enumerate(groups)}
 
 

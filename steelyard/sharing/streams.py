@@ -15,37 +15,27 @@ from steelyard.digest import frame
 from steelyard.errors import Conflict, Invalid
 from steelyard.ids import PartyId
 from steelyard.randomness import KEY_BYTES, Keystream
-from steelyard.sharing.attempt_keys import AttemptKeys
 
 Among = tuple[PartyId, frozenset[PartyId]]  # dealer and receivers
-_PATH = "streams"
 
 
 class Streams:
-    """Those that one party knows; `seeds` are the root keys of groups of several receivers."""
+    """Those that one party knows; `roots` are its keys as a dealer or a receiver, one for every group."""
 
-    def __init__(self, me: PartyId, keys: AttemptKeys, seeds: Mapping[Among, bytes]) -> None:
-        self._me = me
-        self._keys = keys
-        self._roots = dict(seeds)
+    def __init__(self, roots: Mapping[Among, bytes]) -> None:
+        self._roots = roots
         self._opened: set[tuple[str, str, Among]] = set()
 
     def open(self, kind: str, lane: str, dealer: PartyId, receivers: frozenset[PartyId]) -> Keystream:
         """A new stream; Conflict when it was opened before, Invalid when it is not ours."""
         among = (dealer, receivers)
+        if among not in self._roots:
+            raise Invalid("this group has no key, or I am not in it")
         if (kind, lane, among) in self._opened:
-            raise Conflict("a stream is used for one dealing only", party=self._me)
+            raise Conflict("a stream is used for one dealing only")
         self._opened.add((kind, lane, among))
         info = frame("lane", kind.encode(), lane.encode())
-        return Keystream(HKDFExpand(SHA256(), KEY_BYTES, info).derive(self._root(among)))
-
-    def _root(self, among: Among) -> bytes:
-        dealer, receivers = among
-        if among not in self._roots:
-            if len(receivers) != 1:
-                raise Invalid("no seed was exchanged for this group")
-            self._roots[among] = self._keys.stream_key(_PATH, dealer, *receivers)
-        return self._roots[among]
+        return Keystream(HKDFExpand(SHA256(), KEY_BYTES, info).derive(self._roots[among]))
 
     def __repr__(self) -> str:
-        return f"<streams of {self._me} for one attempt>"
+        return "<streams of one attempt>"

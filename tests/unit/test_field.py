@@ -7,9 +7,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from steelyard import field, field_kernels
+from steelyard import field
 from steelyard.errors import Invalid, Malformed
 from steelyard.field import BLOCK, P, Vector
+from steelyard.kernel import kernel
 from steelyard.randomness import Keystream, SystemRandomness
 
 EDGES = [0, 1, 2, 3, 2**30, 2**31 - 1, 2**31, 2**32 - 1, 2**32, 2**60 - 1, 2**60, P - 2, P - 1]
@@ -215,7 +216,7 @@ def test_without_a_place_for_the_cache_kernels_are_compiled_in_memory(monkeypatc
         return lambda function: function
 
     monkeypatch.setattr("numba.njit", nowhere)
-    assert field_kernels._kernel(lambda: "signature")(len)("abc") == 3
+    assert kernel(lambda: "signature")(len)("abc") == 3
 
 
 def test_threads_do_not_disturb_each_other() -> None:
