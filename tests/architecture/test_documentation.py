@@ -15,10 +15,10 @@ from clients.cli import invocation
 from clients.cli.app import make_app
 from clients.cli.exit_codes import EXIT_CODES
 from coordinator.config import Config, Limits, Timing
-from node.policy import DatasetRule, Policy
 from steelyard.documents.signed import Document
 from steelyard.errors import SteelyardError, tree
 from steelyard.identity.enrolment import Enrolment
+from steelyard.privacy.policy import DatasetRule, Policy
 
 PAGES = [path for path, _ in texts() if path.suffix == ".md" and path.parent != ROOT / "tests"]
 LINK = re.compile(r"\[[^\]]*\]\(([^)#\s]*)(#[^)\s]*)?\)")

@@ -8,7 +8,6 @@ import pytest
 from steelyard import errors
 from steelyard.errors import SteelyardError, by_reason, tree
 
-
 EVERY = list(tree())
 
 
