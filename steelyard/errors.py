@@ -122,13 +122,16 @@ class Unreachable(Failed):
 class TimedOut(Failed):
     reason = "TIMED_OUT"
     status = "DEADLINE_EXCEEDED"
-    advice = "The party named was too slow or the network is; try again later."
+    advice = "Try again later: the party named is slow, the network is, or its owner has still to decide."
 
 
 class PartyMissing(Failed):
     reason = "PARTY_MISSING"
     status = "FAILED_PRECONDITION"
-    advice = "Wait for the party named, or ask again with --allow-missing."
+    advice = (
+        "Start or mend the node named and ask again. Or leave it out with --allow-missing: results over other parties "
+        "are then refused until the data of all is new or the period is over."
+    )
 
 
 class Cancelled(Failed):
