@@ -179,9 +179,10 @@ def _await_connected(consortium: LocalConsortium, deadline: Deadline) -> None:
     from clients.sdk.client import Client
 
     with Client.from_profile(consortium.root) as client:
-        while missing := [each.id for each in client.parties() if not each.reachable]:
+        while missing := [each for each in client.parties() if not each.reachable]:
             if deadline.passed:
-                raise TimedOut(f"the coordinator does not reach {', '.join(missing)}", party=missing[0])
+                problems = ", ".join(f"{each.id} ({each.problem})" for each in missing)
+                raise TimedOut(f"the coordinator does not reach {problems}", party=missing[0].id)
             time.sleep(_PAUSE)
 
 
