@@ -50,8 +50,10 @@ class Database:
             with _translated():
                 self._prepare()
                 self._migrate(migrations)
-        except BaseException:
+        except BaseException as error:
             self._connection.close()
+            if isinstance(error, Failed):
+                raise Failed(f"{path}: {error.message}") from error
             raise
 
     @contextmanager

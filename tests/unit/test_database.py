@@ -181,7 +181,7 @@ def test_a_missing_folder_fails_with_advice(tmp_path: Path) -> None:
 
 def test_a_file_that_is_no_database_is_refused(tmp_path: Path) -> None:
     (tmp_path / "node.db").write_bytes(b"not a database, by any means" * 100)
-    with pytest.raises(Failed, match="no database"):
+    with pytest.raises(Failed, match=r"node\.db: this file is no database"):
         opened(tmp_path)
 
 
