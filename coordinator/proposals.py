@@ -49,9 +49,9 @@ class Proposals:
     def _participants(self, computation: Computation, among: Sequence[str], said: _Said) -> tuple[str, ...]:
         missing = {party: said.silence[party] for party in among if party not in said.answers}
         if len(said.answers) < self._quorum:
-            raise _missing(missing, f", and --allow-missing would not help: {self._quorum} nodes must take part")
+            raise _missing(missing, f"; --allow-missing does not help here, {self._quorum} nodes must take part")
         if missing and computation.fixed:
-            raise _missing(missing, ", and --allow-missing does not help any more: the input set may have been signed")
+            raise _missing(missing, "; --allow-missing does not help any more, the nodes may have signed already")
         if missing and not computation.request.allow_missing:
             raise _missing(missing)
         if not any(answer.contributes for answer in said.answers.values()):

@@ -110,7 +110,7 @@ async def test_a_missing_party_ends_the_computation_and_is_named(tmp_path: Path)
         assert (ended.state, ended.failure.reason) == (ABORTED, "PARTY_MISSING")
         assert (
             ended.failure.message
-            == "bank-c does not answer, and --allow-missing would not help: 3 nodes must take part"
+            == "bank-c does not answer; --allow-missing does not help here, 3 nodes must take part"
         )
         assert {each.party: each.state for each in ended.parties}["bank-c"] == "unreachable"
 
