@@ -21,7 +21,7 @@ def main(arguments: list[str]) -> int:
         log.as_json(loaded.log_level)
         asyncio.run(run(loaded))
     except SteelyardError as error:
-        sys.stderr.write(f"{error.message}\n{error.advice}\n")
+        sys.stderr.write(f"{error.reason}: {error.message}\n{error.advice}\n")
         return error.exit_code
     return 0
 

@@ -18,7 +18,7 @@ from coordinator.config import Timing
 from coordinator.nodes import NodeClient
 from coordinator.registry import Disk
 from coordinator.store import Store
-from steelyard.errors import SteelyardError
+from steelyard.errors import SteelyardError, TimedOut, Unauthenticated, Unreachable
 from steelyard.v1 import node_pb2
 
 MISSES: Final = 3  # unanswered questions in a row that make a node lost
@@ -93,8 +93,10 @@ class Directory:
 
     def _missed(self, entry: Entry, error: SteelyardError) -> None:
         if entry.reachable:
-            _log.warning("node does not answer", party=entry.party, reason=error.reason)
+            _log.warning("node does not answer", party=entry.party, reason=error.reason, problem=error.message)
         entry.problem = error.message
+        if not isinstance(error, Unreachable | TimedOut | Unauthenticated):
+            return  # it answers, and says what is wrong with it
         entry.misses += 1
         if entry.misses >= MISSES:
             for alarm in entry.alarms:

@@ -4,13 +4,22 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 
 from coordinator.computation import Computation
 from coordinator.config import Timing
 from coordinator.nodes import Answer, Decision, NodeClient
-from steelyard.errors import Failed, NotFound, PartyMissing, SteelyardError, Unauthenticated
+from steelyard.errors import Failed, NotFound, PartyMissing, SteelyardError, TimedOut, Unauthenticated, Unreachable
 
 RETRY_SECONDS = 0.2
+
+
+@dataclass(frozen=True, slots=True)
+class _Said:
+    """What the parties said last, and what kept those from answering of whom nothing was heard."""
+
+    answers: dict[str, Answer] = field(default_factory=dict)
+    silence: dict[str, SteelyardError] = field(default_factory=dict)
 
 
 class Proposals:
@@ -27,36 +36,34 @@ class Proposals:
         A node is missing when it has not answered for `patience` seconds, unless somebody's owner has still to decide:
         then it is asked again as long as that takes.  Raises the refusal that counts, or PartyMissing.
         """
-        answers: dict[str, Answer] = {}
+        said = _Said()
         while True:
-            unsure = [party for party in among if not _agreed(answers.get(party))]
-            await self._round(computation, unsure, answers, patience)
-            _raise_refusal(answers)
-            if all(answer.decision is not Decision.PENDING for answer in answers.values()):
+            unsure = [party for party in among if not _agreed(said.answers.get(party))]
+            await self._round(computation, unsure, said, patience)
+            _raise_refusal(said.answers)
+            if all(answer.decision is not Decision.PENDING for answer in said.answers.values()):
                 break
             await asyncio.sleep(self._timing.poll)
-        return self._participants(computation, among, answers)
+        return self._participants(computation, among, said)
 
-    def _participants(
-        self, computation: Computation, among: Sequence[str], answers: Mapping[str, Answer]
-    ) -> tuple[str, ...]:
-        missing = [party for party in among if party not in answers]
-        if missing and (computation.fixed or not computation.request.allow_missing):
-            raise _missing(missing, "does not answer")
-        if len(answers) < self._quorum:
-            raise _missing(missing, f"does not answer, and fewer than the {self._quorum} nodes needed are left")
-        if not any(answer.contributes for answer in answers.values()):
+    def _participants(self, computation: Computation, among: Sequence[str], said: _Said) -> tuple[str, ...]:
+        missing = {party: said.silence[party] for party in among if party not in said.answers}
+        if len(said.answers) < self._quorum:
+            raise _missing(missing, f"; --allow-missing does not help here, {self._quorum} nodes must take part")
+        if missing and computation.fixed:
+            raise _missing(missing, "; --allow-missing does not help any more, the nodes may have signed already")
+        if missing and not computation.request.allow_missing:
+            raise _missing(missing)
+        if not any(answer.contributes for answer in said.answers.values()):
             raise NotFound("no party that answers holds the dataset asked for")
-        return tuple(party for party in among if party in answers)
+        return tuple(party for party in among if party in said.answers)
 
-    async def _round(
-        self, computation: Computation, parties: Iterable[str], answers: dict[str, Answer], patience: float
-    ) -> None:
+    async def _round(self, computation: Computation, parties: Iterable[str], said: _Said, patience: float) -> None:
         async with asyncio.TaskGroup() as group:
             for party in parties:
-                group.create_task(self._ask(computation, party, answers, patience))
+                group.create_task(self._ask(computation, party, said, patience))
 
-    async def _ask(self, computation: Computation, party: str, answers: dict[str, Answer], patience: float) -> None:
+    async def _ask(self, computation: Computation, party: str, said: _Said, patience: float) -> None:
         loop = asyncio.get_running_loop()
         until = loop.time() + patience
         while True:
@@ -65,13 +72,14 @@ class Proposals:
             except (Failed, Unauthenticated) as error:
                 computation.report(party, "unreachable", error.reason)
                 if loop.time() >= until:
+                    said.silence[party] = error
                     return
                 await asyncio.sleep(RETRY_SECONDS)
             except SteelyardError as error:
-                answers[party] = Answer(Decision.REFUSED, failure=error)
+                said.answers[party] = Answer(Decision.REFUSED, failure=error)
                 return
             else:
-                answers[party] = answer
+                said.answers[party] = answer
                 computation.report(party, answer.decision.name.lower())
                 return
 
@@ -88,5 +96,13 @@ def _raise_refusal(answers: Mapping[str, Answer]) -> None:
     raise next((each for each in refusals if not isinstance(each, NotFound)), refusals[0])
 
 
-def _missing(parties: Sequence[str], what: str) -> PartyMissing:
-    return PartyMissing(f"{', '.join(parties)} {what}", party=parties[0] if parties else "")
+def _missing(silence: Mapping[str, SteelyardError], more: str = "") -> PartyMissing:
+    """Names each party and, where its node says what is wrong with it, that."""
+    reasons = ", ".join(_reason(party, error) for party, error in silence.items())
+    return PartyMissing(f"{reasons}{more}", party=next(iter(silence), ""))
+
+
+def _reason(party: str, error: SteelyardError) -> str:
+    if isinstance(error, Unreachable | TimedOut):
+        return f"{party} does not answer"
+    return f"{party} cannot take part ({error.message})"

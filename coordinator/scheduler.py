@@ -137,7 +137,7 @@ class Scheduler:
                 async with self._slots:
                     await self._attempts(computation, participants)
         except TimeoutError:
-            raise TimedOut("the request expired before it could be answered") from None
+            raise _expired(computation) from None
 
     async def _ask(self, computation: Computation, patience: float) -> tuple[str, ...]:
         participants = await self._proposals.ask(computation, computation.fixed or self._parties, patience)
@@ -199,6 +199,14 @@ class Scheduler:
             await node.cancel(computation, self._timing.call)
         except SteelyardError as error:
             _log.debug("not cancelled", party=node.party, reason=error.reason)
+
+
+def _expired(computation: Computation) -> TimedOut:
+    undecided = [party for party, progress in computation.parties.items() if progress.state == "pending"]
+    if not undecided:
+        return TimedOut("the request expired before it could be answered")
+    owners = " and ".join(f"the owner of {party}" for party in undecided)
+    return TimedOut(f"the request expired before {owners} decided on it", party=undecided[0])
 
 
 def _defect(computation: Computation, error: Exception) -> SteelyardError:

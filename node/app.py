@@ -44,9 +44,13 @@ async def run(config: NodeConfig) -> None:
     await server.start()
     links.start()
     log.info("ready", party=books.party, listen=config.listen, manifest=books.membership.digest)
-    settling = asyncio.create_task(keep_settling(books))
+    watching = [
+        asyncio.create_task(keep_settling(books)),
+        asyncio.create_task(books.health.keep_looking(server.serving)),
+    ]
     await until_told_to_stop()
-    settling.cancel()
+    for task in watching:
+        task.cancel()
     await engine.stop()
     await links.stop()
     await server.stop()

@@ -14,6 +14,7 @@ from node.computations import Computations
 from node.config import NodeConfig
 from node.consent import Consent
 from node.datasets import Datasets
+from node.health import Health
 from node.ledger import Ledger
 from node.policy import PolicyFile
 from steelyard.errors import Invalid
@@ -39,6 +40,7 @@ class Books:
     membership: Membership
     signing: Ed25519PrivateKey = field(repr=False)
     database: Database
+    health: Health
     datasets: Datasets
     policy: PolicyFile
     ledger: Ledger
@@ -64,6 +66,7 @@ class Books:
             membership=membership,
             signing=home.signing_key(),
             database=database,
+            health=Health(database),
             datasets=Datasets(database, state / "blobs"),
             policy=policy,
             ledger=Ledger(database),

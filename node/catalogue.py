@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from node.books import Books
-from node.policy import ALL, Policy
 from steelyard.errors import PolicyRefused
+from steelyard.privacy.policy import ALL, Policy
 from steelyard.tables.schema import Schema
 from steelyard.v1 import types_pb2
 

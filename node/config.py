@@ -32,7 +32,7 @@ def load(path: Path) -> NodeConfig:
         config = msgspec.convert(raw, NodeConfig, dec_hook=lambda kind, value: kind(value))
     except OSError as error:
         raise Invalid(f"{path}: {error.strerror}") from None
-    except (tomllib.TOMLDecodeError, msgspec.ValidationError) as error:
+    except (UnicodeDecodeError, tomllib.TOMLDecodeError, msgspec.ValidationError) as error:
         raise Invalid(f"{path}: {error}") from None
     base = path.resolve().parent
     folders = {name: base / getattr(config, name) for name in ("identity", "state", "policy")}

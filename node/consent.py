@@ -9,13 +9,14 @@ from typing import Final
 
 from node.audit import Audit
 from node.computations import Computations, Decision, Recorded
-from node.policy import Policy, PolicyFile, Question
+from node.policy import PolicyFile
 from steelyard.documents.request import MAX_LIFE_MS, Request
 from steelyard.documents.signed import Signed, read
 from steelyard.errors import Conflict, Invalid, Refused, Unauthenticated
 from steelyard.functions.aggregate import arguments, epsilon
 from steelyard.identity.membership import Membership
 from steelyard.ids import PartyId
+from steelyard.privacy.policy import Policy, Question
 from steelyard.storage.database import Database
 
 MAX_OPENED: Final = 256  # requests, of at most a megabyte each

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import OrderedDict
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -33,6 +33,7 @@ from steelyard.tables.predicate import expression
 from steelyard.tables.schema import BOUND, Column, Schema, from_description
 
 Vector = NDArray[np.int64]
+Noted = Callable[[str], object]
 _Question = tuple[str, str | None, tuple[Filter, ...]]  # blob, column, filters
 
 MAX_REMEMBERED: Final = 100_000  # cells
@@ -71,15 +72,19 @@ class Datasets:
         self._lock = RLock()  # a file is not removed while it is being read
         blobs.sweep(self._folder, {each.blob for each in self.list()})
 
-    def import_file(self, name: str, path: Path, schema: Schema | None = None, *, now_ms: int) -> Dataset:
+    def import_file(
+        self, name: str, path: Path, schema: Schema | None = None, *, now_ms: int, noted: Noted = lambda _: None
+    ) -> Dataset:
         """Reads a CSV, Parquet or Excel file and keeps it as dataset `name`, in place of an earlier one.
+
+        `noted` is called with the version in the same transaction.
 
         Raises Invalid (naming file, line and column) or Failed; the earlier dataset is untouched then.
         """
         identifier(name, "dataset")
-        return self.put(name, reader.read(path, schema), now_ms=now_ms)
+        return self.put(name, reader.read(path, schema), now_ms=now_ms, noted=noted)
 
-    def put(self, name: str, table: reader.Table, *, now_ms: int) -> Dataset:
+    def put(self, name: str, table: reader.Table, *, now_ms: int, noted: Noted = lambda _: None) -> Dataset:
         """Keeps a checked table as dataset `name`; identical content keeps its version."""
         identifier(name, "dataset")
         content = _fingerprint(table)
@@ -88,7 +93,7 @@ class Datasets:
             same = earlier is not None and earlier.version == self._version_of(name, content)
             blob = earlier.blob if earlier and same else blobs.write(self._folder, table.frame)
             try:
-                self._commit(name, blob, content, table, now_ms)
+                self._commit(name, blob, content, table, now_ms, noted)
             except BaseException:
                 self._discard(blob)
                 raise
@@ -110,11 +115,16 @@ class Datasets:
             raise NotFound(f"there is no dataset {name[:60]!r}")
         return found
 
-    def delete(self, name: str) -> None:
-        """Forgets the dataset and its rows; digests of its versions stay.  Raises NotFound."""
+    def delete(self, name: str, noted: Callable[[], object] = lambda: None) -> None:
+        """Forgets the dataset and its rows; digests of its versions stay.  Raises NotFound.
+
+        `noted` is called in the same transaction.
+        """
         with self._lock:
             dataset = self.get(name)
-            self._database.execute("DELETE FROM dataset WHERE name = ?", (name,))
+            with self._database.transaction():
+                self._database.execute("DELETE FROM dataset WHERE name = ?", (name,))
+                noted()
             blobs.remove(self._folder, dataset.blob)
 
     def totals(self, name: str, column: str, filters: Sequence[Filter], *, version: str | None = None) -> Totals:
@@ -183,7 +193,7 @@ class Datasets:
         row = self._database.one("SELECT version FROM dataset_version WHERE name = ? AND content = ?", (name, content))
         return None if row is None else str(row[0])
 
-    def _commit(self, name: str, blob: str, content: bytes, table: reader.Table, now_ms: int) -> None:
+    def _commit(self, name: str, blob: str, content: bytes, table: reader.Table, now_ms: int, noted: Noted) -> None:
         with self._database.transaction():
             version = self._version_of(name, content)
             if version is None:
@@ -195,6 +205,7 @@ class Datasets:
                 " VALUES (?, ?, ?, ?, ?, ?)",
                 (name, blob, version, schema, table.frame.height, now_ms),
             )
+            noted(version)
 
 
 @contextmanager

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 
 from node.datasets import Datasets, Vector
-from node.policy import Policy
 from steelyard.errors import Invalid
 from steelyard.functions.aggregate import Aggregate
 from steelyard.functions.total import Layers, Question
+from steelyard.privacy.policy import Policy
 from steelyard.protocols.greet import Offer
 from steelyard.secret import Secret
 from steelyard.tables.schema import Column

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import tempfile
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Final
@@ -16,9 +15,10 @@ from node.computations import Recorded
 from node.datasets import Dataset
 from node.ledger import Entry
 from node.settlement import settle
+from node.uploads import Uploads, received
 from steelyard.documents.request import Request
 from steelyard.documents.signed import read
-from steelyard.errors import Cheated, Failed, Invalid
+from steelyard.errors import Cheated, Invalid
 from steelyard.functions.leakage import leakage
 from steelyard.ids import computation_id, identifier
 from steelyard.rpc import codec
@@ -26,7 +26,6 @@ from steelyard.rpc.interceptors import Context
 from steelyard.tables import schema as schemas
 from steelyard.v1 import node_pb2, node_pb2_grpc
 
-MAX_UPLOAD: Final = 4 << 30  # bytes
 MAX_PAGE: Final = 1000
 DECISIONS: Final = {
     "approved": node_pb2.DECISION_APPROVED,
@@ -38,15 +37,15 @@ DECISIONS: Final = {
 class OwnerService(node_pb2_grpc.NodeServiceServicer):
     """The owner's methods."""
 
-    def __init__(self, books: Books, uploads: Path) -> None:
+    def __init__(self, books: Books, state: Path) -> None:
         self._books = books
-        self._uploads = uploads
+        self._uploads = Uploads(state)
 
     async def ImportDataset(
         self, requests: AsyncIterator[node_pb2.ImportDatasetRequest], context: Context
     ) -> node_pb2.ImportDatasetResponse:
-        with tempfile.TemporaryDirectory(dir=self._uploads) as folder:
-            first, path = await _received(requests, Path(folder))
+        with self._uploads.folder() as folder:
+            first, path = await received(requests, folder)
             return await asyncio.to_thread(self._import, first, path)
 
     async def ListDatasets(
@@ -86,14 +85,21 @@ class OwnerService(node_pb2_grpc.NodeServiceServicer):
         books, name = self._books, identifier(first.dataset, "dataset")
         declared = schemas.parse(first.schema) if first.schema else None
         before = {each.name: each.version for each in books.datasets.list()}
-        dataset = books.datasets.import_file(name, path, declared, now_ms=now_ms())
+        dataset = books.datasets.import_file(
+            name,
+            path,
+            declared,
+            now_ms=now_ms(),
+            noted=lambda version: books.audit.record(
+                "imported", {"dataset": name, "version": version}, now_ms=now_ms()
+            ),
+        )
         unchanged = before.get(name) == dataset.version
-        books.audit.record("imported", {"dataset": name, "version": dataset.version}, now_ms=now_ms())
         return node_pb2.ImportDatasetResponse(dataset=_owned(dataset), unchanged=unchanged)
 
     def _delete(self, name: str) -> None:
-        self._books.datasets.delete(name)
-        self._books.audit.record("deleted", {"dataset": name}, now_ms=now_ms())
+        audit = self._books.audit
+        self._books.datasets.delete(name, lambda: audit.record("deleted", {"dataset": name}, now_ms=now_ms()))
 
     def _shown(self, recorded: Recorded) -> node_pb2.OwnerRequest:
         request = read(Request, recorded.request.payload)
@@ -144,32 +150,6 @@ class OwnerService(node_pb2_grpc.NodeServiceServicer):
             for dataset in datasets
         ]
         return node_pb2.ReadLedgerResponse(releases=map(_release, entries), budgets=budgets)
-
-
-async def _received(
-    requests: AsyncIterator[node_pb2.ImportDatasetRequest], folder: Path
-) -> tuple[node_pb2.ImportDatasetRequest, Path]:
-    """The first message and the file, under the owner's own name for it, so that errors name that."""
-    first: node_pb2.ImportDatasetRequest | None = None
-    path, size = folder, 0
-    async for message in requests:
-        if first is None:
-            first, path = message, folder / (Path(message.file_name).name[:200] or "upload")
-        size += len(message.content)
-        if size > MAX_UPLOAD:
-            raise Invalid(f"a file of more than {MAX_UPLOAD >> 30} GiB")
-        await asyncio.to_thread(_append, path, message.content)
-    if first is None:
-        raise Invalid("no file was sent")
-    return first, path
-
-
-def _append(path: Path, content: bytes) -> None:
-    try:
-        with path.open("ab") as file:
-            file.write(content)
-    except OSError as error:
-        raise Failed(f"the file cannot be received ({error.strerror}): make room and import again") from None
 
 
 def _owned(dataset: Dataset) -> node_pb2.OwnedDataset:

@@ -1,153 +1,18 @@
-"""What this node's owner allows: a TOML file, read strictly and anew for every request.
-
-    functions = ["sum", "count", "mean"]     # vector_sum (position by position) is a function of its own
-    requesters = ["analyst"]
-    peers = ["*"]
-    approval = "automatic"
-    minimum_group = 3                        # parties
-    minimum_rows = 3                         # rows behind every figure
-    period_days = 30
-    epsilon_per_period = 1.0
-
-    [datasets.accounts]
-    columns = ["balance"]                    # may be summed
-    filters = ["segment"]                    # may appear in --where and --group-by
-
-What is not listed is refused.  "*" stands for all requesters, peers, datasets, columns or filters, never for functions.
-"""
+"""This node's policy file: what `steelyard.privacy.policy` understands, read anew for every request."""
 
 from __future__ import annotations
 
-import json
-import math
-import tomllib
-from collections.abc import Collection, Iterable
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Final, Literal
+from typing import Final
 
-import msgspec
 import structlog
 
-from steelyard.errors import BudgetExhausted, GroupTooSmall, Invalid, PolicyRefused
+from steelyard.errors import Invalid, PolicyRefused
+from steelyard.privacy.policy import Policy, parse
 
-ALL: Final = "*"
-VECTOR_SUM: Final = "vector_sum"
 MAX_BYTES: Final = 1 << 20
 
-Names = Annotated[tuple[Annotated[str, msgspec.Meta(min_length=1, max_length=100)], ...], msgspec.Meta(max_length=1000)]
-Approval = Literal["automatic", "manual"]
-
 _log = structlog.get_logger(__name__)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Question:
-    """What a request asks of this node.
-
-    `epsilon` 0 asks for an exact result, `vector` for a sum position by position; `parties` are those who take part.
-    """
-
-    function: str
-    requester: str
-    dataset: str
-    column: str
-    filter_columns: Collection[str] = ()
-    vector: bool = False
-    epsilon: float = 0.0
-    me: str = ""  # this party: nobody's peer
-    parties: Collection[str]
-
-
-class DatasetRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
-    """What may be asked of one dataset; `functions` replaces the policy's own list."""
-
-    columns: Names
-    filters: Names = ()
-    functions: Names | None = None
-
-
-class Policy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """An owner's policy.  Without a word on approval a person decides."""
-
-    functions: Names
-    requesters: Names
-    peers: Names = (ALL,)
-    approval: Approval = "manual"
-    minimum_group: Annotated[int, msgspec.Meta(ge=2, le=31)] = 3
-    minimum_rows: Annotated[int, msgspec.Meta(ge=1, le=1_000_000_000)] = 3
-    period_days: Annotated[int, msgspec.Meta(ge=1, le=36_500)] = 30
-    epsilon_per_period: Annotated[float, msgspec.Meta(ge=0, le=1_000)] = 0.0
-    datasets: dict[str, DatasetRule] = {}
-
-    @property
-    def automatic(self) -> bool:
-        return self.approval == "automatic"
-
-    def check(self, question: Question) -> None:
-        """Returns if the owner allows it.  Raises PolicyRefused, GroupTooSmall or BudgetExhausted, naming what is not.
-
-        Rows are counted and releases compared later (`minimum_rows`, `node.ledger`).
-        """
-        rule = self.datasets.get(question.dataset) or self.datasets.get(ALL)
-        if rule is None:
-            raise PolicyRefused(f"the policy does not list the dataset {_short(question.dataset)}")
-        function = VECTOR_SUM if question.vector else question.function
-        functions = self.functions if rule.functions is None else rule.functions
-        if function not in functions:
-            raise PolicyRefused(f"the policy does not list the function {_short(function)}")
-        _listed("requester", [question.requester], self.requesters)
-        of = f" of the dataset {_short(question.dataset)}"
-        _listed("column", [question.column], rule.columns, of)
-        _listed("filter column", sorted(question.filter_columns), rule.filters, of)
-        self.check_peers(question.parties, question.me)
-        if not math.isfinite(question.epsilon) or question.epsilon < 0:
-            raise Invalid("epsilon is a finite number, zero or more")
-        if question.epsilon > self.epsilon_per_period:
-            raise BudgetExhausted(
-                f"epsilon {question.epsilon:g}; the policy allows {self.epsilon_per_period:g} a period"
-            )
-
-    def check_peers(self, parties: Collection[str], me: str = "") -> None:
-        """Whether this node, `me`, takes part with these parties.  Raises PolicyRefused, GroupTooSmall."""
-        _listed("peer", sorted(set(parties) - {me}), self.peers)
-        if len(set(parties)) < self.minimum_group:
-            raise GroupTooSmall(f"{len(set(parties))} parties; the policy's minimum_group is {self.minimum_group}")
-
-    def to_toml(self) -> str:
-        """The policy as its file; `parse` reads it back."""
-        plain = msgspec.to_builtins(self)
-        datasets = plain.pop("datasets")
-        lines = [f"{key} = {json.dumps(value)}" for key, value in plain.items()]
-        for name, rule in datasets.items():
-            lines += ["", f"[datasets.{json.dumps(name)}]"]
-            lines += [f"{key} = {json.dumps(value)}" for key, value in rule.items()]
-        return "\n".join(lines) + "\n"
-
-
-def permissive(requesters: Iterable[str]) -> Policy:
-    """For a local profile: every dataset and column for its own user, with the same limits as anywhere."""
-    return Policy(
-        functions=("sum", "count", "mean", VECTOR_SUM),
-        requesters=tuple(requesters),
-        approval="automatic",
-        epsilon_per_period=10.0,
-        datasets={ALL: DatasetRule(columns=(ALL,), filters=(ALL,))},
-    )
-
-
-def parse(text: str) -> Policy:
-    """Raises Invalid, naming the key."""
-    try:
-        policy = msgspec.convert(tomllib.loads(text), Policy)
-    except (tomllib.TOMLDecodeError, msgspec.ValidationError, RecursionError) as error:
-        raise Invalid(f"not a policy: {error}") from None
-    lists = {"functions": policy.functions}
-    lists |= {f"datasets.{name}.functions": rule.functions or () for name, rule in policy.datasets.items()}
-    for key, functions in lists.items():
-        if ALL in functions:
-            raise Invalid(f"not a policy: `{key}` names functions one by one, never {ALL!r}")
-    return policy
 
 
 def load(path: Path) -> Policy:
@@ -194,13 +59,3 @@ def _stamp(path: Path) -> tuple[int, int, int]:
     except OSError as error:
         raise Invalid(f"{path.name}: cannot be read ({error.strerror})") from None
     return status.st_mtime_ns, status.st_size, status.st_ino
-
-
-def _listed(what: str, names: Iterable[str], allowed: Collection[str], of: str = "") -> None:
-    missing = [each for each in names if each not in allowed]
-    if missing and ALL not in allowed:
-        raise PolicyRefused(f"the policy does not list the {what} {_short(missing[0])}{of}")
-
-
-def _short(name: str) -> str:
-    return repr(name[:60])

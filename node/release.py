@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 from node.consent import Consent
 from node.ledger import Candidate, Ledger, Limits
-from node.policy import Policy
 from steelyard.documents.attempt import Contribution, InputSet
 from steelyard.documents.request import Request
 from steelyard.functions.aggregate import arguments, epsilon
+from steelyard.privacy.policy import Policy
 
 
 @dataclass(frozen=True, slots=True)

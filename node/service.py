@@ -65,6 +65,7 @@ class NodeService(OwnerService):
         self._home = home
 
     async def Propose(self, request: node_pb2.ProposeRequest, context: Context) -> node_pb2.ProposeResponse:
+        self._books.health.require()
         signed = codec.signed_from_proto(request.request)
         recorded = self._books.consent.decide(signed)
         answer = node_pb2.ProposeResponse(
@@ -102,6 +103,7 @@ class NodeService(OwnerService):
         return node_pb2.CancelResponse()
 
     async def Describe(self, request: node_pb2.DescribeRequest, context: Context) -> node_pb2.DescribeResponse:
+        self._books.health.require()
         return node_pb2.DescribeResponse(
             party=self._books.party,
             version=steelyard.__version__,

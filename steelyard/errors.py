@@ -25,7 +25,7 @@ A message is written for people of another organisation: it must never hold a se
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import ClassVar
 
 
@@ -122,13 +122,16 @@ class Unreachable(Failed):
 class TimedOut(Failed):
     reason = "TIMED_OUT"
     status = "DEADLINE_EXCEEDED"
-    advice = "The party named was too slow or the network is; try again later."
+    advice = "Try again later: the party named is slow, the network is, or its owner has still to decide."
 
 
 class PartyMissing(Failed):
     reason = "PARTY_MISSING"
     status = "FAILED_PRECONDITION"
-    advice = "Wait for the party named, or ask again with --allow-missing."
+    advice = (
+        "Start or mend the node named and ask again. Or leave it out with --allow-missing: results over other parties "
+        "are then refused until the data of all is new or the period is over."
+    )
 
 
 class Cancelled(Failed):
@@ -155,12 +158,13 @@ class Malformed(Cheated):
     advice = "The party named runs broken or hostile software; compare versions, then ask its security officer."
 
 
-def _tree(branch: type[SteelyardError]) -> Iterable[type[SteelyardError]]:
+def tree(branch: type[SteelyardError] = SteelyardError) -> Iterator[type[SteelyardError]]:
+    """The branch and everything that grows on it."""
     yield branch
     for child in branch.__subclasses__():
-        yield from _tree(child)
+        yield from tree(child)
 
 
 def by_reason(reason: str) -> type[SteelyardError]:
     """The class with this stable reason; the root for a reason we do not know."""
-    return next((each for each in _tree(SteelyardError) if each.reason == reason), SteelyardError)
+    return next((each for each in tree() if each.reason == reason), SteelyardError)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Sequence
+from difflib import get_close_matches
 from typing import TYPE_CHECKING, NoReturn
 
 from clients.cli import invocation
@@ -74,9 +75,19 @@ def _called(arguments: Sequence[str]) -> int:
 
 
 def _sentence(error: CycloptsError, command: str) -> str:
-    """What cyclopts says, on one line, and where to read on."""
+    """What is wrong, on one line, and where to read on."""
+    from cyclopts import UnknownCommandError
+
     known = f"{command} " if command in COMMANDS else ""
+    if isinstance(error, UnknownCommandError) and error.app and error.unused_tokens:
+        names = [name for name in error.app if not name.startswith("-")]
+        return f"{_unknown(error.unused_tokens[0], names)} `steelyard {known}--help` lists all commands"
     return f"{' '.join(str(error).split()).rstrip('., ')}; see `steelyard {known}--help`"
+
+
+def _unknown(command: str, names: Sequence[str]) -> str:
+    near = " or ".join(get_close_matches(command, names))
+    return f"there is no command {command[:60]!r}{f', did you mean {near}?' if near else ';'}"
 
 
 if __name__ == "__main__":

@@ -19,7 +19,9 @@ GroupBy: TypeAlias = Annotated[str, Parameter(help="One result for each group of
 Groups: TypeAlias = Annotated[str, Parameter(help="The groups, with commas between; else those the owners declare.")]
 Vector: TypeAlias = Annotated[int, Parameter(help="Sum vectors of this length, position by position.")]
 Epsilon: TypeAlias = Annotated[str, Parameter(help="Add noise for differential privacy, such as 0.5; spends budget.")]
-Missing: TypeAlias = Annotated[bool, Parameter(negative="", help="Compute without the parties that do not answer.")]
+Missing: TypeAlias = Annotated[
+    bool, Parameter(negative="", help="Leave out parties that do not answer; forbids the full total for a while.")
+]
 Purpose: TypeAlias = Annotated[str, Parameter(help="A sentence for the owners who approve.")]
 
 _SHOWN_POSITIONS = 10

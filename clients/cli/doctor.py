@@ -114,9 +114,10 @@ def _parties(profile: Profile) -> str:
     desk = Desk(profile)
     with Client(desk) as client:
         parties = client.parties()
-    away = [each.id for each in parties if not each.reachable]
+    away = [each for each in parties if not each.reachable]
     if away:
-        raise Failed(f"the coordinator does not reach {', '.join(away)}", party=away[0])
+        problems = ", ".join(f"{each.id} ({each.problem})" for each in away)
+        raise Failed(f"the coordinator does not reach {problems}", party=away[0].id)
     other = [each.id for each in parties if each.manifest and each.manifest != desk.membership.digest]
     if other:
         raise Failed(f"another version of the manifest is in use at {', '.join(other)}", party=other[0])

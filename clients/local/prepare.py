@@ -20,6 +20,7 @@ from steelyard.identity import addresses, files
 from steelyard.identity.local import make_local_consortium
 from steelyard.identity.membership import MAX_NODES
 from steelyard.ids import party_id
+from steelyard.privacy.policy import permissive
 
 DAYS: Final = 365  # a local profile has nobody who renews
 _CONSORTIUM: Final = "local"
@@ -100,8 +101,6 @@ def purge(consortium: LocalConsortium) -> None:
 
 
 def _make(consortium: LocalConsortium, plan: Plan) -> None:
-    from node.policy import permissive
-
     membership = make_local_consortium(
         consortium.root,
         plan.parties,

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -18,17 +19,20 @@ from typing import Final
 
 import msgspec
 
-from steelyard.errors import Failed
+from steelyard.errors import Failed, SteelyardError, tree
 from steelyard.identity import files
 
 _TAIL: Final = 1 << 14  # bytes
 _PROC: Final = Path("/proc")
 _PAUSE: Final = 0.02
+_WORDS: Final = re.compile(r"^([A-Z_]+): (.+)$", re.MULTILINE)
+_TRACEBACK: Final = "Traceback (most recent call last)"
 
 
 class _Record(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     pid: int
     started: str
+    log_begins: int = 0  # bytes that were in the log before
 
 
 @dataclass(frozen=True)
@@ -55,11 +59,10 @@ class Process:
             (os.POSIX_SPAWN_OPEN, 1, str(self.log), os.O_WRONLY | os.O_CREAT | os.O_APPEND, files.PRIVATE),
             (os.POSIX_SPAWN_DUP2, 1, 2),
         ]
+        begins = self.log.stat().st_size if self.log.exists() else 0
         pid = os.posix_spawn(sys.executable, command, os.environ, file_actions=actions, setsid=True)
-        started = _started(pid)
-        if started is None:
-            raise Failed(f"{self.name} ended as soon as it was started", party=self.name)
-        files.replace(self.record, msgspec.json.encode(_Record(pid, started)), files.PRIVATE)
+        record = _Record(pid, _started(pid) or "", begins)
+        files.replace(self.record, msgspec.json.encode(record), files.PRIVATE)
         return pid
 
     def kill(self) -> bool:
@@ -79,11 +82,24 @@ class Process:
             time.sleep(_PAUSE)
         return True
 
+    def ending(self) -> SteelyardError:
+        """Why it ended, in its own words: the programs end with `REASON: message` and advice.
+
+        Without such words it was killed, which is a Failed, or has a defect, which Python ends with a traceback.
+        """
+        known = {each.reason: each for each in tree()}
+        for reason, message in reversed(_WORDS.findall(self.tail())):
+            if reason in known:
+                return known[reason](f"{self.name} did not start: {message}", party=self.name)
+        kind = SteelyardError if _TRACEBACK in self.tail() else Failed
+        return kind(f"{self.name} ended while it started, without saying why; see {self.log}", party=self.name)
+
     def tail(self, lines: int = 20) -> str:
-        """The last lines of the log."""
+        """The last lines of the log, of those that were written since the last start."""
+        found = self._recorded()
         try:
             with self.log.open("rb") as file:
-                file.seek(max(0, self.log.stat().st_size - _TAIL))
+                file.seek(max(found.log_begins if found else 0, self.log.stat().st_size - _TAIL))
                 text = file.read(_TAIL).decode(errors="replace")
         except OSError:
             return ""

@@ -12,7 +12,7 @@ from clients.local.layout import LocalConsortium, Program
 from clients.local.prepare import Plan, loopback_plan, prepare, purge
 from clients.sdk.deadlines import Deadline
 from clients.sdk.profile import Profile
-from steelyard.errors import Conflict, Failed, SteelyardError, TimedOut
+from steelyard.errors import Conflict, SteelyardError, TimedOut
 from steelyard.identity.membership import Membership
 
 START_SECONDS: Final = 60.0
@@ -168,7 +168,7 @@ def _await_healthy(consortium: LocalConsortium, deadline: Deadline) -> None:
 def _await(program: Program, address: str, deadline: Deadline) -> None:
     while not _healthy(program, address):
         if program.process.pid is None:
-            raise Failed(f"{program.name} ended while it started; see {program.process.log}", party=program.name)
+            raise program.process.ending()
         if deadline.passed:
             raise TimedOut(f"{program.name} is not healthy after {deadline.seconds:g} seconds", party=program.name)
         time.sleep(_PAUSE)
@@ -179,9 +179,10 @@ def _await_connected(consortium: LocalConsortium, deadline: Deadline) -> None:
     from clients.sdk.client import Client
 
     with Client.from_profile(consortium.root) as client:
-        while missing := [each.id for each in client.parties() if not each.reachable]:
+        while missing := [each for each in client.parties() if not each.reachable]:
             if deadline.passed:
-                raise TimedOut(f"the coordinator does not reach {', '.join(missing)}", party=missing[0])
+                problems = ", ".join(f"{each.id} ({each.problem})" for each in missing)
+                raise TimedOut(f"the coordinator does not reach {problems}", party=missing[0].id)
             time.sleep(_PAUSE)
 
 

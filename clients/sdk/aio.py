@@ -137,15 +137,24 @@ class AsyncClient:
 
     async def _follow(self, created: Computation, deadline: Deadline, on_progress: OnProgress | None) -> Computation:
         last = created
-        try:
-            async for last in self._watch(created.id, deadline):
-                if on_progress is not None:
-                    on_progress(last)
-        except TimedOut:
-            raise self.desk.too_late(last, deadline.seconds) from None
+        async for last in self._watch(created.id, deadline, created):
+            if on_progress is not None:
+                on_progress(last)
         return last
 
-    async def _watch(self, computation: str, deadline: Deadline) -> AsyncIterator[Computation]:
+    async def _watch(
+        self, computation: str, deadline: Deadline, last: Computation | None = None
+    ) -> AsyncIterator[Computation]:
+        """As `watch`; `last` is what was known of the computation before."""
+        try:
+            async for last in self._seen(computation, deadline):
+                yield last
+        except TimedOut:
+            if last is None:
+                raise
+            raise self.desk.too_late(last, deadline.seconds) from None
+
+    async def _seen(self, computation: str, deadline: Deadline) -> AsyncIterator[Computation]:
         patience = Patience(deadline)
         request = pb.WatchComputationRequest(id=computation)
         while True:

@@ -142,15 +142,22 @@ class Client:
 
     def _follow(self, created: Computation, deadline: Deadline, on_progress: OnProgress | None) -> Computation:
         last = created
-        try:
-            for last in self._watch(created.id, deadline):
-                if on_progress is not None:
-                    on_progress(last)
-        except TimedOut:
-            raise self.desk.too_late(last, deadline.seconds) from None
+        for last in self._watch(created.id, deadline, created):
+            if on_progress is not None:
+                on_progress(last)
         return last
 
-    def _watch(self, computation: str, deadline: Deadline) -> Iterator[Computation]:
+    def _watch(self, computation: str, deadline: Deadline, last: Computation | None = None) -> Iterator[Computation]:
+        """As `watch`; `last` is what was known of the computation before."""
+        try:
+            for last in self._seen(computation, deadline):
+                yield last
+        except TimedOut:
+            if last is None:
+                raise
+            raise self.desk.too_late(last, deadline.seconds) from None
+
+    def _seen(self, computation: str, deadline: Deadline) -> Iterator[Computation]:
         patience = Patience(deadline)
         request = pb.WatchComputationRequest(id=computation)
         while True:

@@ -101,13 +101,14 @@ class Desk:
         if computation.state != "DONE":
             raise Conflict(f"computation {computation.id} has no result: it is {computation.state}")
 
-    def too_late(self, computation: Computation | None, seconds: float) -> TimedOut:
+    def too_late(self, computation: Computation, seconds: float) -> TimedOut:
         """What to raise when the caller's time is up but the computation goes on."""
-        if computation is None:
-            return TimedOut(f"the computation was not recorded within {seconds:g} seconds")
-        waiting = [each.party for each in computation.parties if each.state in ("asked", "pending", "running")]
+        undecided = [each.party for each in computation.parties if each.state == "pending"]
+        waiting = undecided or [each.party for each in computation.parties if each.state in ("asked", "running")]
+        owners = " and ".join(f"the owner of {party}" for party in undecided)
+        state = f"still waits for {owners} to approve it" if undecided else f"is {computation.state}"
         return TimedOut(
-            f"computation {computation.id} is {computation.state} after {seconds:g} seconds and goes on; "
+            f"computation {computation.id} {state} after {seconds:g} seconds and goes on; "
             f"look again with `steelyard computation show {computation.id}`",
             party=", ".join(waiting),
         )

@@ -63,6 +63,11 @@ class Server:
             raise Conflict(text) from None
         await self._server.start()
 
+    async def serving(self, able: bool) -> None:
+        """Changes what health says."""
+        status = health_pb2.HealthCheckResponse
+        await self._health.set("", status.SERVING if able else status.NOT_SERVING)
+
     async def stop(self, grace: float = 5.0) -> None:
         """Says NOT_SERVING, refuses new calls, and gives those under way `grace` seconds."""
         await self._health.enter_graceful_shutdown()

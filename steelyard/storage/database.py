@@ -40,16 +40,20 @@ class Database:
 
         Raises Failed if it cannot be opened or is damaged, Conflict if a newer version of the program wrote it.
         """
+        self._path = path
         self._lock = RLock()
         self._depth = 0
         with _translated():
             self._connection = _connect(path)
+        self._file = _identity(path)
         try:
             with _translated():
                 self._prepare()
                 self._migrate(migrations)
-        except BaseException:
+        except BaseException as error:
             self._connection.close()
+            if isinstance(error, Failed):
+                raise Failed(f"{path}: {error.message}") from error
             raise
 
     @contextmanager
@@ -92,9 +96,33 @@ class Database:
             row: Row | None = self._connection.execute(statement, parameters).fetchone()
             return row
 
+    def check(self) -> None:
+        """Whether what is written now will be found again: one small write.  Raises Failed, saying what is wrong.
+
+        From then on nobody waits for a lock, until a check succeeds: who has a bad database is to say so at once.
+        """
+        with self._lock:
+            try:
+                self._rewrite_version()
+            except Failed:
+                self._wait(0)
+                raise
+            self._wait(_BUSY_SECONDS)
+
     def close(self) -> None:
         with self._lock:
             self._connection.close()
+
+    def _rewrite_version(self) -> None:
+        if _identity(self._path) != self._file:
+            raise Failed("the database file was moved or replaced under the running program: restart it")
+        with self.transaction():
+            (version,) = self.query("PRAGMA user_version")[0]
+            self.execute(f"PRAGMA user_version = {version}")
+
+    def _wait(self, seconds: float) -> None:
+        """How long for a lock."""
+        self._connection.execute(f"PRAGMA busy_timeout = {round(1000 * seconds)}")
 
     def _prepare(self) -> None:
         for pragma in _PRAGMAS:
@@ -136,6 +164,15 @@ def _connect(path: Path) -> sqlite3.Connection:
     except OSError as error:
         raise Failed(f"the database {path.name} cannot be opened ({error.strerror}): check its folder") from None
     return sqlite3.connect(path, timeout=_BUSY_SECONDS, isolation_level=None, check_same_thread=False)
+
+
+def _identity(path: Path) -> tuple[int, int] | None:
+    """Which file it is, None when it is gone."""
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    return status.st_dev, status.st_ino
 
 
 def _scripts(folder: Path) -> list[Path]:

@@ -10,6 +10,7 @@ from typing import Final
 
 import polars as pl
 
+from steelyard.tables import notation
 from steelyard.tables.schema import Column, Kind
 
 DTYPES: Final[dict[Kind, type[pl.DataType]]] = {
@@ -21,7 +22,6 @@ DTYPES: Final[dict[Kind, type[pl.DataType]]] = {
 }
 
 _PLAIN = re.compile(r"[+-]?[0-9]+(\.[0-9]+)?")
-_COMMA = re.compile(r"[+-]?[0-9][0-9.']*,[0-9]+")
 _EXPONENT = re.compile(r"[+-]?[0-9]*\.?[0-9]*[eE][+-]?[0-9]+")
 _NOT_FINITE = re.compile(r"[+-]?(nan|inf|infinity)", re.IGNORECASE)
 
@@ -78,10 +78,10 @@ def _minor_units(column: Column, texts: pl.Series) -> pl.Series:
 def _number_complaint(column: Column, text: str) -> str:
     if _NOT_FINITE.fullmatch(text):
         return "not a finite number"
-    if _COMMA.fullmatch(text):
-        return "a decimal comma: write a point"
     if _EXPONENT.fullmatch(text):
         return "an exponent: write the number in full"
+    if notation.is_foreign(text):
+        return notation.COMPLAINT
     plain = _PLAIN.fullmatch(text)
     if plain is None:
         return "not a number"

@@ -10,7 +10,7 @@ import fastexcel
 import polars as pl
 
 from steelyard.errors import Invalid
-from steelyard.tables import header, native
+from steelyard.tables import header, native, notation
 from steelyard.tables.csv_file import first_null
 from steelyard.tables.schema import Schema, infer
 
@@ -69,6 +69,9 @@ def _typed(frame: pl.DataFrame, declared: Schema | None, name: str, place: Place
         row, column = bad
         problem = native.complaint(schema.column(column), frame.get_column(column), row)
         raise Invalid(f"{place(row)}, column {column}: {problem}")
+    if declared is None and (foreign := notation.first_foreign(typed)):
+        row, column = foreign
+        raise Invalid(f"{place(row)}, column {column}: {notation.ADVICE}")
     return schema, typed.rechunk()
 
 

@@ -17,7 +17,7 @@ from typing import Final, TextIO
 import polars as pl
 
 from steelyard.errors import Invalid
-from steelyard.tables import cells, header
+from steelyard.tables import cells, header, notation
 from steelyard.tables.schema import Schema, infer
 
 BATCH_ROWS: Final = 65_536
@@ -90,13 +90,25 @@ def _read(lines: _Lines, declared: Schema | None) -> tuple[Schema, pl.DataFrame]
 def _table(rows: Iterator[list[str]], lines: _Lines, declared: Schema | None) -> tuple[Schema, pl.DataFrame]:
     names = header.checked(next(rows), declared, f"{lines.name}, line 1")
     schema: Schema | None = declared
-    frames = []
+    frames, begin = [], lines.number + 1
     for batch in _batches(rows, lines, len(names)):
         schema = schema or _inferred(names, batch.rows[0], lines.name, batch.begin)
         frames.append(_typed(schema, names, batch, lines.name))
     if schema is None or not frames:
         raise Invalid(f"{lines.name}, line 2: there is a header but no row")
-    return schema, pl.concat(frames, rechunk=True)
+    frame = pl.concat(frames, rechunk=True)
+    if declared is None and (foreign := notation.first_foreign(frame)):
+        row, column = foreign
+        raise Invalid(f"{lines.name}, line {_line(frame, begin, row)}, column {column}: {notation.ADVICE}")
+    return schema, frame
+
+
+def _line(frame: pl.DataFrame, begin: int, row: int) -> int:
+    """The line that a row begins on, in a file whose first row begins on line `begin`: only texts hold line breaks."""
+    breaks = [
+        int(each.str.count_matches(_LINE_BREAK.pattern).sum()) for each in frame.head(row) if each.dtype == pl.String
+    ]
+    return begin + row + sum(breaks)
 
 
 def _separator(line: str) -> str:

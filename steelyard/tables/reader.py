@@ -1,7 +1,8 @@
 """A file becomes a table: every cell checked, or nothing at all.
 
 Not accepted, with file, line and column named: wrong, missing or unknown columns, empty files, ragged rows, empty or
-unreadable numbers, NaN, infinities, exponents, decimal commas, too many decimals, values out of bounds.
+unreadable numbers, NaN, infinities, exponents, decimal commas, too many decimals, values out of bounds; and, where no
+schema is declared, columns that hold nothing but numbers in another notation.
 """
 
 from __future__ import annotations

@@ -15,21 +15,15 @@ from clients.cli import invocation
 from clients.cli.app import make_app
 from clients.cli.exit_codes import EXIT_CODES
 from coordinator.config import Config, Limits, Timing
-from node.policy import DatasetRule, Policy
 from steelyard.documents.signed import Document
-from steelyard.errors import SteelyardError
+from steelyard.errors import SteelyardError, tree
 from steelyard.identity.enrolment import Enrolment
+from steelyard.privacy.policy import DatasetRule, Policy
 
 PAGES = [path for path, _ in texts() if path.suffix == ".md" and path.parent != ROOT / "tests"]
 LINK = re.compile(r"\[[^\]]*\]\(([^)#\s]*)(#[^)\s]*)?\)")
 TARGET = re.compile(r"`(?:make setup && )?make ([a-z][a-z-]*)")
 MENTIONED = re.compile(r"\b(?:docs|examples|scripts|deploy)/[\w./-]+\.(?:md|py|sh|toml|yaml)\b")
-
-
-def tree(branch: type[SteelyardError]) -> Iterator[type[SteelyardError]]:
-    yield branch
-    for child in branch.__subclasses__():
-        yield from tree(child)
 
 
 def documents(branch: type[Document]) -> Iterator[type[Document]]:
@@ -38,7 +32,7 @@ def documents(branch: type[Document]) -> Iterator[type[Document]]:
         yield from documents(child)
 
 
-@pytest.mark.parametrize("error", sorted(tree(SteelyardError), key=lambda each: each.reason), ids=lambda e: e.reason)
+@pytest.mark.parametrize("error", sorted(tree(), key=lambda each: each.reason), ids=lambda e: e.reason)
 def test_every_error_is_documented_with_its_codes_and_its_advice(error: type[SteelyardError]) -> None:
     text = page("docs/errors.md")
     assert f"| `{error.reason}` | {error.exit_code} | `{error.status}` | {error.advice} |" in text
@@ -46,7 +40,7 @@ def test_every_error_is_documented_with_its_codes_and_its_advice(error: type[Ste
 
 
 def test_no_error_is_documented_that_does_not_exist() -> None:
-    reasons = {error.reason for error in tree(SteelyardError)}
+    reasons = {error.reason for error in tree()}
     assert set(re.findall(r"^(?:\||\*) `([A-Z_]+)`", page("docs/errors.md"), re.MULTILINE)) == reasons
 
 

@@ -27,7 +27,7 @@ from clients.sdk.owner import Owner
 from coordinator import config as coordinator_config
 from node import config as node_config
 from node import policy
-from steelyard.errors import Conflict, Invalid, NotFound
+from steelyard.errors import Conflict, Failed, Invalid, NotFound, SteelyardError
 
 SLEEP = ["-c", "import time; time.sleep(120)"]
 
@@ -116,6 +116,65 @@ def test_what_a_process_says_is_kept(process: Process) -> None:
     assert process.gone(10)
     assert process.tail().splitlines() == ["out", "err"]
     assert process.tail(lines=1) == "err"
+
+
+def test_only_what_was_said_since_the_last_start_is_shown(process: Process) -> None:
+    for word in ("earlier", "now"):
+        process.start(["-c", f"print({word!r})"])
+        assert process.gone(10)
+    assert process.tail() == "now"
+    assert "earlier" in process.log.read_text()
+
+
+@pytest.mark.parametrize(
+    ("code", "kind", "message"),
+    [
+        (
+            "sys.exit('WARNING: x\\nCONFLICT: the port is in use\\nadvice')",
+            Conflict,
+            "did not start: the port is in use",
+        ),
+        ("sys.exit('UNHEARD_OF: x')", Failed, "without saying why"),
+        ("1 / 0", SteelyardError, "without saying why"),
+        ("os.kill(os.getpid(), 9)", Failed, "without saying why"),
+    ],
+)
+def test_a_process_that_ended_says_why_in_its_own_words(
+    process: Process, code: str, kind: type[SteelyardError], message: str
+) -> None:
+    process.start(["-c", "import sys; sys.exit('INVALID: of an earlier start')"])
+    assert process.gone(10)
+    process.start(["-c", f"import os, sys; {code}"])
+    assert process.gone(10)
+    ending = process.ending()
+    assert (type(ending), ending.party) == (kind, "sleeper")
+    assert message in ending.message
+
+
+@pytest.mark.processes
+@pytest.mark.parametrize(
+    ("call", "name"), [("start bank-b", "bank-b"), ("start coordinator", "coordinator"), ("up", "bank-b")]
+)
+def test_a_start_that_fails_exits_as_the_program_did_and_says_why(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], call: str, name: str
+) -> None:
+    consortium = LocalConsortium.at(tmp_path / "d")
+    making.prepare(consortium, making.loopback_plan(making.party_names("2"), 2))
+    program = consortium.program(name)
+    program.process.log.parent.mkdir()
+    program.process.log.write_text("of an earlier start\n")
+    config = program.config.read_text()
+    program.config.write_text(config.replace("listen", "lisen"))
+    assert run(["local", *call.split(), "--dir", str(consortium.root)]) == Invalid.exit_code
+    said = capsys.readouterr().err
+    assert f"error: {name} did not start: " in said
+    assert "unknown field `lisen`" in said
+    assert "of an earlier start" not in said
+    program.config.write_text(config)
+    host, port = runner.addresses(consortium)[name].split(":")
+    with socket.create_server((host, int(port))):
+        assert run(["local", *call.split(), "--dir", str(consortium.root)]) == Conflict.exit_code
+    assert "the port is in use" in capsys.readouterr().err
 
 
 def test_a_prepared_consortium_can_be_started_by_hand(prepared: LocalConsortium) -> None:

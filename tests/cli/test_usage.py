@@ -46,6 +46,25 @@ def test_a_wrong_call_exits_2_and_says_why(arguments: list[str], capsys: pytest.
 
 
 @pytest.mark.parametrize(
+    ("typed", "near", "where"),
+    [
+        ("summ a.b", "did you mean sum?", "`steelyard --help`"),
+        ("docter", "did you mean doctor?", "`steelyard --help`"),
+        ("manifests draft", "did you mean manifest?", "`steelyard --help`"),
+        ("computation aprove", "did you mean approve?", "`steelyard computation --help`"),
+        ("computation zzz", "there is no command 'zzz';", "`steelyard computation --help`"),
+    ],
+)
+def test_an_unknown_command_names_the_nearest_and_says_where_the_list_is(
+    typed: str, near: str, where: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(typed.split()) == 2
+    shown = capsys.readouterr().err
+    assert near in shown
+    assert f"{where} lists all commands" in shown
+
+
+@pytest.mark.parametrize(
     "arguments", [["sum"], ["sum", "a.b", "--nope"], ["computation", "show", ID]], ids=["missing", "unknown", "profile"]
 )
 def test_with_json_an_error_is_one_document_on_stderr(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:

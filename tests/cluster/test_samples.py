@@ -12,6 +12,7 @@ import pytest
 from coordinator import config as coordinator_config
 from node import config as node_config
 from node import policy
+from steelyard.privacy.policy import ALL
 
 SAMPLES = Path(__file__).resolve().parents[2] / "deploy" / "config"
 
@@ -51,5 +52,5 @@ def test_the_sample_of_the_coordinator_is_read_by_it() -> None:
 def test_the_sample_policy_leaves_nothing_to_everybody() -> None:
     sample = policy.load(SAMPLES / "policy.toml")
     assert sample.requesters == ("analyst",)
-    assert policy.ALL not in sample.datasets
+    assert ALL not in sample.datasets
     assert sample.minimum_group >= 3

@@ -121,6 +121,7 @@ class FakeNode(node_pb2_grpc.NodeServiceServicer):
     cancelled: list[str] = field(default_factory=list)
     results: dict[str, SealedResult] = field(default_factory=dict)
     payload: bytes = b"sealed"
+    problem: SteelyardError | None = None
     server: Server | None = None
     dying: asyncio.Task[None] | None = None
 
@@ -175,6 +176,8 @@ class FakeNode(node_pb2_grpc.NodeServiceServicer):
         return node_pb2.CancelResponse()
 
     async def Describe(self, request: node_pb2.DescribeRequest, context: Any) -> node_pb2.DescribeResponse:  # noqa: N802
+        if self.problem is not None:
+            raise self.problem
         return node_pb2.DescribeResponse(
             party=self.party, version="fake", manifest=self.membership.digest, certificate_days=7
         )

@@ -100,14 +100,34 @@ async def test_a_pending_computation_ends_with_its_request_s_expiry(tmp_path: Pa
         w.nodes["bank-c"].answers = [pending()]
         ended = await w.asked(expires_ms=now_ms() + 500)
         assert (ended.state, ended.failure.reason) == (ABORTED, "TIMED_OUT")
+        assert ended.failure.message == "the request expired before the owner of bank-c decided on it"
+        assert ended.failure.party == "bank-c"
 
 
 async def test_a_missing_party_ends_the_computation_and_is_named(tmp_path: Path) -> None:
     async with world(tmp_path, down=("bank-c",)) as w:
         ended = await w.asked()
         assert (ended.state, ended.failure.reason) == (ABORTED, "PARTY_MISSING")
-        assert "bank-c" in ended.failure.message
+        assert (
+            ended.failure.message
+            == "bank-c does not answer; --allow-missing does not help here, 3 nodes must take part"
+        )
         assert {each.party: each.state for each in ended.parties}["bank-c"] == "unreachable"
+
+
+async def test_a_missing_party_that_may_be_left_out_is_only_named(tmp_path: Path) -> None:
+    parties = ("bank-a", "bank-b", "bank-c", "bank-d")  # quorum 3
+    async with world(tmp_path, parties=parties, down=("bank-c",)) as w:
+        assert (await w.asked()).failure.message == "bank-c does not answer"
+
+
+async def test_a_party_that_says_why_it_cannot_take_part_is_quoted(tmp_path: Path) -> None:
+    parties = ("bank-a", "bank-b", "bank-c", "bank-d")
+    async with world(tmp_path, parties=parties) as w:
+        w.nodes["bank-b"].answers = [Failed("the database is damaged")]
+        failure = (await w.asked()).failure
+        assert (failure.reason, failure.party) == ("PARTY_MISSING", "bank-b")
+        assert failure.message == "bank-b cannot take part (the database is damaged)"
 
 
 async def test_with_allow_missing_the_others_compute_alone(tmp_path: Path) -> None:

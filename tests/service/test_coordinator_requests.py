@@ -11,7 +11,7 @@ import pytest
 from coordinator.clock import now_ms
 from coordinator.config import Limits
 from steelyard.documents.request import MAX_LIFE_MS
-from steelyard.errors import Conflict, NotFound
+from steelyard.errors import Conflict, Failed, NotFound
 from steelyard.identity.authority import Authority
 from steelyard.identity.certificates import Role
 from steelyard.identity.enrolment import Joiner
@@ -169,6 +169,18 @@ async def test_parties_are_listed_with_what_is_wrong_with_them(tmp_path: Path) -
         ]
         assert "bank-b" in response.parties[1].problem
         assert response.manifest == w.membership.digest
+
+
+async def test_a_node_that_answers_what_is_wrong_with_it_has_a_problem_but_is_not_lost(tmp_path: Path) -> None:
+    async with world(tmp_path) as w:
+        w.nodes["bank-b"].problem = Failed("the database is damaged")
+        lost = asyncio.create_task(w.app.directory.lost("bank-b"))
+        for _ in range(4):
+            await w.app.directory.look("bank-b")
+        response = await w.stub.ListParties(pb.ListPartiesRequest(), timeout=5)
+        assert [each.problem for each in response.parties if not each.reachable] == ["the database is damaged"]
+        assert not lost.done()
+        lost.cancel()
 
 
 async def test_what_ended_long_ago_is_forgotten_with_its_results(tmp_path: Path) -> None:

@@ -63,6 +63,7 @@ class FakeCoordinator(CoordinatorServiceServicer):
     failure: SteelyardError | None = None
     refuses: SteelyardError | None = None  # every call
     hangs: bool = False  # the watch reports no end
+    states: dict[str, str] = field(default_factory=dict)  # of parties that do not run
     breaks: int = 0  # so many watches are cut off
     lying: str = ""  # this node's share is wrong
     swaps: bool = False  # shows another request than the one asked for
@@ -131,7 +132,7 @@ class FakeCoordinator(CoordinatorServiceServicer):
             id=read(Request, request.payload).computation,
             state=state,
             request=codec.signed_to_proto(shown),
-            parties=[pb.PartyProgress(party=each, state="running") for each in PARTIES],
+            parties=[pb.PartyProgress(party=each, state=self.states.get(each, "running")) for each in PARTIES],
             failure=failure,
         )
 
@@ -295,6 +296,20 @@ def test_a_timeout_says_that_the_computation_goes_on(client: Client, coordinator
         client.sum("accounts.balance", timeout=1)
     assert caught.value.party == "bank-a, bank-b, bank-c"
     assert not coordinator.cancelled
+
+
+def test_a_timeout_says_whose_owner_has_not_decided_yet(client: Client, coordinator: FakeCoordinator) -> None:
+    coordinator.hangs, coordinator.states = True, {"bank-b": "pending"}
+    for ask in (client.sum, lambda column, timeout: list(client.watch(client.create("sum", column).id, timeout))):
+        with pytest.raises(TimedOut, match="still waits for the owner of bank-b to approve it"):
+            ask("accounts.balance", timeout=1)
+
+
+async def test_an_awaited_answer_says_it_too(consortium: tuple[Path, Membership], coordinator: FakeCoordinator) -> None:
+    coordinator.hangs, coordinator.states = True, dict.fromkeys(PARTIES[:2], "pending")
+    async with AsyncClient.from_profile(consortium[0]) as client:
+        with pytest.raises(TimedOut, match="the owner of bank-a and the owner of bank-b"):
+            await client.sum("accounts.balance", timeout=1)
 
 
 def test_an_interrupted_caller_cancels_the_computation(client: Client, coordinator: FakeCoordinator) -> None:

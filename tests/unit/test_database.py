@@ -181,7 +181,7 @@ def test_a_missing_folder_fails_with_advice(tmp_path: Path) -> None:
 
 def test_a_file_that_is_no_database_is_refused(tmp_path: Path) -> None:
     (tmp_path / "node.db").write_bytes(b"not a database, by any means" * 100)
-    with pytest.raises(Failed, match="no database"):
+    with pytest.raises(Failed, match=r"node\.db: this file is no database"):
         opened(tmp_path)
 
 
@@ -206,6 +206,48 @@ def test_another_process_holding_the_database_is_named(tmp_path: Path, monkeypat
         add(database, "x")
     other.close()
     add(database, "x")
+    database.close()
+
+
+def test_a_check_writes_and_changes_nothing(tmp_path: Path) -> None:
+    database = opened(tmp_path)
+    before = (tmp_path / "node.db").read_bytes()
+    database.check()
+    assert (tmp_path / "node.db").read_bytes() != before  # its change counter
+    assert database.one("PRAGMA user_version") == (1,)
+    database.close()
+
+
+def test_a_check_finds_what_would_be_found_too_late(tmp_path: Path) -> None:
+    database = opened(tmp_path)
+    database.one("PRAGMA query_only = ON")
+    with pytest.raises(Failed, match="read-only"):
+        database.check()
+    database.one("PRAGMA query_only = OFF")
+    database.check()
+    content = (tmp_path / "node.db").read_bytes()
+    (tmp_path / "node.db").write_bytes(b"overwritten" * 1000)
+    with pytest.raises(Failed, match=r"damaged|no database"):
+        database.check()
+    (tmp_path / "node.db").write_bytes(content)
+    (tmp_path / "node.db").rename(tmp_path / "old.db")
+    (tmp_path / "node.db").write_bytes(content)
+    with pytest.raises(Failed, match="moved or replaced under the running program: restart it"):
+        database.check()
+    database.close()
+
+
+def test_after_a_failed_check_nobody_waits_for_a_lock_until_one_succeeds(tmp_path: Path) -> None:
+    database = opened(tmp_path)
+    other = sqlite3.connect(tmp_path / "node.db", isolation_level=None)
+    other.execute("BEGIN EXCLUSIVE")
+    database._connection.execute("PRAGMA busy_timeout = 10")
+    with pytest.raises(Failed, match="another process"):
+        database.check()
+    assert database.one("PRAGMA busy_timeout") == (0,)
+    other.close()
+    database.check()
+    assert database.one("PRAGMA busy_timeout") == (5000,)
     database.close()
 
 

@@ -129,6 +129,19 @@ def test_a_failing_database_keeps_the_old_dataset(datasets: Datasets, database: 
     assert datasets.totals("accounts", "balance", [EVERYTHING]).sums.tolist() == [350]
 
 
+def test_what_cannot_be_noted_is_not_imported_and_not_deleted(datasets: Datasets, tmp_path: Path) -> None:
+    before = datasets.import_file("accounts", csv(tmp_path), now_ms=1)
+
+    def full(*_: object) -> None:
+        raise Failed("the disk is full")
+
+    with pytest.raises(Failed):
+        datasets.import_file("accounts", csv(tmp_path, ROWS + "d,retail,2020-01-05,1\n"), now_ms=2, noted=full)
+    with pytest.raises(Failed):
+        datasets.delete("accounts", full)
+    assert (datasets.list(), files(tmp_path)) == ([before], [before.blob])
+
+
 def test_a_failing_disk_keeps_the_old_dataset(
     datasets: Datasets, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

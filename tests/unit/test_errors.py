@@ -1,23 +1,14 @@
-"""The error tree: three branches, stable reasons, frozen exit codes."""
+"""The error tree: three branches, stable reasons; the exit codes are in `tests/cli/test_exit_codes.py`."""
 
 from __future__ import annotations
-
-from collections.abc import Iterator
 
 import grpc
 import pytest
 
 from steelyard import errors
-from steelyard.errors import SteelyardError, by_reason
+from steelyard.errors import SteelyardError, by_reason, tree
 
-
-def _every(branch: type[SteelyardError] = SteelyardError) -> Iterator[type[SteelyardError]]:
-    yield branch
-    for child in branch.__subclasses__():
-        yield from _every(child)
-
-
-EVERY = list(_every())
+EVERY = list(tree())
 
 
 def test_the_tree_has_three_branches() -> None:
@@ -46,29 +37,6 @@ def test_every_error_says_what_to_do_next(error: type[SteelyardError]) -> None:
 
 def test_a_reason_from_a_newer_version_becomes_the_root() -> None:
     assert by_reason("INVENTED_LATER") is SteelyardError
-
-
-@pytest.mark.parametrize(
-    ("error", "code"),
-    [
-        (errors.SteelyardError, 1),
-        (errors.Invalid, 2),
-        (errors.NotFound, 3),
-        (errors.PolicyRefused, 4),
-        (errors.GroupTooSmall, 4),
-        (errors.DifferencingRefused, 4),
-        (errors.BudgetExhausted, 4),
-        (errors.Unreachable, 5),
-        (errors.TimedOut, 5),
-        (errors.PartyMissing, 5),
-        (errors.Cheated, 6),
-        (errors.Malformed, 6),
-        (errors.Unauthenticated, 7),
-        (errors.Conflict, 8),
-    ],
-)
-def test_exit_codes_are_frozen(error: type[SteelyardError], code: int) -> None:
-    assert error.exit_code == code
 
 
 def test_culprits_and_suspects_are_kept_apart() -> None:

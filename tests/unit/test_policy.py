@@ -10,9 +10,10 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
-from node import policy
-from node.policy import PolicyFile, Question
+from node.policy import PolicyFile
 from steelyard.errors import BudgetExhausted, GroupTooSmall, Invalid, PolicyRefused
+from steelyard.privacy import policy
+from steelyard.privacy.policy import Question
 
 TEXT = """
 functions = ["sum", "mean"]

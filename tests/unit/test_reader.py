@@ -80,15 +80,19 @@ def test_without_a_schema_numbers_become_decimals_with_two_places(tmp_path: Path
         ("-inf", "not a finite number"),
         ("1e3", "an exponent: write the number in full"),
         ("1.234", "more than 2 decimals"),
-        ('"1,50"', "a decimal comma: write a point"),
-        ('"1.000,50"', "a decimal comma: write a point"),
+        ('"1,50"', "a number in another notation: write it like 1234.56"),
+        ('"1.000,50"', "a number in another notation: write it like 1234.56"),
+        ('"1,000.50"', "a number in another notation: write it like 1234.56"),
+        ("1'000", "a number in another notation: write it like 1234.56"),
+        ("5-", "a number in another notation: write it like 1234.56"),
+        ("(5)", "a number in another notation: write it like 1234.56"),
         ("1000000.01", "out of range"),
         ("-" + "9" * 40, "out of range"),
         (str(-BOUND), "out of range"),
         ("1_000", "not a number"),
         ("0x10", "not a number"),
         ("٣", "not a number"),
-        (".5", "not a number"),
+        (".5", "a number in another notation: write it like 1234.56"),
         ("1\0", "a NUL character"),
     ],
 )
@@ -133,6 +137,66 @@ def test_a_malformed_file_is_refused_with_its_line(tmp_path: Path, content: str 
 
 def test_an_unquoted_decimal_comma_is_explained(tmp_path: Path) -> None:
     assert "a number needs a point" in problem(tmp_path, GOOD + "c,2020-01-04,1,50\n")
+
+
+@pytest.mark.parametrize(
+    "cell",
+    [
+        "1234,56",
+        "1.234,56",
+        "1,234.56",
+        "1,234",
+        "-1 234,5",
+        "1\u00a0234",
+        "1'234.50",
+        "12,34,567",
+        "1.2E+05",
+        ".5",
+        "1-",
+    ],
+)
+def test_a_column_of_numbers_in_another_notation_is_never_taken_for_text(tmp_path: Path, cell: str) -> None:
+    rows = f'account;amount\n"a\nb";\nc;500\nd;{cell}\ne;7.25\n'
+    said = problem(tmp_path, rows, None)
+    assert said.startswith("balances.csv, line 5, column amount: every cell of this column is a number")
+    assert "write them like 1234.56, or, if they are texts, declare the column in a schema" in said
+    assert cell not in said.replace("1234.56", "")
+
+
+def test_the_first_cell_in_another_notation_is_refused_without_a_schema_and_kept_as_declared_text(
+    tmp_path: Path,
+) -> None:
+    rows = "account;amount\na;1234,56\nb;7,00\n"
+    assert "line 2, column amount" in problem(tmp_path, rows, None)
+    declared = schema.parse("[columns.account]\ntype = 'text'\n[columns.amount]\ntype = 'text'")
+    assert read(tmp_path, rows, declared)["amount"].to_list() == ["1234,56", "7,00"]
+
+
+@pytest.mark.parametrize(
+    "texts",
+    [
+        ["1234,56", "unknown"],
+        ["31.12.2020", "01.01.2021"],
+        ["12345678901234567890", "00000000000000000001"],
+        ["10.0.0.1", "10.0.0.2"],
+        ["DE12 3456 7890", "DE12 3456 7891"],
+        ["1234 5678 9012", "1234 5678 9013"],
+        ["A-1", "A-2"],
+        ["", ""],
+    ],
+    ids=lambda texts: texts[0],
+)
+def test_texts_that_look_a_little_like_numbers_stay_texts(tmp_path: Path, texts: list[str]) -> None:
+    frame = read(tmp_path, "account;code\n" + "".join(f"a;{each}\n" for each in texts), None)
+    assert frame["code"].to_list() == texts
+
+
+def test_the_notation_is_looked_at_in_every_row_and_batch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(csv_file, "BATCH_ROWS", 60)
+    numbers = "".join(f"{i},5\n" for i in range(500))
+    assert "line 2, column amount" in problem(tmp_path, f"amount;x\n{numbers}".replace("5\n", "5;1\n"), None)
+    texts = f"amount;x\n{numbers}none\n".replace("5\n", "5;1\n").replace("none", "none;1")
+    assert read(tmp_path, texts, None).height == 501
 
 
 def test_line_numbers_count_line_breaks_within_quotes(tmp_path: Path) -> None:
@@ -271,3 +335,9 @@ def test_excel_headers_are_checked_as_written(tmp_path: Path) -> None:
         reader.read(workbook(tmp_path, [["account", None, "balance"], ["a", 1, 2]]), None)
     with pytest.raises(Invalid, match="no row"):
         reader.read(workbook(tmp_path, [["account", "balance"]]), None)
+
+
+def test_excel_texts_in_another_notation_are_refused_without_a_schema(tmp_path: Path) -> None:
+    rows: list[list[object]] = [["account", "amount"], ["a", "1.234,56"], ["b", "7,00"]]
+    with pytest.raises(Invalid, match=r"balances\.xlsx, line 2, column amount: every cell of this column is a number"):
+        reader.read(workbook(tmp_path, rows), None)
