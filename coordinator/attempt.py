@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass, field
 
 from coordinator.computation import Computation
 from coordinator.config import Timing
 from coordinator.nodes import NodeClient
+from coordinator.proposals import Agreement
 from steelyard.errors import Cheated, Failed, Refused, SteelyardError, TimedOut, Unreachable
-from steelyard.ids import AttemptId
-from steelyard.randomness import token
 
 Lost = Callable[[str], Awaitable[None]]  # returns when this party's node has stopped to answer
 
@@ -27,11 +26,14 @@ class Attempt:
     threshold: int
     timing: Timing
     computation: Computation
-    participants: Sequence[str]
+    agreement: Agreement
     seconds: float
-    id: AttemptId = field(default_factory=lambda: AttemptId(token(16).hex()))
     failures: dict[str, SteelyardError] = field(default_factory=dict)
     _ran: set[str] = field(default_factory=set)  # to the end; what failed then is only the delivery
+
+    @property
+    def participants(self) -> tuple[str, ...]:
+        return self.agreement.participants
 
     async def run(self) -> None:
         self.computation.results.clear()  # of an attempt before: they do not go together with these
@@ -102,11 +104,14 @@ class Attempt:
 
     async def _part(self, party: str) -> None:
         node, computation = self.nodes[party], self.computation
-        steps = node.run(computation.id, computation.signed, self.id, self.participants, self.seconds)
+        agreed = self.agreement
+        steps = node.run(
+            computation.id, computation.signed, agreed.attempt, agreed.participants, agreed.hellos, self.seconds
+        )
         async with aclosing(steps):
             async for step in steps:
                 if step.input_set_signed:
-                    computation.fixed = tuple(self.participants)
+                    computation.fixed = agreed.participants
                 if step.name:
                     computation.report(party, "running", step.name)
                 if step.result is not None:

@@ -33,11 +33,12 @@ class Decision(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What a node says to a proposal; `failure` is set when it refuses."""
+    """What a node says to a proposal; `failure` is set when it refuses, `hello` perhaps when it approves."""
 
     decision: Decision
     contributes: bool = False
     failure: SteelyardError | None = None
+    hello: Signed | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,23 +60,38 @@ class NodeClient:
         self._keys = membership.signing_keys
         self._stub: tuple[grpc.aio.Channel, node_pb2_grpc.NodeServiceAsyncStub] | None = None
 
-    async def propose(self, request: Signed, seconds: float) -> Answer:
-        message = node_pb2.ProposeRequest(request=codec.signed_to_proto(request))
+    async def propose(self, request: Signed, seconds: float, attempt: str, participants: Sequence[str]) -> Answer:
+        """With an attempt's id the node is asked for its hello, too."""
+        message = node_pb2.ProposeRequest(
+            request=codec.signed_to_proto(request), attempt=attempt, participants=participants if attempt else ()
+        )
         async with self._calling() as stub:
             response = await stub.Propose(message, timeout=seconds)
         if response.decision == node_pb2.DECISION_REFUSED:
             return Answer(Decision.REFUSED, failure=_refusal(response.failure, self.party))
+        hello = codec.signed_from_proto(response.hello) if response.HasField("hello") else None
         try:
-            return Answer(Decision(response.decision), response.contributes)
+            return Answer(Decision(response.decision), response.contributes, hello=hello)
         except ValueError:
             raise Failed(f"{self.party} gave an answer that this version does not know", party=self.party) from None
 
     async def run(
-        self, id_: str, request: Signed, attempt: str, participants: Sequence[str], seconds: float
+        self,
+        id_: str,
+        request: Signed,
+        attempt: str,
+        participants: Sequence[str],
+        hellos: Sequence[Signed],
+        seconds: float,
     ) -> AsyncGenerator[Step]:
         """The node's words until it is done; raises what ended the attempt there."""
-        signed = codec.signed_to_proto(request)
-        message = node_pb2.RunRequest(computation=id_, attempt=attempt, participants=participants, request=signed)
+        message = node_pb2.RunRequest(
+            computation=id_,
+            attempt=attempt,
+            participants=participants,
+            request=codec.signed_to_proto(request),
+            hellos=map(codec.signed_to_proto, hellos),
+        )
         async with self._calling() as stub:
             call = stub.Run(message, timeout=seconds)
             try:

@@ -37,13 +37,14 @@ async def drive(
     executor: Executor | None,
     patience: float,
     on_step: Callable[[str], None] = lambda step: None,
+    first: int = 0,
 ) -> T:
     """The protocol's output.  Raises its errors, TimedOut or Unreachable; no round waits longer than `patience` s.
 
     Without an executor the steps run on the event loop, with whatever they wait for: right for short vectors, where the
-    changes of threads cost more than the steps.
+    changes of threads cost more than the steps.  `first` is the number of the protocol's first round.
     """
-    loop, number, inbox = asyncio.get_running_loop(), 0, None
+    loop, number, inbox = asyncio.get_running_loop(), first, None
     sending: set[asyncio.Task[None]] = set()
     try:
         while True:

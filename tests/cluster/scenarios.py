@@ -228,7 +228,7 @@ def row_counts_are_not_opened_by_so_few_that_a_lie_would_go_unnoticed(runner: Ru
 
 
 def a_node_that_dies_before_it_has_signed_is_named(runner: Runner) -> None:
-    for step in ("hello", "deal", "check"):
+    for step in ("deal", "check"):
         with dying(runner, step, "bank-c"):
             answer = runner.ask("sum", BALANCE)
             assert answer.code == 5, (step, answer)
