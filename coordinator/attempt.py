@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 from coordinator.computation import Computation
 from coordinator.config import Timing
-from coordinator.nodes import NodeClient
+from coordinator.nodes import NodeClient, Order, order_for
 from coordinator.proposals import Agreement
 from steelyard.errors import Cheated, Failed, Refused, SteelyardError, TimedOut, Unreachable
 
@@ -37,7 +37,9 @@ class Attempt:
 
     async def run(self) -> None:
         self.computation.results.clear()  # of an attempt before: they do not go together with these
-        following = {asyncio.create_task(self._follow(party)): party for party in self.participants}
+        computation, agreed = self.computation, self.agreement
+        order = order_for(computation.id, computation.signed, agreed.attempt, agreed.participants, agreed.hellos)
+        following = {asyncio.create_task(self._follow(party, order)): party for party in self.participants}
         try:
             await self._wait(set(following))
         finally:
@@ -84,9 +86,9 @@ class Attempt:
             return self.timing.failed
         return self.timing.broken
 
-    async def _follow(self, party: str) -> None:
+    async def _follow(self, party: str, order: Order) -> None:
         """One party's part to its end; a node that stops to answer ends it too."""
-        part = asyncio.create_task(self._part(party))
+        part = asyncio.create_task(self._part(party, order))
         gone = asyncio.ensure_future(self.lost(party))
         try:
             await asyncio.wait({part, gone}, return_when=asyncio.FIRST_COMPLETED)
@@ -102,16 +104,13 @@ class Attempt:
             gone.cancel()
             await asyncio.gather(part, gone, return_exceptions=True)
 
-    async def _part(self, party: str) -> None:
+    async def _part(self, party: str, order: Order) -> None:
         node, computation = self.nodes[party], self.computation
-        agreed = self.agreement
-        steps = node.run(
-            computation.id, computation.signed, agreed.attempt, agreed.participants, agreed.hellos, self.seconds
-        )
+        steps = node.run(order, computation.signed, self.seconds)
         async with aclosing(steps):
             async for step in steps:
                 if step.input_set_signed:
-                    computation.fixed = agreed.participants
+                    computation.fixed = self.participants
                 if step.name:
                     computation.report(party, "running", step.name)
                 if step.result is not None:

@@ -29,7 +29,7 @@ from steelyard.rpc.links import Links
 from steelyard.rpc.status import failure_to_proto
 from steelyard.v1 import node_pb2
 
-STEP_SECONDS: Final = 0.1
+STEP_SECONDS: Final = 0.3
 
 
 @dataclass(slots=True)
@@ -41,8 +41,11 @@ class _Reports:
     signed: bool = False
     next_step: float = 0.0
 
+    def __post_init__(self) -> None:
+        self.next_step = self.loop.time() + STEP_SECONDS
+
     def step(self, name: str) -> None:
-        """Steps of a quick attempt are not worth a message each: the first one, and those after a while."""
+        """Steps of a quick attempt are not worth a message: only those that begin after a while."""
         now = self.loop.time()
         if now >= self.next_step:
             self.next_step = now + STEP_SECONDS

@@ -64,7 +64,8 @@ def deal_inputs(
     fixed = b"".join([*(greeting.digests[party] for party in attempt.participants), *said])
     transcript = digest("transcript", fixed)
     # 3. One masked random combination of each dealing, to everybody.
-    mine = {d: _combination(transcript, d, held[d], length) for d in greeting.contributors}
+    challenge = digest("challenge", transcript)
+    mine = {dealer: _combination(challenge, held[dealer], length) for dealer in greeting.contributors}
     checks = yield broadcast(
         "check", fixed + b"".join(to_bytes(mine[d]) for d in greeting.contributors), attempt.others
     )
@@ -157,8 +158,7 @@ def _authenticate(attempt: Attempt, headers: Mapping[PartyId, Signed]) -> None:
             header.open(DealingHeader, {dealer: attempt.keys[dealer]})
 
 
-def _combination(transcript: bytes, dealer: PartyId, share: Vector, length: int) -> Vector:
-    challenge = digest("challenge", transcript, dealer.encode())
+def _combination(challenge: bytes, share: Vector, length: int) -> Vector:
     return add(combine(challenge, share[:length]), share[length:])
 
 
@@ -190,6 +190,8 @@ def _compare(
     attempt: Attempt, greeting: Greeting, party: PartyId, fixed: bytes, message: bytes | bytearray, disputes: Disputes
 ) -> None:
     """Whatever somebody told this party otherwise than me is between the two of them."""
+    if message[: len(fixed)] == fixed:
+        return
     for index, subject in enumerate([*attempt.participants, *greeting.contributors]):
         at = slice(index * _HASH, (index + 1) * _HASH)
         if message[at] != fixed[at]:

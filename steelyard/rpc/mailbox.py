@@ -38,6 +38,7 @@ class Mailbox:
         self._max_message = max_message
         self._messages: dict[tuple[int, PartyId], _Message] = {}
         self._round = 0
+        self._wanted = 0  # whole messages of this round still to come before it is worth while to look
         self._gone: dict[PartyId, SteelyardError] = {}
         self._news = asyncio.Event()
 
@@ -73,6 +74,7 @@ class Mailbox:
             if not alive or (enough and waited >= GRACE):
                 self._forget(number, round_)
                 return inbox
+            self._wanted = len(alive) if enough else round_.needed - len(inbox)
             if waited >= patience:
                 names = ", ".join(sorted(alive))
                 raise TimedOut(f"no {round_.step} message from {names} in {patience:.0f} s", party=min(alive))
@@ -110,8 +112,10 @@ class Mailbox:
             raise Malformed(f"{peer} sent pieces that do not fit together", culprits=(peer,))
         message.buffer[frame.offset : end] = body
         message.filled = end
-        if message.whole:
-            self._news.set()
+        if message.whole and frame.round == self._round:
+            self._wanted -= 1
+            if self._wanted <= 0:
+                self._news.set()
 
     def _inbox(self, number: int, round_: Round) -> dict[PartyId, bytearray]:
         inbox = {}
