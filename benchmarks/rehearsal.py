@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 import numpy as np
@@ -10,11 +10,12 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from benchmarks.measure import Setting
 from steelyard.documents.attempt import Contribution, InputSet
+from steelyard.documents.signed import Signed
 from steelyard.errors import SteelyardError
 from steelyard.functions.total import Question, TotalShare, total_of_inputs
 from steelyard.ids import AttemptId, ComputationId, PartyId
 from steelyard.protocols.attempt import Attempt
-from steelyard.protocols.greet import Offer
+from steelyard.protocols.greet import Introduction, Offer, introduce
 from steelyard.randomness import Keystream, SystemRandomness
 from steelyard.rounds import Protocol, Round, run_locally
 from steelyard.secret import Secret
@@ -31,10 +32,12 @@ class _Ledger:
 
 
 def rounds_of_total(question: Question, setting: Setting) -> int:
-    """Rounds until every node holds its share of the result; raises what ends the protocol."""
+    """Rounds until every node holds its share of the result, with relayed hellos; raises what ends the protocol."""
     steps: list[str] = []
     attempts = _attempts(setting)
-    protocols = {each.me: _protocol(each, question) for each in attempts}
+    met = {each.me: introduce(each, _offer(each)) for each in attempts}
+    hellos = {party: each.signed for party, each in met.items()}
+    protocols = {each.me: _protocol(each, question, met[each.me], hellos) for each in attempts}
     protocols[attempts[0].me] = _counted(protocols[attempts[0].me], steps)
     for outcome in run_locally(protocols).values():
         if isinstance(outcome, SteelyardError):
@@ -54,23 +57,30 @@ def _counted(protocol: Protocol[TotalShare], steps: list[str]) -> Protocol[Total
     raise TypeError("a sum has no branches")
 
 
-def _protocol(attempt: Attempt, question: Question) -> Protocol[TotalShare]:
+def _offer(attempt: Attempt) -> Offer:
+    return Offer(
+        contributes=True,
+        version="00" * 16,
+        decimals=0,
+        bound=0,
+        minimum_rows=MINIMUM_ROWS,
+        minimum_group=attempt.minimum_group,
+    )
+
+
+def _protocol(
+    attempt: Attempt, question: Question, mine: Introduction, hellos: Mapping[PartyId, Signed]
+) -> Protocol[TotalShare]:
     cell = np.array([MINIMUM_ROWS], dtype=np.int64)
     return total_of_inputs(
         attempt,
         question,
-        Offer(
-            contributes=True,
-            version="00" * 16,
-            decimals=0,
-            bound=0,
-            minimum_rows=MINIMUM_ROWS,
-            minimum_group=attempt.minimum_group,
-        ),
+        mine,
         Secret(dict.fromkeys(question.dealt, cell)),
         _Ledger(),
         SystemRandomness(),
         lambda identity: Keystream(bytes(32)),
+        hellos,
     )
 
 

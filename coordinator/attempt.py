@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass, field
 
 from coordinator.computation import Computation
 from coordinator.config import Timing
-from coordinator.nodes import NodeClient
+from coordinator.nodes import NodeClient, Order, order_for
+from coordinator.proposals import Agreement
 from steelyard.errors import Cheated, Failed, Refused, SteelyardError, TimedOut, Unreachable
-from steelyard.ids import AttemptId
-from steelyard.randomness import token
 
 Lost = Callable[[str], Awaitable[None]]  # returns when this party's node has stopped to answer
 
@@ -27,15 +26,20 @@ class Attempt:
     threshold: int
     timing: Timing
     computation: Computation
-    participants: Sequence[str]
+    agreement: Agreement
     seconds: float
-    id: AttemptId = field(default_factory=lambda: AttemptId(token(16).hex()))
     failures: dict[str, SteelyardError] = field(default_factory=dict)
     _ran: set[str] = field(default_factory=set)  # to the end; what failed then is only the delivery
 
+    @property
+    def participants(self) -> tuple[str, ...]:
+        return self.agreement.participants
+
     async def run(self) -> None:
         self.computation.results.clear()  # of an attempt before: they do not go together with these
-        following = {asyncio.create_task(self._follow(party)): party for party in self.participants}
+        computation, agreed = self.computation, self.agreement
+        order = order_for(computation.id, computation.signed, agreed.attempt, agreed.participants, agreed.hellos)
+        following = {asyncio.create_task(self._follow(party, order)): party for party in self.participants}
         try:
             await self._wait(set(following))
         finally:
@@ -82,9 +86,9 @@ class Attempt:
             return self.timing.failed
         return self.timing.broken
 
-    async def _follow(self, party: str) -> None:
+    async def _follow(self, party: str, order: Order) -> None:
         """One party's part to its end; a node that stops to answer ends it too."""
-        part = asyncio.create_task(self._part(party))
+        part = asyncio.create_task(self._part(party, order))
         gone = asyncio.ensure_future(self.lost(party))
         try:
             await asyncio.wait({part, gone}, return_when=asyncio.FIRST_COMPLETED)
@@ -100,13 +104,13 @@ class Attempt:
             gone.cancel()
             await asyncio.gather(part, gone, return_exceptions=True)
 
-    async def _part(self, party: str) -> None:
+    async def _part(self, party: str, order: Order) -> None:
         node, computation = self.nodes[party], self.computation
-        steps = node.run(computation.id, computation.signed, self.id, self.participants, self.seconds)
+        steps = node.run(order, computation.signed, self.seconds)
         async with aclosing(steps):
             async for step in steps:
                 if step.input_set_signed:
-                    computation.fixed = tuple(self.participants)
+                    computation.fixed = self.participants
                 if step.name:
                     computation.report(party, "running", step.name)
                 if step.result is not None:

@@ -49,6 +49,7 @@ class Computation:
         self.updated_ms = self.updated_ms or self.created_ms
         self._changed = asyncio.Event()
         self._moved = asyncio.Event()  # only when the state changes
+        self._input_sets: dict[str, bytes] = {}  # of the results, by party
 
     @property
     def id(self) -> str:
@@ -86,12 +87,13 @@ class Computation:
 
     def deliver(self, result: SealedResult) -> None:
         self.results[result.party] = result
+        self._input_sets[result.party] = read(ResultNote, result.note.payload).input_set
         self.report(result.party, "done")
 
     @property
     def agreeing(self) -> int:
         """How many results belong together: those over the same input set of the same attempt."""
-        sets = Counter(read(ResultNote, each.note.payload).input_set for each in self.results.values())
+        sets = Counter(self._input_sets[party] for party in self.results)
         return max(sets.values(), default=0)
 
     async def watch(self) -> AsyncIterator[None]:

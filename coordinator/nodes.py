@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeAlias
 
 import grpc.aio
 
@@ -24,6 +24,8 @@ from steelyard.rpc.channel import PIECE, PinnedChannel
 from steelyard.rpc.tls import Endpoint
 from steelyard.v1 import node_pb2, node_pb2_grpc, types_pb2
 
+Order: TypeAlias = node_pb2.RunRequest
+
 
 class Decision(Enum):
     APPROVED = node_pb2.DECISION_APPROVED
@@ -33,11 +35,12 @@ class Decision(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What a node says to a proposal; `failure` is set when it refuses."""
+    """What a node says to a proposal; `failure` is set when it refuses, `hello` perhaps when it approves."""
 
     decision: Decision
     contributes: bool = False
     failure: SteelyardError | None = None
+    hello: Signed | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,30 +62,32 @@ class NodeClient:
         self._keys = membership.signing_keys
         self._stub: tuple[grpc.aio.Channel, node_pb2_grpc.NodeServiceAsyncStub] | None = None
 
-    async def propose(self, request: Signed, seconds: float) -> Answer:
-        message = node_pb2.ProposeRequest(request=codec.signed_to_proto(request))
+    async def propose(self, request: Signed, seconds: float, attempt: str, participants: Sequence[str]) -> Answer:
+        """With an attempt's id the node is asked for its hello, too."""
+        message = node_pb2.ProposeRequest(
+            request=codec.signed_to_proto(request), attempt=attempt, participants=participants if attempt else ()
+        )
         async with self._calling() as stub:
             response = await stub.Propose(message, timeout=seconds)
         if response.decision == node_pb2.DECISION_REFUSED:
             return Answer(Decision.REFUSED, failure=_refusal(response.failure, self.party))
+        hello = codec.signed_from_proto(response.hello) if response.HasField("hello") else None
         try:
-            return Answer(Decision(response.decision), response.contributes)
+            return Answer(Decision(response.decision), response.contributes, hello=hello)
         except ValueError:
             raise Failed(f"{self.party} gave an answer that this version does not know", party=self.party) from None
 
-    async def run(
-        self, id_: str, request: Signed, attempt: str, participants: Sequence[str], seconds: float
-    ) -> AsyncGenerator[Step]:
+    async def run(self, order: Order, request: Signed, seconds: float) -> AsyncGenerator[Step]:
         """The node's words until it is done; raises what ended the attempt there."""
-        signed = codec.signed_to_proto(request)
-        message = node_pb2.RunRequest(computation=id_, attempt=attempt, participants=participants, request=signed)
         async with self._calling() as stub:
-            call = stub.Run(message, timeout=seconds)
+            call = stub.Run(order, timeout=seconds)
             try:
                 async for response in call:
                     if response.WhichOneof("event") == "failure":
                         raise status.failure_from_proto(response.failure, response.failure.party or self.party)
-                    result = await self._whole(response, id_, request) if response.HasField("result") else None
+                    result = (
+                        await self._whole(response, order.computation, request) if response.HasField("result") else None
+                    )
                     yield Step(response.step[:60], response.done, response.input_set_signed, result)
                     if response.done:
                         return
@@ -147,6 +152,17 @@ async def _sha256(data: bytes) -> str:
     if len(data) <= PIECE:
         return hashlib.sha256(data).hexdigest()
     return (await asyncio.to_thread(hashlib.sha256, data)).hexdigest()
+
+
+def order_for(id_: str, request: Signed, attempt: str, participants: Sequence[str], hellos: Sequence[Signed]) -> Order:
+    """The word to begin, the same for every node."""
+    return Order(
+        computation=id_,
+        attempt=attempt,
+        participants=participants,
+        request=codec.signed_to_proto(request),
+        hellos=map(codec.signed_to_proto, hellos),
+    )
 
 
 def connect(home: Path, membership: Membership, patience: float) -> Mapping[str, NodeClient]:

@@ -3,15 +3,43 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from coordinator.computation import Computation
 from coordinator.config import Timing
 from coordinator.nodes import Answer, Decision, NodeClient
+from steelyard.documents.signed import Signed
 from steelyard.errors import Failed, NotFound, PartyMissing, SteelyardError, TimedOut, Unauthenticated, Unreachable
+from steelyard.ids import AttemptId
+from steelyard.randomness import token
 
 RETRY_SECONDS = 0.2
+HELLO_SECONDS = 10.0  # that a hello is used within; nodes keep its key for 30
+
+
+@dataclass(frozen=True, slots=True)
+class Agreement:
+    """Who takes part in an attempt, and their hellos: of all of them, or none and the nodes exchange them."""
+
+    participants: tuple[str, ...]
+    attempt: AttemptId
+    hellos: tuple[Signed, ...] = ()
+    asked: float = field(default_factory=time.monotonic)
+
+    def now(self) -> Agreement:
+        """For an attempt that begins now: hellos that have waited too long, for an owner or a turn, are left out."""
+        fresh = time.monotonic() - self.asked < HELLO_SECONDS
+        return self if fresh and self.hellos else Agreement(self.participants, new_attempt())
+
+
+@dataclass(frozen=True, slots=True)
+class _Asking:
+    computation: Computation
+    attempt: str  # empty: no hello is asked for
+    among: tuple[str, ...]
+    patience: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,21 +58,31 @@ class Proposals:
         self._quorum = quorum
         self._timing = timing
 
-    async def ask(self, computation: Computation, among: Sequence[str], patience: float) -> tuple[str, ...]:
+    async def ask(
+        self, computation: Computation, among: Sequence[str], patience: float, *, soon: bool = True
+    ) -> Agreement:
         """Those of `among` who agreed, in the same order: all, or a quorum where the request allows it.
+
+        If the attempt will follow `soon`, the nodes are asked for their hellos, too.
 
         A node is missing when it has not answered for `patience` seconds, unless somebody's owner has still to decide:
         then it is asked again as long as that takes.  Raises the refusal that counts, or PartyMissing.
         """
         said = _Said()
+        began, attempt = time.monotonic(), new_attempt()
+        asking = _Asking(computation, attempt if soon else "", tuple(among), patience)
         while True:
             unsure = [party for party in among if not _agreed(said.answers.get(party))]
-            await self._round(computation, unsure, said, patience)
+            await self._round(asking, unsure, said)
             _raise_refusal(said.answers)
             if all(answer.decision is not Decision.PENDING for answer in said.answers.values()):
                 break
             await asyncio.sleep(self._timing.poll)
-        return self._participants(computation, among, said)
+        participants = self._participants(computation, among, said)
+        hellos = tuple(said.answers[party].hello for party in participants)
+        if participants != tuple(among) or None in hellos:
+            return Agreement(participants, new_attempt())
+        return Agreement(participants, attempt, tuple(filter(None, hellos)), began)
 
     def _participants(self, computation: Computation, among: Sequence[str], said: _Said) -> tuple[str, ...]:
         missing = {party: said.silence[party] for party in among if party not in said.answers}
@@ -58,17 +96,17 @@ class Proposals:
             raise NotFound("no party that answers holds the dataset asked for")
         return tuple(party for party in among if party in said.answers)
 
-    async def _round(self, computation: Computation, parties: Iterable[str], said: _Said, patience: float) -> None:
+    async def _round(self, asking: _Asking, parties: Iterable[str], said: _Said) -> None:
         async with asyncio.TaskGroup() as group:
             for party in parties:
-                group.create_task(self._ask(computation, party, said, patience))
+                group.create_task(self._ask(asking, party, said))
 
-    async def _ask(self, computation: Computation, party: str, said: _Said, patience: float) -> None:
-        loop = asyncio.get_running_loop()
-        until = loop.time() + patience
+    async def _ask(self, asking: _Asking, party: str, said: _Said) -> None:
+        loop, node, computation = asyncio.get_running_loop(), self._nodes[party], asking.computation
+        until = loop.time() + asking.patience
         while True:
             try:
-                answer = await self._nodes[party].propose(computation.signed, self._timing.call)
+                answer = await node.propose(computation.signed, self._timing.call, asking.attempt, asking.among)
             except (Failed, Unauthenticated) as error:
                 computation.report(party, "unreachable", error.reason)
                 if loop.time() >= until:
@@ -82,6 +120,10 @@ class Proposals:
                 said.answers[party] = answer
                 computation.report(party, answer.decision.name.lower())
                 return
+
+
+def new_attempt() -> AttemptId:
+    return AttemptId(token(16).hex())
 
 
 def _agreed(answer: Answer | None) -> bool:

@@ -21,7 +21,7 @@ from coordinator.directory import Directory
 from coordinator.lifecycle import Event
 from coordinator.metrics import Metrics
 from coordinator.nodes import NodeClient
-from coordinator.proposals import Proposals
+from coordinator.proposals import Agreement, Proposals
 from coordinator.registry import Registry
 from steelyard.errors import Cancelled, Conflict, Failed, SteelyardError, TimedOut
 from steelyard.identity.membership import Membership
@@ -133,24 +133,25 @@ class Scheduler:
         try:
             async with asyncio.timeout(left):
                 patience = self._timing.back if resumed else self._timing.missing
-                participants = await self._ask(computation, patience)
+                agreement = await self._ask(computation, patience, soon=not self._slots.locked())
                 async with self._slots:
-                    await self._attempts(computation, participants)
+                    await self._attempts(computation, agreement)
         except TimeoutError:
             raise _expired(computation) from None
 
-    async def _ask(self, computation: Computation, patience: float) -> tuple[str, ...]:
-        participants = await self._proposals.ask(computation, computation.fixed or self._parties, patience)
+    async def _ask(self, computation: Computation, patience: float, *, soon: bool = True) -> Agreement:
+        among = computation.fixed or self._parties
+        agreement = await self._proposals.ask(computation, among, patience, soon=soon)
         computation.happen(Event.APPROVE)
-        return participants
+        return agreement
 
-    async def _attempts(self, computation: Computation, participants: tuple[str, ...]) -> None:
+    async def _attempts(self, computation: Computation, agreement: Agreement) -> None:
         """Attempts until one succeeds, all within the time of one computation."""
         until = time.monotonic() + self._timing.computation
         first = computation.attempts
         while True:
             try:
-                await self._attempt(computation, participants, until - time.monotonic())
+                await self._attempt(computation, agreement.now(), until - time.monotonic())
                 return
             except (Failed, Conflict) as failure:  # a Conflict: an earlier attempt has not died at a node yet
                 tries = computation.attempts - first
@@ -158,11 +159,11 @@ class Scheduler:
                     raise
                 _log.info("attempt failed", computation=computation.id, tries=tries, reason=failure.reason)
             await asyncio.sleep(RETRY_SECONDS * tries)
-            participants = await self._again(computation)
+            agreement = await self._again(computation)
 
-    async def _attempt(self, computation: Computation, participants: tuple[str, ...], seconds: float) -> None:
-        if participants != self._parties:
-            await self._fix(computation, participants)
+    async def _attempt(self, computation: Computation, agreement: Agreement, seconds: float) -> None:
+        if agreement.participants != self._parties:
+            await self._fix(computation, agreement.participants)
         computation.start()
         attempt = Attempt(
             self._nodes,
@@ -170,7 +171,7 @@ class Scheduler:
             self._threshold,
             self._timing,
             computation,
-            participants,
+            agreement,
             max(0.0, seconds),
         )
         await attempt.run()
@@ -182,7 +183,7 @@ class Scheduler:
         await self._registry.save(computation)
         computation.fixed = known  # in this life the nodes tell us when they have signed
 
-    async def _again(self, computation: Computation) -> tuple[str, ...]:
+    async def _again(self, computation: Computation) -> Agreement:
         """Who takes part in the next attempt."""
         may_shrink = computation.request.allow_missing and not computation.fixed
         return await self._ask(computation, self._timing.missing if may_shrink else self._timing.back)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TypeVar
@@ -13,22 +13,26 @@ import structlog
 from node import inputs
 from node.books import Books, now_ms
 from node.computations import Recorded
+from node.hellos import Hellos
 from node.release import PendingRelease
 from node.sessions import Sessions
 from steelyard.digest import digest
 from steelyard.documents.request import Request
 from steelyard.documents.sealed_result import SealedResult
-from steelyard.documents.signed import read
+from steelyard.documents.signed import Signed, read
 from steelyard.errors import Cancelled, Conflict, Invalid, Overloaded, PolicyRefused, SteelyardError
 from steelyard.functions.aggregate import arguments
 from steelyard.functions.result_share import seal_share
 from steelyard.functions.total import Question, TotalShare, total_of_inputs
 from steelyard.ids import AttemptId, ComputationId, PartyId
+from steelyard.privacy.policy import Policy
 from steelyard.protocols.attempt import Attempt
+from steelyard.protocols.greet import Introduction, Offer, introduce
 from steelyard.randomness import Keystream, SystemRandomness
 from steelyard.rounds import Protocol
 from steelyard.rpc.drive import drive, give_up
 from steelyard.rpc.links import Links, StreamLink
+from steelyard.rpc.mailbox import Mailbox
 from steelyard.sharing.combination import CHALLENGES
 
 log = structlog.get_logger(__name__)
@@ -45,8 +49,13 @@ class Order:
     recorded: Recorded
     attempt: AttemptId
     participants: tuple[PartyId, ...]
-    on_step: Callable[[str], None]
-    on_signed: Callable[[], None]
+    hellos: tuple[Signed, ...] = ()  # of all participants, in their order, if the coordinator brings them
+    on_step: Callable[[str], None] = lambda step: None
+    on_signed: Callable[[], None] = lambda: None
+
+    @property
+    def computation(self) -> ComputationId:
+        return ComputationId(self.recorded.id)
 
     def step(self, name: str) -> None:
         log.debug("step", computation=self.recorded.id, attempt=self.attempt, step=name)
@@ -55,6 +64,15 @@ class Order:
     @property
     def request(self) -> Request:
         return read(Request, self.recorded.request.payload)
+
+    @property
+    def relayed(self) -> Mapping[PartyId, Signed] | None:
+        """The hellos by party; raises Invalid unless there is one of each participant."""
+        if not self.hellos:
+            return None
+        if len(self.hellos) != len(self.participants):
+            raise Invalid("an attempt begins with a hello of each participant, or with none")
+        return dict(zip(self.participants, self.hellos, strict=True))
 
 
 class Engine:
@@ -69,8 +87,21 @@ class Engine:
         self._links = links
         self._patience = patience
         self._at_once = at_once
+        self._hellos = Hellos(sessions)
         self._running: dict[str, asyncio.Task[SealedResult]] = {}
         self._threads = ThreadPoolExecutor(max_workers=4, thread_name_prefix="engine")
+
+    def introduce(self, order: Order) -> Signed:
+        """This node's hello for an attempt that may follow soon: it is asked for once, and replaces any before.
+
+        Raises what would keep the attempt from running.
+        """
+        self._check_participants(order)
+        offer = self._offer(order)[1]
+        mailbox = self._open(order)  # refuses an attempt id of before, so that no two hellos are signed for it
+        introduction = introduce(self._context(order), offer)
+        self._hellos.keep(introduction, mailbox)
+        return introduction.signed
 
     async def run(self, order: Order) -> SealedResult:
         """One attempt at an approved computation, and its sealed result, which `FetchResult` gives out from now on.
@@ -94,11 +125,13 @@ class Engine:
             del self._running[computation]
 
     def cancel(self, computation: str) -> None:
+        self._hellos.forget(computation)
         if task := self._running.get(computation):
             task.cancel()
 
     async def stop(self) -> None:
         """Ends what runs."""
+        self._hellos.clear()
         for task in self._running.values():
             task.cancel()
         await asyncio.gather(*self._running.values(), return_exceptions=True)
@@ -106,14 +139,16 @@ class Engine:
     async def _attempt(self, order: Order) -> SealedResult:
         self._check_participants(order)
         attempt, question = bytes.fromhex(order.attempt), _question(order.request)
-        peers = frozenset(order.participants) - {self._books.party}
-        mailbox = self._sessions.open(attempt, peers, _longest(question, len(order.participants)))
+        said = self._hellos.take(order.computation, order.attempt, order.participants) if order.relayed else None
+        mailbox = said.mailbox if said else self._open(order)
+        mine = said.introduction if said else None
         links: dict[PartyId, StreamLink] = {}
         try:
-            links = await self._links.to(peers, min(_LINK_PATIENCE, self._patience))
-            protocol = await self._in_thread(lambda: self._protocol(order, question))
+            links = await self._links.to(self._peers(order), min(_LINK_PATIENCE, self._patience))
+            protocol = await self._in_thread(lambda: self._protocol(order, question, mine))
             threads = self._threads if question.values > SHORT else None
-            outcome = await drive(protocol, attempt, mailbox, links, threads, self._patience, order.step)
+            first = 1 if said else 0  # so that one who greets and one who need not only wait, and blame nobody
+            outcome = await drive(protocol, attempt, mailbox, links, threads, self._patience, order.step, first)
             result = (
                 await self._in_thread(lambda: self._seal(order, outcome)) if threads else self._seal(order, outcome)
             )
@@ -130,6 +165,8 @@ class Engine:
             raise
         finally:
             self._sessions.close(attempt)
+            if mine:
+                mine.keys.erase()
 
     async def _in_thread(self, work: Callable[[], T]) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._threads, work)
@@ -144,27 +181,43 @@ class Engine:
         if len(chosen) < membership.quorum:
             raise PolicyRefused(f"at least {membership.quorum} nodes must take part")
 
-    def _protocol(self, order: Order, question: Question) -> Protocol[TotalShare]:
+    def _peers(self, order: Order) -> frozenset[PartyId]:
+        return frozenset(order.participants) - {self._books.party}
+
+    def _open(self, order: Order) -> Mailbox:
+        longest = _longest(_question(order.request), len(order.participants))
+        return self._sessions.open(bytes.fromhex(order.attempt), self._peers(order), longest)
+
+    def _offer(self, order: Order) -> tuple[Policy, Offer]:
+        """The owner's policy of today, which allows this, and what this node brings."""
+        books, request = self._books, order.recorded.request
+        policy = books.consent.check(books.consent.read(request), order.participants)
+        return policy, inputs.offer(books.datasets, policy, arguments(order.request))
+
+    def _protocol(self, order: Order, question: Question, mine: Introduction | None) -> Protocol[TotalShare]:
         books, recorded = self._books, order.recorded
-        policy = books.consent.check(books.consent.read(recorded.request), order.participants)
-        offer = inputs.offer(books.datasets, policy, question.wanted)
+        policy, offer = self._offer(order)
+        if mine and mine.offer != offer:
+            raise Conflict(f"data or policy of {books.party} have changed since its hello")
+        context = self._context(order)
         brought = inputs.layers(books.datasets, question, offer.version) if offer.contributes else None
         minimum = books.membership.minimum_group
         release = PendingRelease(books.ledger, books.consent, order.request, policy, minimum, order.on_signed)
         return total_of_inputs(
-            self._context(order),
+            context,
             question,
-            offer,
+            mine or introduce(context, offer),
             brought,
             release,
             SystemRandomness(),
             lambda identity: Keystream(digest("noise", recorded.noise, identity.encode())),
+            order.relayed,
         )
 
     def _context(self, order: Order) -> Attempt:
         membership = self._books.membership
         return Attempt(
-            computation=ComputationId(order.recorded.id),
+            computation=order.computation,
             attempt=order.attempt,
             request=order.recorded.request.digest.hex(),
             manifest=membership.digest,

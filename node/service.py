@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from dataclasses import dataclass, field
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
 
@@ -28,7 +29,7 @@ from steelyard.rpc.links import Links
 from steelyard.rpc.status import failure_to_proto
 from steelyard.v1 import node_pb2
 
-STEP_SECONDS: Final = 0.1
+STEP_SECONDS: Final = 0.3
 
 
 @dataclass(slots=True)
@@ -40,8 +41,11 @@ class _Reports:
     signed: bool = False
     next_step: float = 0.0
 
+    def __post_init__(self) -> None:
+        self.next_step = self.loop.time() + STEP_SECONDS
+
     def step(self, name: str) -> None:
-        """Steps of a quick attempt are not worth a message each: the first one, and those after a while."""
+        """Steps of a quick attempt are not worth a message: only those that begin after a while."""
         now = self.loop.time()
         if now >= self.next_step:
             self.next_step = now + STEP_SECONDS
@@ -74,6 +78,9 @@ class NodeService(OwnerService):
         )
         if recorded.failure is not None:
             answer.failure.CopyFrom(failure_to_proto(recorded.failure))
+        if request.attempt and recorded.decision == "approved":
+            with suppress(SteelyardError):  # what is in the way of the attempt, `Run` will say
+                answer.hello.CopyFrom(codec.signed_to_proto(self._engine.introduce(_order(recorded, request))))
         return answer
 
     async def Run(self, request: node_pb2.RunRequest, context: Context) -> AsyncIterator[node_pb2.RunResponse]:
@@ -121,14 +128,22 @@ class NodeService(OwnerService):
         try:
             if recorded.decision != "approved":
                 raise Conflict(f"this computation is {recorded.decision} at {self._books.party}")
-            participants = tuple(PartyId(party) for party in request.participants)
-            order = Order(recorded, attempt_id(request.attempt), participants, reports.step, reports.on_signed)
+            order = replace(
+                _order(recorded, request),
+                hellos=tuple(map(codec.signed_from_proto, request.hellos)),
+                on_step=reports.step,
+                on_signed=reports.on_signed,
+            )
             reports.put(_done(await self._engine.run(order)))
         except SteelyardError as error:
             error.party = error.party or self._books.party
             reports.put(node_pb2.RunResponse(failure=failure_to_proto(error)))
         except Exception as error:
             reports.put(node_pb2.RunResponse(failure=failure_to_proto(reported("Run", error))))
+
+
+def _order(recorded: Recorded, request: node_pb2.ProposeRequest | node_pb2.RunRequest) -> Order:
+    return Order(recorded, attempt_id(request.attempt), tuple(PartyId(party) for party in request.participants))
 
 
 def _done(result: SealedResult) -> node_pb2.RunResponse:

@@ -161,7 +161,7 @@ class AsyncClient:
             try:
                 async for message in self._changes(request, deadline):
                     patience.answered()
-                    shown = self.desk.computation(message, computation)
+                    shown = self.desk.computation(message.computation, computation, message.results)
                     yield shown
                     if shown.ended:
                         return
@@ -169,17 +169,21 @@ class AsyncClient:
             except Failed as error:
                 await asyncio.sleep(patience.pause(error))
 
-    async def _changes(self, request: pb.WatchComputationRequest, deadline: Deadline) -> AsyncIterator[pb.Computation]:
+    async def _changes(
+        self, request: pb.WatchComputationRequest, deadline: Deadline
+    ) -> AsyncIterator[pb.WatchComputationResponse]:
         with self._translated():
             call = (await self._stub()).WatchComputation(request, timeout=deadline.left())
             try:
                 async for answer in call:
-                    yield answer.computation
+                    yield answer
             finally:
                 call.cancel()
 
     async def _opened(self, computation: Computation, deadline: Deadline) -> Result:
         self.desk.require_result(computation)
+        if computation.sealed:
+            return await asyncio.to_thread(self.desk.open, computation, computation.sealed)
         request = pb.FetchResultsRequest(id=computation.id)
 
         async def fetch(stub: CoordinatorServiceAsyncStub) -> list[pb.FetchResultsResponse]:
@@ -192,7 +196,8 @@ class AsyncClient:
                 break
             except Failed as error:
                 await asyncio.sleep(patience.pause(error))
-        return await asyncio.to_thread(self.desk.open, computation, [each.chunk for each in answers])
+        sealed = self.desk.assembled(each.chunk for each in answers)
+        return await asyncio.to_thread(self.desk.open, computation, sealed)
 
     async def _withdraw(self, computation: str) -> None:
         with suppress(SteelyardError):

@@ -164,7 +164,7 @@ class Client:
             try:
                 for message in self._changes(request, deadline):
                     patience.answered()
-                    shown = self.desk.computation(message, computation)
+                    shown = self.desk.computation(message.computation, computation, message.results)
                     yield shown
                     if shown.ended:
                         return
@@ -172,22 +172,25 @@ class Client:
             except Failed as error:
                 time.sleep(patience.pause(error))
 
-    def _changes(self, request: pb.WatchComputationRequest, deadline: Deadline) -> Iterator[pb.Computation]:
+    def _changes(
+        self, request: pb.WatchComputationRequest, deadline: Deadline
+    ) -> Iterator[pb.WatchComputationResponse]:
         with self._line.translated():
             call = self._line.stub().WatchComputation(request, timeout=deadline.left())
             try:
-                for answer in call:
-                    yield answer.computation
+                yield from call
             finally:
                 call.cancel()
 
     def _opened(self, computation: Computation, deadline: Deadline) -> Result:
         self.desk.require_result(computation)
+        if computation.sealed:
+            return self.desk.open(computation, computation.sealed)
         request = pb.FetchResultsRequest(id=computation.id)
 
         def fetch(stub: CoordinatorServiceStub) -> Result:
             answers = stub.FetchResults(request, timeout=deadline.left())
-            return self.desk.open(computation, (each.chunk for each in answers))
+            return self.desk.open(computation, self.desk.assembled(each.chunk for each in answers))
 
         patience = Patience(deadline)  # done is done: a coordinator that is being restarted has kept it
         while True:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
 from steelyard.documents.request import MAX_LIFE_MS, Request
 from steelyard.documents.sealed_result import SealedResult
-from steelyard.documents.signed import Signed, sign
+from steelyard.documents.signed import Signed, read, sign
 from steelyard.errors import Conflict, Invalid, Malformed, SteelyardError, TimedOut, Unreachable
 from steelyard.identity.certificates import Role
 from steelyard.randomness import token
@@ -55,7 +55,9 @@ class Desk:
             created_ms=now,
             expires_ms=now + life,
         )
-        return sign(request, self.requester, self._signing)
+        signed = sign(request, self.requester, self._signing)
+        self._checked = signed, request  # the coordinator will show it
+        return signed
 
     def creation(self, signed: Signed) -> coordinator_pb2.CreateComputationRequest:
         """The message that hands a signed request in; sent again, it changes nothing."""
@@ -65,13 +67,18 @@ class Desk:
 
     def id_of(self, signed: Signed) -> str:
         """The computation that a request of mine asks for."""
-        return signed.open(Request, self._mine).computation
+        return read(Request, signed.payload).computation
 
     def cut_off(self) -> Unreachable:
         """What to raise when a watch ends before the computation does."""
         return Unreachable("the coordinator stopped reporting before the end", party=self.coordinator.who)
 
-    def computation(self, message: coordinator_pb2.Computation, expected: str = "") -> Computation:
+    def computation(
+        self,
+        message: coordinator_pb2.Computation,
+        expected: str = "",
+        results: Iterable[types_pb2.ResultChunk] = (),
+    ) -> Computation:
         """What the coordinator shows; raises Malformed when it answers about another computation than `expected`."""
         if expected and message.id != expected:
             raise Malformed("the coordinator answers about another computation", party=self.coordinator.who)
@@ -86,7 +93,12 @@ class Desk:
             attempts=message.attempts,
             asked=self._asked(request, message.id),
             request=request,
+            sealed=self.assembled(results),
         )
+
+    def assembled(self, chunks: Iterable[types_pb2.ResultChunk]) -> tuple[SealedResult, ...]:
+        """Results from their pieces; raises Malformed for anything but at most one of each node."""
+        return tuple(_assembled(chunks, self.membership.parties))
 
     def leakage(self, request: Request) -> tuple[Leak, ...]:
         """Every value that becomes known, and to whom."""
@@ -113,12 +125,11 @@ class Desk:
             party=", ".join(waiting),
         )
 
-    def open(self, computation: Computation, chunks: Iterable[types_pb2.ResultChunk]) -> Result:
+    def open(self, computation: Computation, sealed: Sequence[SealedResult]) -> Result:
         """The result; raises Cheated when the nodes' replies do not agree or the request is not mine."""
         from steelyard.functions.opening import open_results
 
         request = self.signed_by_me(computation)
-        sealed = list(_assembled(chunks, self.membership.parties))
         opened = open_results(self.membership, computation.request, sealed, self._sealing)
         arguments = request.arguments
         return Result(

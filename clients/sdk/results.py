@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from steelyard.documents.request import Request
+from steelyard.documents.sealed_result import SealedResult
 from steelyard.documents.signed import Signed
 from steelyard.errors import SteelyardError, by_reason
 
@@ -59,8 +60,8 @@ class Problem(Fact, frozen=True, kw_only=True):
 class Computation:
     """A computation as the coordinator shows it.
 
-    `asked` is the request when this profile signed it, None when the coordinator shows one that it did not.
-    Times are milliseconds since 1970.
+    `asked` is the request when this profile signed it, None when the coordinator shows one that it did not.  `sealed`
+    are the nodes' results where they came along.  Times are milliseconds since 1970.
     """
 
     id: str
@@ -72,6 +73,7 @@ class Computation:
     attempts: int
     asked: Request | None
     request: Signed = field(repr=False)
+    sealed: tuple[SealedResult, ...] = field(default=(), repr=False, compare=False)
 
     @property
     def ended(self) -> bool:

@@ -28,7 +28,8 @@ def leakage(request: Request, minimum_group: int) -> tuple[Leak, ...]:
             "every node, the coordinator, the requester",
         ),
         *_opened_to_nodes(wanted),
-        Leak("decimals and declared bounds of the column, each owner's minimums of rows and parties", "every node"),
+        Leak("decimals and declared bounds of the column", "every node, the coordinator, the requester"),
+        Leak("each owner's minimums of rows and parties", "every node, the coordinator"),
         Leak("the request: function, column, filter, groups, purpose", "every node, the coordinator"),
         Leak("when and how long each node computed, and how many bytes it sent", "the coordinator"),
     )

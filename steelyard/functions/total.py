@@ -1,7 +1,8 @@
 """Totals of all parties' inputs, cell by cell: the protocol behind sum, count and mean.
 
 Model       malicious for dealings, openings and the input set, at most k-1 nodes; inputs are what their owners say.
-Rounds      4, and 1 more to decide on suppression.   Sends n-k vectors per contributor.
+Rounds      3, 1 more to meet where hellos are not relayed, 1 more to decide on suppression.
+            Sends n-k vectors per contributor.
 Reveals     to the nodes: of each cell the rows, and the parties with any, unless noise or vectors are asked for.
             To the requester: the released layers of the cells that are not suppressed.  Nothing else of the data.
 Follows     summation of Shamir shares (Ben-Or, Goldwasser, Wigderson 1988); docs/tour.md walks through it.
@@ -18,20 +19,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from steelyard.documents.attempt import identity
+from steelyard.documents.signed import Signed
 from steelyard.errors import Invalid
 from steelyard.field import Vector, from_signed, to_signed, total
 from steelyard.fixedpoint import check_aggregate
 from steelyard.functions.aggregate import SUPPRESSION, Aggregate, dealt_layers, epsilon, released_layers
+from steelyard.ids import PartyId
 from steelyard.privacy.noise import laplace_share
 from steelyard.protocols.agree import Certificate, Ledger, agree
 from steelyard.protocols.attempt import Attempt
 from steelyard.protocols.deal_inputs import deal_inputs
-from steelyard.protocols.greet import Greeting, Offer, greet
+from steelyard.protocols.greet import Greeting, Introduction, greet
 from steelyard.protocols.open_to_nodes import open_to_nodes
 from steelyard.randomness import Randomness
 from steelyard.rounds import Protocol
 from steelyard.secret import REVEAL, Secret
-from steelyard.sharing.attempt_keys import AttemptKeys
 
 Noise = Callable[[str], Randomness]  # by the input set's identity
 Layers = Mapping[str, NDArray[np.int64]]  # layer -> (cells,) in minor units, or rows
@@ -77,16 +79,20 @@ class Question:
 def total_of_inputs(
     attempt: Attempt,
     question: Question,
-    offer: Offer,
+    mine: Introduction,
     inputs: Secret[Layers] | None,
     ledger: Ledger,
     randomness: Randomness,
     noise: Noise,
+    relayed: Mapping[PartyId, Signed] | None = None,
 ) -> Protocol[TotalShare]:
-    """`noise` gives the same stream for the same input set, so that retries do not average the noise away."""
-    with AttemptKeys(attempt.me, bytes.fromhex(attempt.manifest), attempt.computation, attempt.attempt) as keys:
+    """`noise` gives the same stream for the same input set, so that retries do not average the noise away.
+
+    `relayed` are the others' hellos, where the coordinator has brought them.
+    """
+    with mine.keys:
         # 1. Meet, and see early whether the ledger would object.
-        greeting = yield from greet(attempt, offer, keys)
+        greeting = yield from greet(attempt, mine, relayed)
         ledger.check(greeting.contributions)
         # 2. Deal the inputs; add up what I hold.
         vector = _vector(attempt, question, greeting, inputs, noise)

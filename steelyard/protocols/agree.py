@@ -53,7 +53,7 @@ def agree(attempt: Attempt, greeting: Greeting, transcript: str, ledger: Ledger)
     # 2. Wait for the quorum.
     enough = attempt.quorum - 1
     received = yield broadcast("vote", mine.signature, attempt.others, enough)
-    # 3. Votes for other bytes do not count.
+    # 3. Votes for other bytes do not count; more than a quorum of them say nothing more.
     message = frame("signature", InputSet.KIND.encode(), mine.payload)
 
     def read(party: PartyId, signature: bytes | bytearray) -> bytes:
@@ -63,5 +63,5 @@ def agree(attempt: Attempt, greeting: Greeting, transcript: str, ledger: Ledger)
             raise Cheated(f"{party} did not sign the input set {attempt.me} signed", suspects=(party,)) from None
         return bytes(signature)
 
-    votes = {**usable(received, enough, read), attempt.me: mine.signature}
+    votes = {**usable(received, enough, read, no_more=True), attempt.me: mine.signature}
     return mine.payload, tuple((party, votes[party]) for party in attempt.participants if party in votes)

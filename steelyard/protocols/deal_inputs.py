@@ -6,7 +6,8 @@ Reveals     nothing: each opened combination is masked by a fresh random element
 Follows     batch verification by random combinations (Bellare, Garay, Rabin 1998);
             docs/decisions/0003-fiat-shamir-check.md.
 Differs     the challenge is the hash of all signed headers, which fix every share (Fiat-Shamir): no round is spent on
-            tossing a coin.  R = 3 challenges with error 2^-60 each: 2^-180, and still 2^-100 against a dealer
+            tossing a coin.  Signatures under headers are checked only when somebody is to be blamed: streams tell who
+            sent them.  R = 3 challenges with error 2^-60 each: 2^-180, and still 2^-100 against a dealer
             who tries 2^80 headers.
 """
 
@@ -59,15 +60,21 @@ def deal_inputs(
         with blaming(dealer):
             headers[dealer], held[dealer] = _accept(attempt, greeting, dealer, received[dealer], size)
     del received
-    fixed = b"".join([greeting.digests[p] for p in attempt.participants] + [headers[d] for d in greeting.contributors])
+    said = [headers[dealer].digest for dealer in greeting.contributors]
+    fixed = b"".join([*(greeting.digests[party] for party in attempt.participants), *said])
     transcript = digest("transcript", fixed)
     # 3. One masked random combination of each dealing, to everybody.
-    mine = {d: _combination(transcript, d, held[d], length) for d in greeting.contributors}
+    challenge = digest("challenge", transcript)
+    mine = {dealer: _combination(challenge, held[dealer], length) for dealer in greeting.contributors}
     checks = yield broadcast(
         "check", fixed + b"".join(to_bytes(mine[d]) for d in greeting.contributors), attempt.others
     )
     # 4. Everybody heard the same, and all points of each dealing lie on one polynomial of degree k-1.
-    _check(attempt, greeting, fixed, mine, checks)
+    try:
+        _check(attempt, greeting, fixed, mine, checks)
+    except Cheated:
+        _authenticate(attempt, headers)
+        raise
     return {dealer: vector[:length] for dealer, vector in held.items()}, transcript.hex()
 
 
@@ -77,7 +84,7 @@ def _deal(
     inputs: Secret[Vector] | None,
     size: int,
     randomness: Randomness,
-) -> tuple[dict[PartyId, bytes], dict[PartyId, bytes], dict[PartyId, Vector]]:
+) -> tuple[dict[PartyId, bytes], dict[PartyId, Signed], dict[PartyId, Vector]]:
     if inputs is None:
         return {}, {}, {}
     me, threshold = attempt.me, attempt.threshold
@@ -91,7 +98,7 @@ def _deal(
     header = _header(attempt, size, commitments)
     front = to_wire(header)
     messages = {party: _packed(front, bodies.pop(party, b"")) for party in attempt.others}
-    return messages, {me: header.digest}, {me: dealing.own}
+    return messages, {me: header}, {me: dealing.own}
 
 
 def _header(attempt: Attempt, size: int, commitments: Mapping[PartyId, bytes]) -> Signed:
@@ -119,12 +126,12 @@ def _accept(
     dealer: PartyId,
     message: bytes | bytearray,
     size: int,
-) -> tuple[bytes, Vector]:
-    """The digest of the dealer's header and my share, or an error naming the dealer."""
+) -> tuple[Signed, Vector]:
+    """The dealer's header and my share, or an error naming the dealer."""
     view = memoryview(message)
     front = int.from_bytes(view[:4], "little")
     signed = from_wire(bytes(view[4 : 4 + front]))
-    header = signed.open(DealingHeader, {dealer: attempt.keys[dealer]})
+    header = signed.expect(DealingHeader)
     said = (header.dealer, header.computation, header.attempt, header.length, sorted(header.commitments))
     others = sorted(party for party in attempt.participants if party != dealer)
     if said != (dealer, attempt.computation, attempt.attempt, size, others):
@@ -136,15 +143,22 @@ def _accept(
     else:
         commitment, share = _commitment(dealer, attempt.me, "vector", body), from_bytes(body, size)
     if header.commitments[attempt.me] != commitment.hex():
+        _authenticate(attempt, {dealer: signed})
         raise Cheated(
             f"what {dealer} dealt to {attempt.me} is not what its signed header says",
             suspects=(dealer, attempt.me),
         )
-    return signed.digest, share
+    return signed, share
 
 
-def _combination(transcript: bytes, dealer: PartyId, share: Vector, length: int) -> Vector:
-    challenge = digest("challenge", transcript, dealer.encode())
+def _authenticate(attempt: Attempt, headers: Mapping[PartyId, Signed]) -> None:
+    """Before headers are held against anybody; raises Malformed naming a dealer who sent one that is not signed."""
+    for dealer, header in headers.items():
+        with blaming(dealer):
+            header.open(DealingHeader, {dealer: attempt.keys[dealer]})
+
+
+def _combination(challenge: bytes, share: Vector, length: int) -> Vector:
     return add(combine(challenge, share[:length]), share[length:])
 
 
@@ -176,6 +190,8 @@ def _compare(
     attempt: Attempt, greeting: Greeting, party: PartyId, fixed: bytes, message: bytes | bytearray, disputes: Disputes
 ) -> None:
     """Whatever somebody told this party otherwise than me is between the two of them."""
+    if message[: len(fixed)] == fixed:
+        return
     for index, subject in enumerate([*attempt.participants, *greeting.contributors]):
         at = slice(index * _HASH, (index + 1) * _HASH)
         if message[at] != fixed[at]:

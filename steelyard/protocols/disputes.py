@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from typing import TypeVar
+from typing import Final, TypeVar
 
 from steelyard.errors import Cheated, Malformed, Unauthenticated
 from steelyard.ids import PartyId
 from steelyard.rounds import Inbox
 
 T = TypeVar("T")
+COORDINATOR: Final = "coordinator"  # as a suspect
 
 
 class Disputes:
@@ -61,14 +62,28 @@ def blaming(party: PartyId) -> Iterator[None]:
         raise Malformed(f"{party} sent what no honest party sends: {error.message}", culprits=(party,)) from None
 
 
-def usable(received: Inbox, enough: int, read: Callable[[PartyId, bytes | bytearray], T]) -> dict[PartyId, T]:
+@contextmanager
+def doubting(party: PartyId, relay: str) -> Iterator[None]:
+    """Whatever is malformed or badly signed in here is said to be of `party`, but came through `relay`."""
+    try:
+        yield
+    except (Malformed, Unauthenticated) as error:
+        text = f"what {relay} relays as of {party} is not: {error.message}"
+        raise Cheated(text, suspects=(relay, party)) from None
+
+
+def usable(
+    received: Inbox, enough: int, read: Callable[[PartyId, bytes | bytearray], T], *, no_more: bool = False
+) -> dict[PartyId, T]:
     """What `read` makes of each message; one it cannot use counts as absent while there are `enough` others.
 
-    Raises the first complaint when there are not.
+    Raises the first complaint when there are not.  With `no_more`, messages beyond enough usable ones are not read.
     """
     good: dict[PartyId, T] = {}
     complaints: list[Cheated] = []
     for party, message in received.items():
+        if no_more and len(good) >= enough:
+            break
         try:
             good[party] = read(party, message)
         except Cheated as complaint:

@@ -1,23 +1,25 @@
 """Greeting: all participants learn that they were asked the same, and get each other's fresh keys.
 
 Model       malicious: a hello is signed; a coordinator that asks two nodes different things is found out here.
-Rounds      1.   Sends one signed document to everybody.
-Reveals     to all participants: who contributes, data version ids, decimals and declared bounds, minimums.
+Rounds      1, or 0 when the coordinator has relayed the hellos.   Sends one signed document to everybody.
+Reveals     to all participants, and to a coordinator that relays: who contributes, data version ids, decimals and
+            declared bounds, minimums.
 Follows     signed, fresh Diffie-Hellman keys (SIGMA, Krawczyk 2003), for all pairs at once; docs/documents.md.
-Differs     nothing.
+Differs     a relay can withhold hellos or mix them up, no more: each names its attempt and is signed, and their digests
+            are compared between the nodes with the dealings.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from steelyard.documents.attempt import Contribution, Hello
-from steelyard.documents.signed import from_wire, sign, to_wire
+from steelyard.documents.signed import Signed, from_wire, sign, to_wire
 from steelyard.errors import Cheated, GroupTooSmall, Invalid, NotFound
 from steelyard.ids import PartyId
 from steelyard.protocols.attempt import Attempt
-from steelyard.protocols.disputes import blaming
+from steelyard.protocols.disputes import COORDINATOR, blaming, doubting
 from steelyard.rounds import Protocol, broadcast
 from steelyard.sharing.attempt_keys import AttemptKeys
 
@@ -32,6 +34,16 @@ class Offer:
     bound: int = 0
     minimum_rows: int = 0
     minimum_group: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Introduction:
+    """My signed hello of one attempt, and the fresh keys that it announces; `keys.erase()` when nothing comes of it."""
+
+    offer: Offer
+    hello: Hello
+    signed: Signed
+    keys: AttemptKeys = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,25 +81,42 @@ class Greeting:
         return max(hello.minimum_rows for hello in self.hellos.values())
 
 
-def greet(attempt: Attempt, offer: Offer, keys: AttemptKeys) -> Protocol[Greeting]:
-    # 1. A fresh key and nonce for this attempt, signed together with what I was asked.
+def introduce(attempt: Attempt, offer: Offer) -> Introduction:
+    """A fresh key and nonce for this attempt, signed together with what I was asked.  At most once per attempt."""
+    keys = AttemptKeys(attempt.me, bytes.fromhex(attempt.manifest), attempt.computation, attempt.attempt)
     hello = _hello(attempt, offer, keys)
-    mine = sign(hello, attempt.me, attempt.signing)
-    received = yield broadcast("hello", to_wire(mine), attempt.others)
+    return Introduction(offer, hello, sign(hello, attempt.me, attempt.signing), keys)
+
+
+def greet(attempt: Attempt, mine: Introduction, relayed: Mapping[PartyId, Signed] | None = None) -> Protocol[Greeting]:
+    """`relayed`: the others' hellos, when the coordinator has brought them; nobody is blamed then for a forgery."""
+    # 1. Everybody's hello: relayed, or exchanged now.
+    if relayed is None:
+        received = yield broadcast("hello", to_wire(mine.signed), attempt.others)
+    signed, hellos = {attempt.me: mine.signed}, {attempt.me: mine.hello}
     # 2. Everybody must have been asked the same, for the same attempt, with the same participants.
-    signed, hellos = {attempt.me: mine}, {attempt.me: hello}
     for party in attempt.others:
-        with blaming(party):
-            signed[party] = from_wire(received[party])
-            hellos[party] = signed[party].open(Hello, {party: attempt.keys[party]})
-            keys.agree(party, bytes.fromhex(hellos[party].key), bytes.fromhex(hellos[party].nonce))
+        if relayed is None:
+            with blaming(party):
+                signed[party] = from_wire(received[party])
+                hellos[party] = _opened(attempt, party, signed[party])
+        else:
+            signed[party] = relayed[party]
+            with doubting(party, COORDINATOR):
+                hellos[party] = _opened(attempt, party, signed[party])
         _check_same_question(attempt, party, hellos[party])
+        with blaming(party):
+            mine.keys.agree(party, bytes.fromhex(hellos[party].key), bytes.fromhex(hellos[party].nonce))
     # 3. Enough contributors for the manifest and for every owner, and one scale.
     contributors = tuple(party for party in attempt.participants if hellos[party].contributes)
     digests = {party: each.digest for party, each in signed.items()}
-    greeting = Greeting(hellos, digests, keys, contributors, attempt.minimum_group)
+    greeting = Greeting(hellos, digests, mine.keys, contributors, attempt.minimum_group)
     _check_group(greeting)
     return greeting
+
+
+def _opened(attempt: Attempt, party: PartyId, signed: Signed) -> Hello:
+    return signed.open(Hello, {party: attempt.keys[party]})
 
 
 def _hello(attempt: Attempt, offer: Offer, keys: AttemptKeys) -> Hello:
@@ -115,7 +144,7 @@ def _check_same_question(attempt: Attempt, party: PartyId, hello: Hello) -> None
     if told != mine:
         raise Cheated(
             f"{party} was asked something else than {attempt.me} under the same computation",
-            suspects=("coordinator", party),
+            suspects=(COORDINATOR, party),
         )
 
 

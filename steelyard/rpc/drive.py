@@ -39,13 +39,14 @@ async def drive(
     executor: Executor | None,
     patience: float,
     on_step: Callable[[str], None] = lambda step: None,
+    first: int = 0,
 ) -> T:
     """The protocol's output.  Raises its errors, TimedOut or Unreachable; no round waits longer than `patience` s.
 
     Without an executor the steps run on the event loop, with whatever they wait for: right for short vectors, where the
-    changes of threads cost more than the steps.
+    changes of threads cost more than the steps.  `first` is the number of the protocol's first round.
     """
-    return await _Drive(attempt, mailbox, links, executor, patience, on_step).run(protocol, MAIN)
+    return await _Drive(attempt, mailbox, links, executor, patience, on_step).run(protocol, MAIN, first)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,8 +59,8 @@ class _Drive:
     on_step: Callable[[str], None]
     branches: Iterator[int] = field(default_factory=lambda: count(MAIN + 1))
 
-    async def run(self, protocol: Protocol[T], branch: int) -> T:
-        number = 0
+    async def run(self, protocol: Protocol[T], branch: int, first: int = 0) -> T:
+        number = first
         inbox: Inbox | None = None
         sending: set[asyncio.Task[None]] = set()
         try:

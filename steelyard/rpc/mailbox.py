@@ -37,6 +37,7 @@ class _Branch:
     """What has come in for one branch, from its present round on."""
 
     round: int = 0
+    wanted: int = 0  # whole messages of this round still to come before it is worth while to look
     messages: dict[tuple[int, PartyId], _Message] = field(default_factory=dict)
     news: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -92,6 +93,7 @@ class Mailbox:
             if not alive or (enough and waited >= GRACE):
                 self._forget(here, number)
                 return inbox
+            here.wanted = len(alive) if enough else round_.needed - len(inbox)
             if waited >= patience:
                 names = ", ".join(sorted(alive))
                 raise TimedOut(f"no {round_.step} message from {names} in {patience:.0f} s", party=min(alive))
@@ -116,8 +118,10 @@ class Mailbox:
                 raise Malformed(f"{peer} sent a message that is too long or empty", culprits=(peer,))
             message = branch.messages[frame.round, peer] = _Message(frame.step, bytearray(frame.length))
         self._append(peer, message, frame)
-        if message.whole:
-            branch.news.set()
+        if message.whole and frame.round == branch.round:
+            branch.wanted -= 1
+            if branch.wanted <= 0:
+                branch.news.set()
         return None
 
     def _append(self, peer: PartyId, message: _Message, frame: peer_pb2.Frame) -> None:

@@ -12,6 +12,7 @@ A combination of shares is a share of the combination of the secrets: add a shar
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Final
 
 import numpy as np
@@ -29,9 +30,13 @@ def combine(seed: bytes, vector: Vector) -> Vector:
     """The three combinations of `vector`, of any length, under a 32-byte seed; they are linear in the vector."""
     if vector.dtype != np.uint64 or vector.ndim != 1:
         raise Invalid("a vector over the field is a one-dimensional array of uint64")
-    stream = Keystream(seed)
-    columns = uniform(stream, CHALLENGES * WIDTH)
-    rows = uniform(stream, CHALLENGES * -(-vector.size // WIDTH))
+    columns, rows = _weights(seed, -(-vector.size // WIDTH))
     out = np.empty(CHALLENGES, dtype=np.uint64)
     kernels.bilinear(np.require(vector, requirements=["C", "A"]), rows, columns, out)
     return out
+
+
+@lru_cache(maxsize=4)  # one seed judges the shares of many holders, or many dealings
+def _weights(seed: bytes, rows: int) -> tuple[Vector, Vector]:
+    stream = Keystream(seed)
+    return uniform(stream, CHALLENGES * WIDTH), uniform(stream, CHALLENGES * rows)

@@ -25,7 +25,7 @@ _sym_db = _symbol_database.Default()
 from steelyard.v1 import types_pb2 as steelyard_dot_v1_dot_types__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1esteelyard/v1/coordinator.proto\x12\x0csteelyard.v1\x1a\x18steelyard/v1/types.proto\"\x87\x02\n\x0b\x43omputation\x12\n\n\x02id\x18\x01 \x01(\t\x12-\n\x05state\x18\x02 \x01(\x0e\x32\x1e.steelyard.v1.ComputationState\x12-\n\x07request\x18\x03 \x01(\x0b\x32\x1c.steelyard.v1.SignedDocument\x12\x12\n\ncreated_ms\x18\x04 \x01(\x03\x12\x12\n\nupdated_ms\x18\x05 \x01(\x03\x12,\n\x07parties\x18\x06 \x03(\x0b\x32\x1b.steelyard.v1.PartyProgress\x12&\n\x07\x66\x61ilure\x18\x07 \x01(\x0b\x32\x15.steelyard.v1.Failure\x12\x10\n\x08\x61ttempts\x18\x08 \x01(\r\";\n\rPartyProgress\x12\r\n\x05party\x18\x01 \x01(\t\x12\r\n\x05state\x18\x02 \x01(\t\x12\x0c\n\x04step\x18\x03 \x01(\t\"]\n\x18\x43reateComputationRequest\x12-\n\x07request\x18\x01 \x01(\x0b\x32\x1c.steelyard.v1.SignedDocument\x12\x12\n\nrequest_id\x18\x02 \x01(\t\"K\n\x19\x43reateComputationResponse\x12.\n\x0b\x63omputation\x18\x01 \x01(\x0b\x32\x19.steelyard.v1.Computation\"#\n\x15GetComputationRequest\x12\n\n\x02id\x18\x01 \x01(\t\"H\n\x16GetComputationResponse\x12.\n\x0b\x63omputation\x18\x01 \x01(\x0b\x32\x19.steelyard.v1.Computation\"@\n\x17ListComputationsRequest\x12\x11\n\tpage_size\x18\x01 \x01(\r\x12\x12\n\npage_token\x18\x02 \x01(\t\"d\n\x18ListComputationsResponse\x12/\n\x0c\x63omputations\x18\x01 \x03(\x0b\x32\x19.steelyard.v1.Computation\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"%\n\x17WatchComputationRequest\x12\n\n\x02id\x18\x01 \x01(\t\"J\n\x18WatchComputationResponse\x12.\n\x0b\x63omputation\x18\x01 \x01(\x0b\x32\x19.steelyard.v1.Computation\"&\n\x18\x43\x61ncelComputationRequest\x12\n\n\x02id\x18\x01 \x01(\t\"K\n\x19\x43\x61ncelComputationResponse\x12.\n\x0b\x63omputation\x18\x01 \x01(\x0b\x32\x19.steelyard.v1.Computation\"!\n\x13\x46\x65tchResultsRequest\x12\n\n\x02id\x18\x01 \x01(\t\"@\n\x14\x46\x65tchResultsResponse\x12(\n\x05\x63hunk\x18\x01 \x01(\x0b\x32\x19.steelyard.v1.ResultChunk\"\x14\n\x12ListPartiesRequest\"M\n\x13ListPartiesResponse\x12$\n\x07parties\x18\x01 \x03(\x0b\x32\x13.steelyard.v1.Party\x12\x10\n\x08manifest\x18\x02 \x01(\t\"\xae\x01\n\x05Party\x12\n\n\x02id\x18\x01 \x01(\t\x12\x11\n\treachable\x18\x02 \x01(\x08\x12\x0f\n\x07seen_ms\x18\x03 \x01(\x03\x12\x0f\n\x07version\x18\x04 \x01(\t\x12\x18\n\x10\x63\x65rtificate_days\x18\x05 \x01(\x05\x12\'\n\x08\x64\x61tasets\x18\x06 \x03(\x0b\x32\x15.steelyard.v1.Dataset\x12\x10\n\x08manifest\x18\x07 \x01(\t\x12\x0f\n\x07problem\x18\x08 \x01(\t2\xb2\x05\n\x12\x43oordinatorService\x12\x64\n\x11\x43reateComputation\x12&.steelyard.v1.CreateComputationRequest\x1a\'.steelyard.v1.CreateComputationResponse\x12[\n\x0eGetComputation\x12#.steelyard.v1.GetComputationRequest\x1a$.steelyard.v1.GetComputationResponse\x12\x61\n\x10ListComputations\x12%.steelyard.v1.ListComputationsRequest\x1a&.steelyard.v1.ListComputationsResponse\x12\x63\n\x10WatchComputation\x12%.steelyard.v1.WatchComputationRequest\x1a&.steelyard.v1.WatchComputationResponse0\x01\x12\x64\n\x11\x43\x61ncelComputation\x12&.steelyard.v1.CancelComputationRequest\x1a\'.steelyard.v1.CancelComputationResponse\x12W\n\x0c\x46\x65tchResults\x12!.steelyard.v1.FetchResultsRequest\x1a\".steelyard.v1.FetchResultsResponse0\x01\x12R\n\x0bListParties\x12 .steelyard.v1.ListPartiesRequest\x1a!.steelyard.v1.ListPartiesResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1esteelyard/v1/coordinator.proto\x12\x0csteelyard.v1\x1a\x18steelyard/v1/types.proto\"\x87\x02\n\x0b\x43omputation\x12\n\n\x02id\x18\x01 \x01(\t\x12-\n\x05state\x18\x02 \x01(\x0e\x32\x1e.steelyard.v1.ComputationState\x12-\n\x07request\x18\x03 \x01(\x0b\x32\x1c.steelyard.v1.SignedDocument\x12\x12\n\ncreated_ms\x18\x04 \x01(\x03\x12\x12\n\nupdated_ms\x18\x05 \x01(\x03\x12,\n\x07parties\x18\x06 \x03(\x0b\x32\x1b.steelyard.v1.PartyProgress\x12&\n\x07\x66\x61ilure\x18\x07 \x01(\x0b\x32\x15.steelyard.v1.Failure\x12\x10\n\x08\x61ttempts\x18\x08 \x01(\r\";\n\rPartyProgress\x12\r\n\x05party\x18\x01 \x01(\t\x12\r\n\x05state\x18\x02 \x01(\t\x12\x0c\n\x04step\x18\x03 \x01(\t\"]\n\x18\x43reateComputationRequest\x12-\n\x07request\x18\x01 \x01(\x0b\x32\x1c.steelyard.v1.SignedDocument\x12\x12\n\nrequest_id\x18\x02 \x01(\t\"K\n\x19\x43reateComputationResponse\x12.\n\x0b\x63omputation\x18\x01 \x01(\x0b\x32\x19.steelyard.v1.Computation\"#\n\x15GetComputationRequest\x12\n\n\x02id\x18\x01 \x01(\t\"H\n\x16GetComputationResponse\x12.\n\x0b\x63omputation\x18\x01 \x01(\x0b\x32\x19.steelyard.v1.Computation\"@\n\x17ListComputationsRequest\x12\x11\n\tpage_size\x18\x01 \x01(\r\x12\x12\n\npage_token\x18\x02 \x01(\t\"d\n\x18ListComputationsResponse\x12/\n\x0c\x63omputations\x18\x01 \x03(\x0b\x32\x19.steelyard.v1.Computation\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"%\n\x17WatchComputationRequest\x12\n\n\x02id\x18\x01 \x01(\t\"v\n\x18WatchComputationResponse\x12.\n\x0b\x63omputation\x18\x01 \x01(\x0b\x32\x19.steelyard.v1.Computation\x12*\n\x07results\x18\x02 \x03(\x0b\x32\x19.steelyard.v1.ResultChunk\"&\n\x18\x43\x61ncelComputationRequest\x12\n\n\x02id\x18\x01 \x01(\t\"K\n\x19\x43\x61ncelComputationResponse\x12.\n\x0b\x63omputation\x18\x01 \x01(\x0b\x32\x19.steelyard.v1.Computation\"!\n\x13\x46\x65tchResultsRequest\x12\n\n\x02id\x18\x01 \x01(\t\"@\n\x14\x46\x65tchResultsResponse\x12(\n\x05\x63hunk\x18\x01 \x01(\x0b\x32\x19.steelyard.v1.ResultChunk\"\x14\n\x12ListPartiesRequest\"M\n\x13ListPartiesResponse\x12$\n\x07parties\x18\x01 \x03(\x0b\x32\x13.steelyard.v1.Party\x12\x10\n\x08manifest\x18\x02 \x01(\t\"\xae\x01\n\x05Party\x12\n\n\x02id\x18\x01 \x01(\t\x12\x11\n\treachable\x18\x02 \x01(\x08\x12\x0f\n\x07seen_ms\x18\x03 \x01(\x03\x12\x0f\n\x07version\x18\x04 \x01(\t\x12\x18\n\x10\x63\x65rtificate_days\x18\x05 \x01(\x05\x12\'\n\x08\x64\x61tasets\x18\x06 \x03(\x0b\x32\x15.steelyard.v1.Dataset\x12\x10\n\x08manifest\x18\x07 \x01(\t\x12\x0f\n\x07problem\x18\x08 \x01(\t2\xb2\x05\n\x12\x43oordinatorService\x12\x64\n\x11\x43reateComputation\x12&.steelyard.v1.CreateComputationRequest\x1a\'.steelyard.v1.CreateComputationResponse\x12[\n\x0eGetComputation\x12#.steelyard.v1.GetComputationRequest\x1a$.steelyard.v1.GetComputationResponse\x12\x61\n\x10ListComputations\x12%.steelyard.v1.ListComputationsRequest\x1a&.steelyard.v1.ListComputationsResponse\x12\x63\n\x10WatchComputation\x12%.steelyard.v1.WatchComputationRequest\x1a&.steelyard.v1.WatchComputationResponse0\x01\x12\x64\n\x11\x43\x61ncelComputation\x12&.steelyard.v1.CancelComputationRequest\x1a\'.steelyard.v1.CancelComputationResponse\x12W\n\x0c\x46\x65tchResults\x12!.steelyard.v1.FetchResultsRequest\x1a\".steelyard.v1.FetchResultsResponse0\x01\x12R\n\x0bListParties\x12 .steelyard.v1.ListPartiesRequest\x1a!.steelyard.v1.ListPartiesResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -51,21 +51,21 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_WATCHCOMPUTATIONREQUEST']._serialized_start=852
   _globals['_WATCHCOMPUTATIONREQUEST']._serialized_end=889
   _globals['_WATCHCOMPUTATIONRESPONSE']._serialized_start=891
-  _globals['_WATCHCOMPUTATIONRESPONSE']._serialized_end=965
-  _globals['_CANCELCOMPUTATIONREQUEST']._serialized_start=967
-  _globals['_CANCELCOMPUTATIONREQUEST']._serialized_end=1005
-  _globals['_CANCELCOMPUTATIONRESPONSE']._serialized_start=1007
-  _globals['_CANCELCOMPUTATIONRESPONSE']._serialized_end=1082
-  _globals['_FETCHRESULTSREQUEST']._serialized_start=1084
-  _globals['_FETCHRESULTSREQUEST']._serialized_end=1117
-  _globals['_FETCHRESULTSRESPONSE']._serialized_start=1119
-  _globals['_FETCHRESULTSRESPONSE']._serialized_end=1183
-  _globals['_LISTPARTIESREQUEST']._serialized_start=1185
-  _globals['_LISTPARTIESREQUEST']._serialized_end=1205
-  _globals['_LISTPARTIESRESPONSE']._serialized_start=1207
-  _globals['_LISTPARTIESRESPONSE']._serialized_end=1284
-  _globals['_PARTY']._serialized_start=1287
-  _globals['_PARTY']._serialized_end=1461
-  _globals['_COORDINATORSERVICE']._serialized_start=1464
-  _globals['_COORDINATORSERVICE']._serialized_end=2154
+  _globals['_WATCHCOMPUTATIONRESPONSE']._serialized_end=1009
+  _globals['_CANCELCOMPUTATIONREQUEST']._serialized_start=1011
+  _globals['_CANCELCOMPUTATIONREQUEST']._serialized_end=1049
+  _globals['_CANCELCOMPUTATIONRESPONSE']._serialized_start=1051
+  _globals['_CANCELCOMPUTATIONRESPONSE']._serialized_end=1126
+  _globals['_FETCHRESULTSREQUEST']._serialized_start=1128
+  _globals['_FETCHRESULTSREQUEST']._serialized_end=1161
+  _globals['_FETCHRESULTSRESPONSE']._serialized_start=1163
+  _globals['_FETCHRESULTSRESPONSE']._serialized_end=1227
+  _globals['_LISTPARTIESREQUEST']._serialized_start=1229
+  _globals['_LISTPARTIESREQUEST']._serialized_end=1249
+  _globals['_LISTPARTIESRESPONSE']._serialized_start=1251
+  _globals['_LISTPARTIESRESPONSE']._serialized_end=1328
+  _globals['_PARTY']._serialized_start=1331
+  _globals['_PARTY']._serialized_end=1505
+  _globals['_COORDINATORSERVICE']._serialized_start=1508
+  _globals['_COORDINATORSERVICE']._serialized_end=2198
 # @@protoc_insertion_point(module_scope)

@@ -286,18 +286,24 @@ class WatchComputationResponse(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     COMPUTATION_FIELD_NUMBER: _builtins.int
+    RESULTS_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def computation(self) -> Global___Computation:
         """The computation after the change."""
+
+    @_builtins.property
+    def results(self) -> _containers.RepeatedCompositeFieldContainer[_types_pb2.ResultChunk]:
+        """When it is DONE: the sealed results of all nodes, if they fit into 1 MiB together; otherwise they are to be fetched."""
 
     def __init__(
         self,
         *,
         computation: Global___Computation | None = ...,
+        results: _abc.Iterable[_types_pb2.ResultChunk] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["computation", b"computation"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["computation", b"computation"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["computation", b"computation", "results", b"results"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -55,18 +55,28 @@ class ProposeRequest(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     REQUEST_FIELD_NUMBER: _builtins.int
+    ATTEMPT_FIELD_NUMBER: _builtins.int
+    PARTICIPANTS_FIELD_NUMBER: _builtins.int
+    attempt: _builtins.str
+    """The attempt that would follow, 32 hexadecimal digits never used before: asks for a hello.  May be empty."""
     @_builtins.property
     def request(self) -> _types_pb2.SignedDocument:
         """The request as signed by the requester."""
+
+    @_builtins.property
+    def participants(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """With an attempt: the parties that would take part, in the manifest's order."""
 
     def __init__(
         self,
         *,
         request: _types_pb2.SignedDocument | None = ...,
+        attempt: _builtins.str = ...,
+        participants: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["request", b"request"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["request", b"request"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempt", b"attempt", "participants", b"participants", "request", b"request"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -81,6 +91,7 @@ class ProposeResponse(_message.Message):
     DECISION_FIELD_NUMBER: _builtins.int
     FAILURE_FIELD_NUMBER: _builtins.int
     CONTRIBUTES_FIELD_NUMBER: _builtins.int
+    HELLO_FIELD_NUMBER: _builtins.int
     decision: Global___Decision.ValueType
     """What the node says."""
     contributes: _builtins.bool
@@ -89,16 +100,21 @@ class ProposeResponse(_message.Message):
     def failure(self) -> _types_pb2.Failure:
         """Why it refuses."""
 
+    @_builtins.property
+    def hello(self) -> _types_pb2.SignedDocument:
+        """The node's hello, where an attempt was named and this node has approved.  It forgets the key after half a minute."""
+
     def __init__(
         self,
         *,
         decision: Global___Decision.ValueType = ...,
         failure: _types_pb2.Failure | None = ...,
         contributes: _builtins.bool = ...,
+        hello: _types_pb2.SignedDocument | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["failure", b"failure"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["failure", b"failure", "hello", b"hello"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["contributes", b"contributes", "decision", b"decision", "failure", b"failure"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["contributes", b"contributes", "decision", b"decision", "failure", b"failure", "hello", b"hello"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -114,6 +130,7 @@ class RunRequest(_message.Message):
     ATTEMPT_FIELD_NUMBER: _builtins.int
     PARTICIPANTS_FIELD_NUMBER: _builtins.int
     REQUEST_FIELD_NUMBER: _builtins.int
+    HELLOS_FIELD_NUMBER: _builtins.int
     computation: _builtins.str
     """The computation's id."""
     attempt: _builtins.str
@@ -126,6 +143,10 @@ class RunRequest(_message.Message):
     def request(self) -> _types_pb2.SignedDocument:
         """The request again, for a node that was not asked (it decides now)."""
 
+    @_builtins.property
+    def hellos(self) -> _containers.RepeatedCompositeFieldContainer[_types_pb2.SignedDocument]:
+        """Either every participant's hello for this attempt, in their order, or none: then the nodes exchange them."""
+
     def __init__(
         self,
         *,
@@ -133,10 +154,11 @@ class RunRequest(_message.Message):
         attempt: _builtins.str = ...,
         participants: _abc.Iterable[_builtins.str] | None = ...,
         request: _types_pb2.SignedDocument | None = ...,
+        hellos: _abc.Iterable[_types_pb2.SignedDocument] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["request", b"request"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempt", b"attempt", "computation", b"computation", "participants", b"participants", "request", b"request"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempt", b"attempt", "computation", b"computation", "hellos", b"hellos", "participants", b"participants", "request", b"request"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

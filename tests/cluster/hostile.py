@@ -30,7 +30,7 @@ from steelyard.rpc.channel import PinnedChannel
 from steelyard.rpc.tls import Endpoint
 from steelyard.v1 import coordinator_pb2, node_pb2, node_pb2_grpc, peer_pb2
 from tests.cluster.in_process import InProcess
-from tests.cluster.runner import COORDINATOR
+from tests.cluster.runner import COORDINATOR, PARTIES
 
 NODE: ServiceDescriptor = node_pb2.DESCRIPTOR.services_by_name["NodeService"]
 PEER: ServiceDescriptor = peer_pb2.DESCRIPTOR.services_by_name["PeerService"]
@@ -95,19 +95,31 @@ class Hostile:
             return error
         return None
 
-    async def propose(self, party: str, signed: Signed) -> node_pb2.ProposeResponse:
-        """The coordinator's question to a node; raises what the node raises."""
+    async def propose(
+        self, party: str, signed: Signed, attempt: str = "", participants: Sequence[str] = ()
+    ) -> node_pb2.ProposeResponse:
+        """The coordinator's question to a node, for its hello too with an attempt; raises what the node raises."""
+        request = codec.signed_to_proto(signed)
+        message = node_pb2.ProposeRequest(request=request, attempt=attempt, participants=participants)
         async with self._node(party) as stub:
-            answer: node_pb2.ProposeResponse = await stub.Propose(
-                node_pb2.ProposeRequest(request=codec.signed_to_proto(signed)), timeout=5
-            )
+            answer: node_pb2.ProposeResponse = await stub.Propose(message, timeout=5)
             return answer
 
-    async def run(self, party: str, signed: Signed, attempt: str, participants: Sequence[str]) -> SteelyardError | None:
+    async def hellos(self, signed: Signed, attempt: str, participants: Sequence[str] = PARTIES) -> list[Signed]:
+        """Everybody's hello for an attempt."""
+        answers = [await self.propose(party, signed, attempt, participants) for party in participants]
+        return [codec.signed_from_proto(each.hello) for each in answers]
+
+    async def run(
+        self, party: str, signed: Signed, attempt: str, participants: Sequence[str], hellos: Sequence[Signed] = ()
+    ) -> SteelyardError | None:
         """The coordinator's word to a node; None when the node says that it is done."""
-        request = codec.signed_to_proto(signed)
         message = node_pb2.RunRequest(
-            computation=self.request_of(signed), attempt=attempt, participants=participants, request=request
+            computation=self.request_of(signed),
+            attempt=attempt,
+            participants=participants,
+            request=codec.signed_to_proto(signed),
+            hellos=map(codec.signed_to_proto, hellos),
         )
         try:
             async with self._node(party) as stub:

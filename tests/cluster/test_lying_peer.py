@@ -161,7 +161,7 @@ MALFORMED: Final = [
 
 
 @pytest.mark.parametrize("lie", [*MALFORMED, sends_no_document, sends_a_shorter_message], ids=name)
-@pytest.mark.parametrize("step", ["hello", "deal"])
+@pytest.mark.parametrize("step", ["deal"])
 def test_what_no_honest_peer_sends_ends_the_computation(in_process: InProcess, step: str, lie: Lie) -> None:
     error = ends_named(in_process, step, lie, codes=(6,))
     assert LIAR in [*error["culprits"], *error["suspects"]], error

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -10,14 +10,18 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from steelyard.digest import digest
 from steelyard.documents.attempt import Contribution, InputSet
+from steelyard.documents.signed import Signed
 from steelyard.functions.aggregate import Aggregate
 from steelyard.functions.total import Question, TotalShare, total_of_inputs
 from steelyard.ids import AttemptId, ComputationId, PartyId
 from steelyard.protocols.attempt import Attempt
-from steelyard.protocols.greet import Offer
+from steelyard.protocols.greet import Offer, introduce
 from steelyard.randomness import Keystream, SystemRandomness
 from steelyard.rounds import Protocol
 from steelyard.secret import Secret
+
+Hellos = Mapping[PartyId, Signed]
+Relay = Callable[[PartyId, Hellos], Hellos]  # what a receiver is told of these
 
 NAMES = [PartyId(f"bank-{letter}") for letter in "abcdefghijklmnopqrstuvwxyz"]
 
@@ -84,19 +88,29 @@ class Consortium:
         question: Question,
         inputs: Mapping[PartyId, Mapping[str, Sequence[int]]],
         participants: Sequence[PartyId] = (),
+        relay: Relay | None = None,
     ) -> dict[PartyId, Protocol[TotalShare]]:
-        """The protocol at every participant; parties without inputs take part without contributing."""
+        """The protocol at every participant; parties without inputs take part without contributing.
+
+        With a `relay` the hellos do not travel between the nodes: it says what each of them is told.
+        """
+        met = {
+            party: introduce(self.attempt(party, participants), self.offer(party in inputs))
+            for party in participants or self.parties
+        }
+        hellos = {party: each.signed for party, each in met.items()}
         return {
             party: total_of_inputs(
                 self.attempt(party, participants),
                 question,
-                self.offer(party in inputs),
+                mine,
                 _secret(inputs[party]) if party in inputs else None,
                 self.ledgers[party],
                 SystemRandomness(),
                 lambda identity: Keystream(digest("noise", identity.encode())),
+                relay(party, hellos) if relay else None,
             )
-            for party in participants or self.parties
+            for party, mine in met.items()
         }
 
 
