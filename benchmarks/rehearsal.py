@@ -12,7 +12,8 @@ from benchmarks.measure import Setting
 from steelyard.documents.attempt import Contribution, InputSet
 from steelyard.documents.signed import Signed
 from steelyard.errors import SteelyardError
-from steelyard.functions.total import Question, TotalShare, total_of_inputs
+from steelyard.functions.aggregate import Aggregation
+from steelyard.functions.computation import ResultShare, compute
 from steelyard.ids import AttemptId, ComputationId, PartyId
 from steelyard.protocols.attempt import Attempt
 from steelyard.protocols.greet import Introduction, Offer, introduce
@@ -31,7 +32,7 @@ class _Ledger:
         """And nothing is remembered."""
 
 
-def rounds_of_total(question: Question, setting: Setting) -> int:
+def rounds_of_total(question: Aggregation, setting: Setting) -> int:
     """Rounds until every node holds its share of the result, with relayed hellos; raises what ends the protocol."""
     steps: list[str] = []
     attempts = _attempts(setting)
@@ -45,14 +46,14 @@ def rounds_of_total(question: Question, setting: Setting) -> int:
     return len(steps)
 
 
-def _counted(protocol: Protocol[TotalShare], steps: list[str]) -> Protocol[TotalShare]:
+def _counted(protocol: Protocol[ResultShare], steps: list[str]) -> Protocol[ResultShare]:
     try:
         round_ = next(protocol)
         while isinstance(round_, Round):
             steps.append(round_.step)
             round_ = protocol.send((yield round_))
     except StopIteration as end:
-        share: TotalShare = end.value
+        share: ResultShare = end.value
         return share
     raise TypeError("a sum has no branches")
 
@@ -61,18 +62,19 @@ def _offer(attempt: Attempt) -> Offer:
     return Offer(
         contributes=True,
         version="00" * 16,
-        decimals=0,
-        bound=0,
+        decimals=(0,),
+        bounds=(0,),
+        enough=True,
         minimum_rows=MINIMUM_ROWS,
         minimum_group=attempt.minimum_group,
     )
 
 
 def _protocol(
-    attempt: Attempt, question: Question, mine: Introduction, hellos: Mapping[PartyId, Signed]
-) -> Protocol[TotalShare]:
+    attempt: Attempt, question: Aggregation, mine: Introduction, hellos: Mapping[PartyId, Signed]
+) -> Protocol[ResultShare]:
     cell = np.array([MINIMUM_ROWS], dtype=np.int64)
-    return total_of_inputs(
+    return compute(
         attempt,
         question,
         mine,

@@ -13,7 +13,8 @@ from node.policy import PolicyFile
 from steelyard.documents.request import MAX_LIFE_MS, Request
 from steelyard.documents.signed import Signed, read
 from steelyard.errors import Conflict, Invalid, Refused, Unauthenticated
-from steelyard.functions.aggregate import arguments, epsilon
+from steelyard.functions.catalogue import question_of
+from steelyard.functions.threshold import check as check_threshold
 from steelyard.identity.membership import Membership
 from steelyard.ids import PartyId
 from steelyard.privacy.policy import Policy, Question
@@ -107,21 +108,22 @@ class Consent:
 
     def check(self, request: Request, parties: Sequence[PartyId]) -> Policy:
         """The owner's policy of today, if it allows this request with these parties; raises PolicyRefused."""
-        wanted = arguments(request)
-        policy = self.policy.read()
+        question, policy = question_of(request), self.policy.read()
         policy.check(
             Question(
-                function=request.function,
+                function=question.allowed_as,
                 requester=request.requester,
-                dataset=wanted.dataset,
-                column=wanted.column,
-                filter_columns=tuple(sorted(wanted.filter_columns)),
-                vector=bool(wanted.length),
-                epsilon=float(epsilon(wanted)) if wanted.private else 0.0,
+                dataset=question.wanted.dataset,
+                columns=question.wanted.columns,
+                filter_columns=tuple(sorted(question.wanted.filter_columns)),
+                epsilon=question.epsilon,
+                lower_threshold=request.threshold > 0,
                 me=self.party,
                 parties=tuple(parties),
             )
         )
+        size, threshold = self.membership.size, self.membership.threshold
+        check_threshold(request.threshold, size, threshold, multiplies=question.multiplies)
         return policy
 
     def _decide_first(self, request: Request, signed: Signed) -> Recorded:

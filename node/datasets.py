@@ -115,6 +115,10 @@ class Datasets:
             raise NotFound(f"there is no dataset {name[:60]!r}")
         return found
 
+    def at(self, name: str, version: str) -> Dataset:
+        """The dataset; raises NotFound, or Conflict when it has another version now."""
+        return self._current(name, version)
+
     def delete(self, name: str, noted: Callable[[], object] = lambda: None) -> None:
         """Forgets the dataset and its rows; digests of its versions stay.  Raises NotFound.
 
@@ -148,13 +152,23 @@ class Datasets:
         """(rows selected,) int64 minor units, in the file's order, read-only.  Raises as `totals`."""
         with self._lock:
             dataset = self._current(name, version)
-            selected = _numbers(dataset, column)
-            with _readable(dataset):
-                table = blobs.scan(self._folder, dataset.blob)
-                if where.conditions:
-                    table = table.filter(expression(where, dataset.schema))
-                values = table.select(selected.name).collect().to_series().rechunk().to_numpy()
+            values = self._series(dataset, _numbers(dataset, column).name, where).to_numpy()
             return values.astype(np.int64, copy=False)
+
+    def texts(self, name: str, column: str, where: Filter, *, version: str | None = None) -> Sequence[str]:
+        """The cells of a text column in the rows selected, in the file's order.  Raises as `totals`."""
+        with self._lock:
+            dataset = self._current(name, version)
+            if dataset.schema.column(column).kind != "text":
+                raise Invalid(f"{dataset.name}.{column} holds no text")
+            return self._series(dataset, column, where).to_list()
+
+    def _series(self, dataset: Dataset, column: str, where: Filter) -> pl.Series:
+        with _readable(dataset):
+            table = blobs.scan(self._folder, dataset.blob)
+            if where.conditions:
+                table = table.filter(expression(where, dataset.schema))
+            return table.select(column).collect().to_series().rechunk()
 
     def _cells(
         self, name: str, column: str | None, filters: Sequence[Filter], version: str | None

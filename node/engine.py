@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import structlog
 
@@ -17,13 +17,15 @@ from node.hellos import Hellos
 from node.release import PendingRelease
 from node.sessions import Sessions
 from steelyard.digest import digest
+from steelyard.documents.attempt import MAX_ROWS
 from steelyard.documents.request import Request
 from steelyard.documents.sealed_result import SealedResult
 from steelyard.documents.signed import Signed, read
 from steelyard.errors import Cancelled, Conflict, Invalid, Overloaded, PolicyRefused, SteelyardError
-from steelyard.functions.aggregate import arguments
+from steelyard.functions.catalogue import question_of
+from steelyard.functions.computation import ResultShare, compute
+from steelyard.functions.question import Question
 from steelyard.functions.result_share import seal_share
-from steelyard.functions.total import Question, TotalShare, total_of_inputs
 from steelyard.ids import AttemptId, ComputationId, PartyId
 from steelyard.privacy.policy import Policy
 from steelyard.protocols.attempt import Attempt
@@ -138,7 +140,7 @@ class Engine:
 
     async def _attempt(self, order: Order) -> SealedResult:
         self._check_participants(order)
-        attempt, question = bytes.fromhex(order.attempt), _question(order.request)
+        attempt, question = bytes.fromhex(order.attempt), question_of(order.request)
         said = self._hellos.take(order.computation, order.attempt, order.participants) if order.relayed else None
         mailbox = said.mailbox if said else self._open(order)
         mine = said.introduction if said else None
@@ -146,7 +148,7 @@ class Engine:
         try:
             links = await self._links.to(self._peers(order), min(_LINK_PATIENCE, self._patience))
             protocol = await self._in_thread(lambda: self._protocol(order, question, mine))
-            threads = self._threads if question.values > SHORT else None
+            threads = None if question.values(SHORT) <= SHORT else self._threads
             first = 1 if said else 0  # so that one who greets and one who need not only wait, and blame nobody
             outcome = await drive(protocol, attempt, mailbox, links, threads, self._patience, order.step, first)
             result = (
@@ -185,25 +187,25 @@ class Engine:
         return frozenset(order.participants) - {self._books.party}
 
     def _open(self, order: Order) -> Mailbox:
-        longest = _longest(_question(order.request), len(order.participants))
+        longest = _longest(question_of(order.request), len(order.participants))
         return self._sessions.open(bytes.fromhex(order.attempt), self._peers(order), longest)
 
     def _offer(self, order: Order) -> tuple[Policy, Offer]:
         """The owner's policy of today, which allows this, and what this node brings."""
         books, request = self._books, order.recorded.request
         policy = books.consent.check(books.consent.read(request), order.participants)
-        return policy, inputs.offer(books.datasets, policy, arguments(order.request))
+        return policy, inputs.offer(books.datasets, policy, question_of(order.request))
 
-    def _protocol(self, order: Order, question: Question, mine: Introduction | None) -> Protocol[TotalShare]:
+    def _protocol(self, order: Order, question: Question[Any], mine: Introduction | None) -> Protocol[ResultShare]:
         books, recorded = self._books, order.recorded
         policy, offer = self._offer(order)
         if mine and mine.offer != offer:
             raise Conflict(f"data or policy of {books.party} have changed since its hello")
         context = self._context(order)
-        brought = inputs.layers(books.datasets, question, offer.version) if offer.contributes else None
+        brought = inputs.layers(books.datasets, question, offer) if offer.contributes else None
         minimum = books.membership.minimum_group
-        release = PendingRelease(books.ledger, books.consent, order.request, policy, minimum, order.on_signed)
-        return total_of_inputs(
+        release = PendingRelease(books.ledger, books.consent, order.request, question, policy, minimum, order.on_signed)
+        return compute(
             context,
             question,
             mine or introduce(context, offer),
@@ -224,14 +226,14 @@ class Engine:
             me=self._books.party,
             participants=order.participants,
             points={party: membership.points[party] for party in order.participants},
-            threshold=membership.threshold,
+            threshold=order.request.threshold or membership.threshold,
             quorum=membership.quorum,
             minimum_group=membership.minimum_group,
             signing=self._books.signing,
             keys=membership.signing_keys,
         )
 
-    def _seal(self, order: Order, outcome: TotalShare) -> SealedResult:
+    def _seal(self, order: Order, outcome: ResultShare) -> SealedResult:
         books, recorded = self._books, order.recorded
         sealing = books.membership.sealing_key(order.request.requester)
         return seal_share(outcome, recorded.id, recorded.request.digest.hex(), books.party, books.signing, sealing)
@@ -254,13 +256,10 @@ class Engine:
             self._books.audit.record("attempt_failed", fields, now_ms=now_ms())
 
 
-def _question(request: Request) -> Question:
-    return Question(request.function, arguments(request))
-
-
-def _longest(question: Question, participants: int) -> int:
-    """Bytes of the longest message an honest peer can send."""
-    return 8 * (question.values + CHALLENGES * (participants + 1)) + _OVERHEAD
+def _longest(question: Question[Any], participants: int) -> int:
+    """Bytes of the longest message an honest peer can send, whatever its number of rows."""
+    dealt = 8 * (question.values(MAX_ROWS) + CHALLENGES * (participants + 1))
+    return max(dealt, question.longest(participants)) + _OVERHEAD
 
 
 def _being_cancelled() -> bool:

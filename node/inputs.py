@@ -2,52 +2,62 @@
 
 from __future__ import annotations
 
-import numpy as np
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
 
-from node.datasets import Datasets, Vector
-from steelyard.errors import Invalid
-from steelyard.functions.aggregate import Aggregate
-from steelyard.functions.total import Layers, Question
+from node.datasets import Dataset, Datasets, Vector
+from steelyard.functions.question import Layers, Question
 from steelyard.privacy.policy import Policy
 from steelyard.protocols.greet import Offer
 from steelyard.secret import Secret
+from steelyard.tables.filter import Filter
 from steelyard.tables.schema import Column
 
 
-def offer(datasets: Datasets, policy: Policy, wanted: Aggregate) -> Offer:
-    """Without the dataset the node takes part without contributing; with it, the column must be there."""
-    held = datasets.find(wanted.dataset)
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """One dataset at one version; raises Conflict once the data is another."""
+
+    datasets: Datasets
+    dataset: Dataset
+
+    def totals(self, column: str, filters: Sequence[Filter]) -> tuple[Vector, Vector]:
+        found = self.datasets.totals(self.dataset.name, column, filters, version=self.dataset.version)
+        return found.sums, found.counts
+
+    def counts(self, filters: Sequence[Filter]) -> Vector:
+        return self.datasets.counts(self.dataset.name, filters, version=self.dataset.version)
+
+    def values(self, column: str, where: Filter) -> Vector:
+        return self.datasets.vector(self.dataset.name, column, where, version=self.dataset.version)
+
+    def texts(self, column: str, where: Filter) -> Sequence[str]:
+        return self.datasets.texts(self.dataset.name, column, where, version=self.dataset.version)
+
+
+def offer(datasets: Datasets, policy: Policy, question: Question[Any]) -> Offer:
+    """Without the dataset the node takes part without contributing; with it, the columns must be there."""
+    held = datasets.find(question.wanted.dataset)
     if held is None:
         return Offer(contributes=False, minimum_rows=policy.minimum_rows, minimum_group=policy.minimum_group)
-    column = held.schema.column(wanted.column)
+    columns = [held.schema.column(name) for name in question.wanted.columns]
     return Offer(
         contributes=True,
         version=held.version,
-        decimals=column.decimals,
-        bound=_bound(column),
+        decimals=tuple(column.decimals for column in columns),
+        bounds=tuple(_bound(column) for column in columns),
+        rows=question.rows(Rows(datasets, held)),
+        enough=not question.wanted.narrowed and held.rows >= policy.minimum_rows,
         minimum_rows=policy.minimum_rows,
         minimum_group=policy.minimum_group,
     )
 
 
-def layers(datasets: Datasets, question: Question, version: str) -> Secret[Layers]:
-    """The cells of every layer that is dealt, (cells,) int64 each; Conflict if the data is no longer `version`."""
-    wanted = question.wanted
-    if wanted.length:
-        vector = datasets.vector(wanted.dataset, wanted.column, wanted.filter, version=version)
-        if len(vector) != wanted.length:
-            raise Invalid("the column of this party has not the length asked for")
-        return Secret({"sum": vector})
-    if "sum" not in question.dealt:
-        counts = datasets.counts(wanted.dataset, wanted.filters, version=version)
-        return Secret({"count": counts, "parties": _any(counts)})
-    totals = datasets.totals(wanted.dataset, wanted.column, wanted.filters, version=version)
-    return Secret({"sum": totals.sums, "count": totals.counts, "parties": _any(totals.counts)})
-
-
-def _any(counts: Vector) -> Vector:
-    """1 for every cell in which this party has rows, else 0."""
-    return (counts > 0).astype(np.int64)
+def layers(datasets: Datasets, question: Question[Any], offered: Offer) -> Secret[Layers]:
+    """What was offered; Conflict if the data is no longer of that version."""
+    held = datasets.at(question.wanted.dataset, offered.version)
+    return Secret(question.bring(Rows(datasets, held), offered.rows))
 
 
 def _bound(column: Column) -> int:

@@ -33,6 +33,7 @@ class Candidate:
     filter: str
     inputs: Release
     epsilon: float = 0.0  # 0 is an exact result
+    searches: bool = False  # one bit about a secret: asked again with other limits, it is a binary search
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,6 +43,7 @@ class Limits:
     minimum_group: int
     period_days: int
     epsilon_per_period: float
+    searches_per_version: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,10 +114,25 @@ class Ledger:
         about = (candidate.dataset, limits.period_days)
         earlier = {_inputs(row[0]) for row in self._within("DISTINCT inputs", *about, now_ms)}
         differencing.check(candidate.inputs, earlier, limits.minimum_group)
+        if candidate.searches:
+            self._check_searches(candidate, limits.searches_per_version)
         left = limits.epsilon_per_period - self.spent(*about, now_ms=now_ms)
         if wanted and wanted > left + _SLACK:
             raise BudgetExhausted(
                 f"epsilon {wanted:g} is asked for {candidate.dataset}, {max(left, 0):g} is left in this period"
+            )
+
+    def _check_searches(self, candidate: Candidate, most: int) -> None:
+        """Over all requesters, and for ever: new data are another input."""
+        asked = self._database.query(
+            "SELECT inputs FROM release WHERE dataset = ? AND field = ? AND searches",
+            (candidate.dataset, candidate.column),
+        )
+        same = sum(1 for (inputs,) in asked if _inputs(inputs) & candidate.inputs)
+        if same >= most:
+            raise BudgetExhausted(
+                f"{candidate.dataset}.{candidate.column} was compared {same} times at this state of the data;"
+                f" the policy allows {most}, for more would be a search for its value"
             )
 
     def _insert(self, candidate: Candidate, computation: str, digest: str, now_ms: int) -> int:
@@ -128,21 +145,23 @@ class Ledger:
         return entered.sequence
 
 
-_PLAIN: Final = ("dataset", "column", "function", "requester", "filter", "epsilon")
+_PLAIN: Final = ("dataset", "column", "function", "requester", "filter", "epsilon", "searches")
 _SELECT: Final = (
-    "SELECT sequence, computation, digest, entered_ms, dataset, field, function, requester, filter, epsilon, inputs"
-    " FROM release"
+    "SELECT sequence, computation, digest, entered_ms,"
+    " dataset, field, function, requester, filter, epsilon, searches, inputs FROM release"
 )
 _INSERT: Final = (
     "INSERT INTO release"
-    " (computation, digest, entered_ms, dataset, field, function, requester, filter, epsilon, inputs)"
-    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+    " (computation, digest, entered_ms, dataset, field, function, requester, filter, epsilon, searches, inputs)"
+    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 )
 
 
 def _entry(row: Row) -> Entry:
     sequence, computation, digest, entered_ms, *plain, encoded = row
-    candidate = Candidate(**dict(zip(_PLAIN, plain, strict=True)), inputs=_inputs(encoded))
+    fields = dict(zip(_PLAIN, plain, strict=True))
+    fields["searches"] = bool(fields["searches"])
+    candidate = Candidate(**fields, inputs=_inputs(encoded))
     return Entry(sequence=sequence, computation=computation, digest=digest, entered_ms=entered_ms, candidate=candidate)
 
 

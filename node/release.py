@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from node.consent import Consent
 from node.ledger import Candidate, Ledger, Limits
 from steelyard.documents.attempt import Contribution, InputSet
 from steelyard.documents.request import Request
-from steelyard.functions.aggregate import arguments, epsilon
+from steelyard.functions.question import Question
 from steelyard.privacy.policy import Policy
 
 
@@ -20,6 +21,7 @@ class PendingRelease:
     ledger: Ledger
     consent: Consent
     request: Request
+    question: Question[Any]
     policy: Policy
     minimum_group: int  # the manifest's; the policy may only raise it
     on_signed: Callable[[], None]
@@ -44,16 +46,18 @@ class PendingRelease:
             minimum_group=max(self.policy.minimum_group, self.minimum_group),
             period_days=self.policy.period_days,
             epsilon_per_period=self.policy.epsilon_per_period,
+            searches_per_version=self.policy.searches_per_version,
         )
 
     def _candidate(self, contributions: Sequence[Contribution]) -> Candidate:
-        wanted = arguments(self.request)
+        question, wanted = self.question, self.question.wanted
         return Candidate(
             dataset=wanted.dataset,
-            column=wanted.column,
-            function=self.request.function,
+            column=",".join(wanted.columns),
+            function=question.function,
             requester=self.request.requester,
-            filter=" by ".join(part for part in (wanted.where, wanted.group_by) if part),
+            filter=wanted.narrowed,
             inputs=frozenset((each.party, each.version) for each in contributions),
-            epsilon=float(epsilon(wanted)) if wanted.private else 0.0,
+            epsilon=question.epsilon,
+            searches=question.searches,
         )

@@ -19,7 +19,7 @@ from steelyard.documents.request import Request
 from steelyard.documents.sealed_result import SealedResult
 from steelyard.documents.signed import read
 from steelyard.errors import Conflict, Invalid, SteelyardError
-from steelyard.functions.aggregate import arguments
+from steelyard.functions.catalogue import question_of
 from steelyard.identity.homes import Home
 from steelyard.ids import PartyId, attempt_id, computation_id
 from steelyard.rpc import codec, tls
@@ -121,8 +121,8 @@ class NodeService(OwnerService):
         )
 
     def _holds(self, recorded: Recorded) -> bool:
-        wanted = arguments(read(Request, recorded.request.payload))
-        return self._books.datasets.find(wanted.dataset) is not None
+        question = question_of(read(Request, recorded.request.payload))
+        return self._books.datasets.find(question.wanted.dataset) is not None
 
     async def _run(self, recorded: Recorded, request: node_pb2.RunRequest, reports: _Reports) -> None:
         try:

@@ -12,8 +12,7 @@ from benchmarks.measure import Setting
 from benchmarks.rehearsal import rounds_of_total
 from benchmarks.systems.steelyard import RUN_SECONDS
 from clients.sdk.client import Client
-from steelyard.functions.aggregate import Aggregate
-from steelyard.functions.total import Question
+from steelyard.functions.aggregate import Aggregate, Aggregation
 
 
 def ask(client: Client, size: int) -> Values:
@@ -22,7 +21,7 @@ def ask(client: Client, size: int) -> Values:
 
 
 def rounds(setting: Setting) -> int:
-    return rounds_of_total(Question("sum", Aggregate(dataset="vectors", column="value")), setting)
+    return rounds_of_total(Aggregation("sum", Aggregate(dataset="vectors", column="value")), setting)
 
 
 JOB: Final = Exercise(

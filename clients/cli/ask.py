@@ -1,4 +1,4 @@
-"""`steelyard sum`, `count` and `mean`."""
+"""`steelyard sum`, `count`, `mean` and `exceeds`."""
 
 from __future__ import annotations
 
@@ -23,6 +23,8 @@ Missing: TypeAlias = Annotated[
     bool, Parameter(negative="", help="Leave out parties that do not answer; forbids the full total for a while.")
 ]
 Purpose: TypeAlias = Annotated[str, Parameter(help="A sentence for the owners who approve.")]
+
+Limit: TypeAlias = Annotated[str, Parameter(help="The number to compare with, such as 10000.00.")]
 
 _SHOWN_POSITIONS = 10
 
@@ -87,6 +89,29 @@ def mean_column(
     Example: `steelyard mean accounts.balance --group-by segment`
     """
     _ask("mean", column, _asked(where, group_by, groups, epsilon, allow_missing, purpose, timeout), json)
+
+
+def exceeds_column(
+    column: Column,
+    limit: Limit,
+    *,
+    where: Where = "",
+    group_by: GroupBy = "",
+    groups: Groups = "",
+    allow_missing: Missing = False,
+    purpose: Purpose = "",
+    timeout: Timeout = DEFAULT_TIMEOUT,
+    json: Json = False,
+) -> None:
+    """Whether the sum of a column over all parties is greater than a limit; the sum itself becomes known to nobody.
+
+    Owners let the same data be compared only so often, for every answer narrows the sum down.
+
+    Example: `steelyard exceeds accounts.balance 10000 --json`
+    """
+    asked = _asked(where, group_by, groups, "", allow_missing, purpose, timeout)
+    asked["limit"] = limit
+    _ask("exceeds", column, asked, json)
 
 
 def show_result(result: Result, *, json: bool) -> None:

@@ -67,6 +67,9 @@ class AsyncClient:
     async def mean(self, dataset: str, column: str | None = None, **asked: Unpack[Asked]) -> Result:
         return await self.ask("mean", dataset, column, **asked)
 
+    async def exceeds(self, dataset: str, column: str | None = None, **asked: Unpack[Asked]) -> Result:
+        return await self.ask("exceeds", dataset, column, **asked)
+
     async def ask(self, function: str, dataset: str, column: str | None = None, **asked: Unpack[Asked]) -> Result:
         """Creates a computation, waits for its end and opens the result; a cancelled task cancels the computation."""
         deadline = Deadline(asked.get("timeout", DEFAULT_TIMEOUT))

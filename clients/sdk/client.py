@@ -63,6 +63,13 @@ class Client:
         """The mean of a column over all parties; sum and number of rows become known, too."""
         return self.ask("mean", dataset, column, **asked)
 
+    def exceeds(self, dataset: str, column: str | None = None, **asked: Unpack[Asked]) -> Result:
+        """Whether the sum of a column over all parties is greater than `limit=`; the sum becomes known to nobody.
+
+        Every owner lets the same data be compared only so often: its policy's `searches_per_version`.
+        """
+        return self.ask("exceeds", dataset, column, **asked)
+
     def ask(self, function: str, dataset: str, column: str | None = None, **asked: Unpack[Asked]) -> Result:
         """Creates a computation, waits for its end and opens the result.
 

@@ -10,6 +10,7 @@ from steelyard.documents.request import MAX_LIFE_MS, Request
 from steelyard.documents.sealed_result import SealedResult
 from steelyard.documents.signed import Signed, read, sign
 from steelyard.errors import Conflict, Invalid, Malformed, SteelyardError, TimedOut, Unreachable
+from steelyard.functions.threshold import lowered
 from steelyard.identity.certificates import Role
 from steelyard.randomness import token
 from steelyard.rpc import codec
@@ -50,6 +51,7 @@ class Desk:
             requester=self.requester,
             function=question.function,
             arguments=question.arguments,
+            threshold=lowered(self.membership.size, self.membership.threshold, multiplies=question.multiplies),
             allow_missing=question.allow_missing,
             purpose=question.purpose,
             created_ms=now,

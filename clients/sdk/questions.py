@@ -29,6 +29,7 @@ class Wanted(TypedDict, total=False):
     allow_missing   compute without the parties that do not answer
     purpose         a sentence for the owners, at most 500 characters
     valid_for       seconds the owners have for their decision (default one day)
+    limit           the number that `exceeds` compares the total with, such as "10000.00"
     """
 
     where: str
@@ -39,6 +40,7 @@ class Wanted(TypedDict, total=False):
     allow_missing: bool
     purpose: str
     valid_for: float
+    limit: str | int | Decimal
 
 
 class Asked(Wanted, total=False):
@@ -50,17 +52,18 @@ class Asked(Wanted, total=False):
 
 @dataclass(frozen=True)
 class Question:
-    """`arguments` are complete once `groups` are: see `with_groups_of`."""
+    """`arguments` are complete once `groups` are: see `with_groups_of`.  `multiplies` is known once it is `checked`."""
 
     function: str
     arguments: dict[str, Any]
     allow_missing: bool
     purpose: str
     valid_for: float
+    multiplies: bool = False
 
     @property
     def needs_groups(self) -> bool:
-        return bool(self.arguments["group_by"]) and not self.arguments["groups"]
+        return bool(self.arguments.get("group_by")) and not self.arguments.get("groups")
 
     def with_groups_of(self, parties: Iterable[Party]) -> Question:
         """The question with the groups that every party's schema declares; raises Invalid when they differ."""
@@ -79,10 +82,11 @@ class Question:
 
     def checked(self) -> Question:
         """The question as the nodes will check it, before any of them sees it; raises Invalid."""
-        from steelyard.functions.aggregate import checked  # the numbers behind it take time to import
+        from steelyard.functions.catalogue import question  # the numbers behind it take time to import
 
-        arguments = msgspec.to_builtins(checked(self.function, self.arguments))
-        return replace(self, arguments=arguments | {"groups": list(arguments["groups"])})
+        made = question(self.function, self.arguments)
+        arguments = msgspec.json.decode(msgspec.json.encode(made.wanted))  # plain lists, as it will be signed
+        return replace(self, arguments=arguments, multiplies=made.multiplies)
 
 
 def question(function: str, dataset: str, column: str | None, wanted: Wanted) -> Question:
@@ -97,17 +101,21 @@ def question(function: str, dataset: str, column: str | None, wanted: Wanted) ->
         raise Invalid("the purpose has at most 500 characters")
     asked = Question(
         function=function,
-        arguments={
-            "dataset": name,
-            "column": field,
-            "where": parse(wanted.get("where", "")).text,
-            "group_by": wanted.get("group_by", ""),
-            "groups": list(wanted.get("groups", ())),
-            "length": wanted.get("length", 0),
-            "epsilon": str(wanted.get("epsilon", "")),
-        },
+        arguments={"dataset": name, "column": field, "where": parse(wanted.get("where", "")).text, **_given(wanted)},
         allow_missing=wanted.get("allow_missing", False),
         purpose=purpose,
         valid_for=wanted.get("valid_for", DEFAULT_LIFE),
     )
     return asked if asked.needs_groups else asked.checked()
+
+
+def _given(wanted: Wanted) -> dict[str, Any]:
+    """What was said beside column and filter; a function has no place for what is not its own."""
+    given: dict[str, Any] = {
+        "group_by": wanted.get("group_by", ""),
+        "groups": list(wanted.get("groups", ())),
+        "length": wanted.get("length", 0),
+        "epsilon": str(wanted.get("epsilon", "")),
+        "limit": str(wanted.get("limit", "")),
+    }
+    return {name: value for name, value in given.items() if value}

@@ -101,7 +101,7 @@ class Group:
     """One group's cell; `value` is None when the cell is suppressed because it covers too few rows."""
 
     name: str
-    value: Decimal | int | None
+    value: Decimal | int | bool | None
     suppressed: bool
 
 
@@ -143,6 +143,12 @@ class Result:
     @property
     def mean(self) -> Decimal | None:
         return _decimal(self.value.get("mean"))
+
+    @property
+    def exceeds(self) -> bool | None:
+        """Whether the total is greater than the limit; None when it is suppressed or the result has groups."""
+        found: bool | None = self.value.get("exceeds")
+        return found
 
     @property
     def suppressed(self) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar
+from typing import Annotated, ClassVar, Final
 
 import msgspec
 
@@ -10,6 +10,10 @@ from steelyard.digest import digest
 from steelyard.documents.manifest import Hex32, Name
 from steelyard.documents.request import Hex16
 from steelyard.documents.signed import Document
+
+MAX_ROWS: Final = 1 << 22
+Decimals = Annotated[int, msgspec.Meta(ge=0, le=6)]
+Bound = Annotated[int, msgspec.Meta(ge=0, le=1 << 59)]
 
 
 class Hello(Document, frozen=True, kw_only=True):
@@ -27,10 +31,10 @@ class Hello(Document, frozen=True, kw_only=True):
     nonce: Hex16
     contributes: bool
     version: str = ""  # the data version I contribute; empty when I do not
-    decimals: Annotated[int, msgspec.Meta(ge=0, le=6)] = 0  # of the column I contribute
-    bound: Annotated[int, msgspec.Meta(ge=0, le=1 << 59)] = (
-        0  # largest declared |value| of one row, 0 for none declared
-    )
+    decimals: tuple[Decimals, ...] = ()  # of the columns I contribute
+    bounds: tuple[Bound, ...] = ()  # largest declared |value| of one row in each column, 0 for none declared
+    rows: Annotated[int, msgspec.Meta(ge=0, le=MAX_ROWS)] = 0  # that I deal, padding included, where rows are dealt
+    enough: bool = False  # all rows are asked for, and I have as many as my owner's minimum
     minimum_rows: Annotated[int, msgspec.Meta(ge=0)]
     minimum_group: Annotated[int, msgspec.Meta(ge=0)]
 
@@ -52,8 +56,9 @@ class Contribution(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     party: Name
     version: str
-    decimals: int
-    bound: int
+    decimals: tuple[int, ...]  # of each column
+    bounds: tuple[int, ...]
+    rows: int = 0
 
 
 def identity(computation: str, request: str, contributions: tuple[Contribution, ...]) -> str:

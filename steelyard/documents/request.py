@@ -23,6 +23,7 @@ class Request(Document, frozen=True, kw_only=True):
     requester: Name
     function: Annotated[str, msgspec.Meta(pattern="^[a-z_]{1,40}\\Z")]
     arguments: dict[str, Any]
+    threshold: Annotated[int, msgspec.Meta(ge=0, le=16)] = 0  # lower than the manifest's, for this one; 0 for that
     allow_missing: bool = False  # compute without the parties that do not answer
     purpose: Annotated[str, msgspec.Meta(max_length=500)] = ""
     created_ms: Milliseconds

@@ -21,8 +21,8 @@ from steelyard.documents.sealed_result import CountedSignature, SealedResult
 from steelyard.documents.signed import Signed, read
 from steelyard.errors import Cheated, Malformed, SteelyardError, Unauthenticated
 from steelyard.field import Vector, to_signed
-from steelyard.functions.aggregate import arguments
-from steelyard.functions.figures import figures, noise
+from steelyard.functions.catalogue import question_of
+from steelyard.functions.question import Opening
 from steelyard.functions.result_share import Shape, context, read_share
 from steelyard.identity.membership import Membership
 from steelyard.identity.sealing import unseal
@@ -65,16 +65,16 @@ def open_results(
         raise Cheated("no node's reply could be opened", suspects=("coordinator", *sorted(bad)))
     (input_set, shape), shares = max(replies.items(), key=lambda item: len(item[1]))
     # 3. Decode, correcting what can be corrected.
-    opened = open_robustly(shares, membership.points, membership.threshold, membership.threshold - 1)
+    asked, contributed = read(Request, request.payload), read(InputSet, input_set)
+    threshold = asked.threshold or membership.threshold
+    decoded = open_robustly(shares, membership.points, threshold, threshold - 1)
     # 4. Say it in figures.
-    asked, contributed, values = read(Request, request.payload), read(InputSet, input_set), to_signed(opened.value)
-    wanted = arguments(asked)
-    value = figures(asked.function, wanted, shape, values)
-    if wanted.private:
-        value["noise"] = noise(asked.function, wanted, contributed, membership.threshold, shape.decimals)
+    question = question_of(asked)
+    opening = Opening(to_signed(decoded.value), shape.suppressed, shape.decimals, contributed.contributions, threshold)
     parties = tuple(PartyId(party) for party in contributed.parties)
-    vector = values if wanted.length else None
-    return Opened(value, parties, opened.verified, opened.liars, tuple(sorted(bad)), vector, shape.decimals)
+    value, vector = question.figures(opening), question.vector(opening)
+    decimals = shape.decimals[0] if shape.decimals else 0
+    return Opened(value, parties, decoded.verified, decoded.liars, tuple(sorted(bad)), vector, decimals)
 
 
 def _open_one(

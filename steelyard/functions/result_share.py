@@ -12,7 +12,7 @@ from steelyard.documents.attempt import ResultNote
 from steelyard.documents.sealed_result import CountedSignature, SealedResult
 from steelyard.documents.signed import decode, sign
 from steelyard.field import Vector, from_bytes, to_bytes
-from steelyard.functions.total import TotalShare
+from steelyard.functions.computation import ResultShare
 from steelyard.identity.sealing import seal
 
 
@@ -20,7 +20,7 @@ class Shape(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The public part of a result share; equal at all honest nodes."""
 
     count: int  # field elements
-    decimals: int
+    decimals: tuple[int, ...]  # of the question's columns
     suppressed: tuple[int, ...]
 
 
@@ -30,7 +30,7 @@ def context(request: str, party: str, input_set: bytes) -> bytes:
 
 
 def seal_share(
-    outcome: TotalShare,
+    outcome: ResultShare,
     computation: str,
     request: str,
     party: str,

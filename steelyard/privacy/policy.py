@@ -40,16 +40,17 @@ Approval = Literal["automatic", "manual"]
 class Question:
     """What a request asks of this node.
 
-    `epsilon` 0 asks for an exact result, `vector` for a sum position by position; `parties` are those who take part.
+    `function` as policies call it; `epsilon` 0 asks for an exact result; `lower_threshold` for a computation that fewer
+    nodes than the manifest's threshold could open; `parties` are those who take part.
     """
 
     function: str
     requester: str
     dataset: str
-    column: str
+    columns: Collection[str]
     filter_columns: Collection[str] = ()
-    vector: bool = False
     epsilon: float = 0.0
+    lower_threshold: bool = False
     me: str = ""  # this party: nobody's peer
     parties: Collection[str]
 
@@ -73,6 +74,8 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     minimum_rows: Annotated[int, msgspec.Meta(ge=1, le=1_000_000_000)] = 3
     period_days: Annotated[int, msgspec.Meta(ge=1, le=36_500)] = 30
     epsilon_per_period: Annotated[float, msgspec.Meta(ge=0, le=1_000)] = 0.0
+    searches_per_version: Annotated[int, msgspec.Meta(ge=0, le=1_000)] = 8
+    lower_threshold: bool = False
     datasets: dict[str, DatasetRule] = {}
 
     @property
@@ -87,13 +90,14 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         rule = self.datasets.get(question.dataset) or self.datasets.get(ALL)
         if rule is None:
             raise PolicyRefused(f"the policy does not list the dataset {_short(question.dataset)}")
-        function = VECTOR_SUM if question.vector else question.function
         functions = self.functions if rule.functions is None else rule.functions
-        if function not in functions:
-            raise PolicyRefused(f"the policy does not list the function {_short(function)}")
+        if question.function not in functions:
+            raise PolicyRefused(f"the policy does not list the function {_short(question.function)}")
+        if question.lower_threshold and not self.lower_threshold:
+            raise PolicyRefused("the policy does not allow a computation at a lower threshold than the manifest's")
         _listed("requester", [question.requester], self.requesters)
         of = f" of the dataset {_short(question.dataset)}"
-        _listed("column", [question.column], rule.columns, of)
+        _listed("column", list(question.columns), rule.columns, of)
         _listed("filter column", sorted(question.filter_columns), rule.filters, of)
         self.check_peers(question.parties, question.me)
         if not math.isfinite(question.epsilon) or question.epsilon < 0:
@@ -123,7 +127,7 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 def permissive(requesters: Iterable[str]) -> Policy:
     """For a local profile: every dataset and column for its own user, with the same limits as anywhere."""
     return Policy(
-        functions=("sum", "count", "mean", VECTOR_SUM),
+        functions=("sum", "count", "mean", VECTOR_SUM, "exceeds"),
         requesters=tuple(requesters),
         approval="automatic",
         epsilon_per_period=10.0,

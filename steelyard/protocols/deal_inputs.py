@@ -41,16 +41,16 @@ def deal_inputs(
     attempt: Attempt,
     greeting: Greeting,
     inputs: Secret[Vector] | None,
-    length: int,
+    lengths: Mapping[PartyId, int],
     randomness: Randomness,
 ) -> Protocol[tuple[Mapping[PartyId, Vector], str]]:
-    """`inputs`: (length,) field elements, or None for a node that contributes nothing.
+    """`inputs`: as many field elements as `lengths` says of this node, None if it contributes nothing.
 
     The output is my share of every contributor's vector, and the digest of all that was said and dealt.
     """
     # 1. Deal my inputs with R masks behind them, seeded where possible, under a signed header.
-    size = length + CHALLENGES
-    messages, headers, held = _deal(attempt, greeting, inputs, size, randomness)
+    sizes = {dealer: lengths[dealer] + CHALLENGES for dealer in greeting.contributors}
+    messages, headers, held = _deal(attempt, greeting, inputs, randomness)
     del inputs
     hear = frozenset(greeting.contributors) - {attempt.me}
     received = yield Round("deal", messages, hear)
@@ -58,14 +58,14 @@ def deal_inputs(
     # 2. Take what was dealt to me and hold it against the signed headers.
     for dealer in sorted(hear):
         with blaming(dealer):
-            headers[dealer], held[dealer] = _accept(attempt, greeting, dealer, received[dealer], size)
+            headers[dealer], held[dealer] = _accept(attempt, greeting, dealer, received[dealer], sizes[dealer])
     del received
     said = [headers[dealer].digest for dealer in greeting.contributors]
     fixed = b"".join([*(greeting.digests[party] for party in attempt.participants), *said])
     transcript = digest("transcript", fixed)
     # 3. One masked random combination of each dealing, to everybody.
     challenge = digest("challenge", transcript)
-    mine = {dealer: _combination(challenge, held[dealer], length) for dealer in greeting.contributors}
+    mine = {dealer: _combination(challenge, held[dealer], lengths[dealer]) for dealer in greeting.contributors}
     checks = yield broadcast(
         "check", fixed + b"".join(to_bytes(mine[d]) for d in greeting.contributors), attempt.others
     )
@@ -75,14 +75,13 @@ def deal_inputs(
     except Cheated:
         _authenticate(attempt, headers)
         raise
-    return {dealer: vector[:length] for dealer, vector in held.items()}, transcript.hex()
+    return {dealer: vector[: lengths[dealer]] for dealer, vector in held.items()}, transcript.hex()
 
 
 def _deal(
     attempt: Attempt,
     greeting: Greeting,
     inputs: Secret[Vector] | None,
-    size: int,
     randomness: Randomness,
 ) -> tuple[dict[PartyId, bytes], dict[PartyId, Signed], dict[PartyId, Vector]]:
     if inputs is None:
@@ -95,7 +94,7 @@ def _deal(
     bodies = {party: to_bytes(dealing.explicit.pop(party)) for party in list(dealing.explicit)}
     commitments = {party: _commitment(me, party, "key", key) for party, key in keys.items()}
     commitments |= {party: _commitment(me, party, "vector", body) for party, body in bodies.items()}
-    header = _header(attempt, size, commitments)
+    header = _header(attempt, secret.size, commitments)
     front = to_wire(header)
     messages = {party: _packed(front, bodies.pop(party, b"")) for party in attempt.others}
     return messages, {me: header}, {me: dealing.own}

@@ -30,8 +30,10 @@ class Offer:
 
     contributes: bool
     version: str = ""
-    decimals: int = 0
-    bound: int = 0
+    decimals: tuple[int, ...] = ()
+    bounds: tuple[int, ...] = ()
+    rows: int = 0
+    enough: bool = False
     minimum_rows: int = 0
     minimum_group: int = 0
 
@@ -59,16 +61,19 @@ class Greeting:
     @property
     def contributions(self) -> tuple[Contribution, ...]:
         heard = [(party, self.hellos[party]) for party in self.contributors]
-        return tuple(Contribution(party, hello.version, hello.decimals, hello.bound) for party, hello in heard)
+        return tuple(
+            Contribution(party, hello.version, hello.decimals, hello.bounds, hello.rows) for party, hello in heard
+        )
 
     @property
-    def decimals(self) -> int:
+    def decimals(self) -> tuple[int, ...]:
+        """Of the question's columns, the same at all contributors."""
         return self.hellos[self.contributors[0]].decimals
 
     @property
     def bound(self) -> int:
-        """The largest declared |value| of a row at any contributor; 0 when somebody declared none."""
-        bounds = [self.hellos[party].bound for party in self.contributors]
+        """The largest declared |value| of a row in the first column at any contributor; 0 when somebody has none."""
+        bounds = [self.hellos[party].bounds[0] for party in self.contributors]
         return max(bounds) if all(bounds) else 0
 
     @property
@@ -79,6 +84,14 @@ class Greeting:
     @property
     def minimum_rows(self) -> int:
         return max(hello.minimum_rows for hello in self.hellos.values())
+
+    @property
+    def enough(self) -> bool:
+        """Whether the contributors' hellos alone say that all rows together are enough, of enough parties."""
+        contributors = [self.hellos[party] for party in self.contributors]
+        return all(hello.enough for hello in contributors) and self.minimum_rows <= max(
+            hello.minimum_rows for hello in contributors
+        )
 
 
 def introduce(attempt: Attempt, offer: Offer) -> Introduction:
@@ -132,7 +145,9 @@ def _hello(attempt: Attempt, offer: Offer, keys: AttemptKeys) -> Hello:
         contributes=offer.contributes,
         version=offer.version,
         decimals=offer.decimals,
-        bound=offer.bound,
+        bounds=offer.bounds,
+        rows=offer.rows,
+        enough=offer.enough,
         minimum_rows=offer.minimum_rows,
         minimum_group=offer.minimum_group,
     )

@@ -28,7 +28,8 @@ MENTIONED = re.compile(r"\b(?:docs|examples|scripts|deploy)/[\w./-]+\.(?:md|py|s
 
 def documents(branch: type[Document]) -> Iterator[type[Document]]:
     for child in branch.__subclasses__():
-        yield child
+        if child.__module__.startswith("steelyard."):  # not those that other tests make
+            yield child
         yield from documents(child)
 
 

@@ -57,7 +57,7 @@ def test_the_package_needs_no_network_library(package: str) -> None:
 
 
 def test_a_whole_protocol_runs_without_a_network_library() -> None:
-    loaded = loaded_by("import steelyard.functions.total, steelyard.functions.opening, steelyard.rounds")
+    loaded = loaded_by("import steelyard.functions.catalogue, steelyard.functions.opening, steelyard.rounds")
     assert among(("grpc", "google"), loaded) == set()
 
 

@@ -44,7 +44,7 @@ def test_the_header_has_every_field_in_order(path: Path) -> None:
 
 def test_the_known_protocols_are_found() -> None:
     found = {path.stem for path in PROTOCOLS}
-    assert found >= {"greet", "deal_inputs", "agree", "open_to_nodes", "total"}
+    assert found >= {"greet", "deal_inputs", "agree", "open_to_nodes", "computation"}
 
 
 def test_the_page_is_up_to_date() -> None:

@@ -20,8 +20,8 @@ from node.computations import Recorded
 from steelyard.documents.sealed_result import SealedResult
 from steelyard.documents.signed import Signed
 from steelyard.field import Vector, from_signed
-from steelyard.functions.aggregate import Aggregate
-from steelyard.functions.total import Question, TotalShare
+from steelyard.functions.aggregate import Aggregate, Aggregation
+from steelyard.functions.computation import ResultShare
 from steelyard.ids import AttemptId, ComputationId, PartyId
 from steelyard.protocols.attempt import Attempt
 from steelyard.protocols.greet import Greeting
@@ -78,7 +78,7 @@ def attempt(signing: Ed25519PrivateKey) -> Attempt:
         Secret(MARK),
         Secret({"sum": vector()}),
         Dealing(own=vector(), explicit={B: vector()}),
-        TotalShare(share=vector(), suppressed=(), decimals=2, input_set=b"public", certificate=()),
+        ResultShare(share=vector(), suppressed=(), decimals=(2,), input_set=b"public", certificate=()),
         Recorded("ab" * 16, SIGNED, "approved", None, 0, MARK),
         SealedResult(party="bank-a", note=SIGNED, certificate=(), ciphertext=MARK),
     ],
@@ -123,4 +123,4 @@ def test_a_node_and_a_profile_print_no_key(tmp_path: Path) -> None:
 
 
 def test_a_question_is_public_and_prints_in_full() -> None:
-    assert "balance" in repr(Question("sum", Aggregate(dataset="accounts", column="balance")))
+    assert "balance" in repr(Aggregation("sum", Aggregate(dataset="accounts", column="balance")))

@@ -1,4 +1,4 @@
-"""A consortium in one process for protocol tests: keys, attempts, ledgers, and inputs of `total_of_inputs`."""
+"""A consortium in one process for protocol tests: keys, attempts, ledgers, and inputs of `compute`."""
 
 from __future__ import annotations
 
@@ -11,8 +11,9 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from steelyard.digest import digest
 from steelyard.documents.attempt import Contribution, InputSet
 from steelyard.documents.signed import Signed
-from steelyard.functions.aggregate import Aggregate
-from steelyard.functions.total import Question, TotalShare, total_of_inputs
+from steelyard.functions.aggregate import Aggregate, Aggregation
+from steelyard.functions.computation import ResultShare, compute
+from steelyard.functions.question import Question
 from steelyard.ids import AttemptId, ComputationId, PartyId
 from steelyard.protocols.attempt import Attempt
 from steelyard.protocols.greet import Offer, introduce
@@ -47,6 +48,7 @@ class Consortium:
     threshold: int
     minimum_rows: int = 1
     minimum_group: int = 2
+    enough: bool = False  # whether everybody says that its rows suffice
 
     def __post_init__(self) -> None:
         self.parties = tuple(NAMES[: self.size])
@@ -76,8 +78,9 @@ class Consortium:
         values = {
             "contributes": contributes,
             "version": "ee" * 16 if contributes else "",
-            "decimals": 2,
-            "bound": 10_000_00,
+            "decimals": (2,),
+            "bounds": (10_000_00,),
+            "enough": self.enough,
             "minimum_rows": self.minimum_rows,
             "minimum_group": self.minimum_group,
         }
@@ -89,7 +92,7 @@ class Consortium:
         inputs: Mapping[PartyId, Mapping[str, Sequence[int]]],
         participants: Sequence[PartyId] = (),
         relay: Relay | None = None,
-    ) -> dict[PartyId, Protocol[TotalShare]]:
+    ) -> dict[PartyId, Protocol[ResultShare]]:
         """The protocol at every participant; parties without inputs take part without contributing.
 
         With a `relay` the hellos do not travel between the nodes: it says what each of them is told.
@@ -100,7 +103,7 @@ class Consortium:
         }
         hellos = {party: each.signed for party, each in met.items()}
         return {
-            party: total_of_inputs(
+            party: compute(
                 self.attempt(party, participants),
                 question,
                 mine,
@@ -121,5 +124,5 @@ def _secret(layers: Mapping[str, Sequence[int]]) -> Secret[dict[str, np.ndarray]
     return Secret(arrays)
 
 
-def question(function: str = "sum", **arguments: object) -> Question:
-    return Question(function, Aggregate(dataset="accounts", column="balance", **arguments))
+def question(function: str = "sum", **arguments: object) -> Aggregation:
+    return Aggregation(function, Aggregate(dataset="accounts", column="balance", **arguments))

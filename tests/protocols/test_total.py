@@ -12,7 +12,7 @@ from protocols.consortium import Consortium, question
 
 from steelyard.errors import Cheated, Failed, GroupTooSmall, Invalid, NotFound, SteelyardError
 from steelyard.field import P, Vector, add, from_bytes, to_bytes, to_signed, uniform
-from steelyard.functions.total import TotalShare
+from steelyard.functions.computation import ResultShare
 from steelyard.ids import PartyId
 from steelyard.randomness import SystemRandomness
 from steelyard.rounds import Round, run_locally
@@ -21,8 +21,8 @@ from steelyard.sharing.attempt_keys import AttemptKeys
 from steelyard.sharing.robust import open_robustly
 
 
-def opened(consortium: Consortium, outcome: dict[PartyId, TotalShare | SteelyardError]) -> list[int]:
-    shares = {party: share.share for party, share in outcome.items() if isinstance(share, TotalShare)}
+def opened(consortium: Consortium, outcome: dict[PartyId, ResultShare | SteelyardError]) -> list[int]:
+    shares = {party: share.share for party, share in outcome.items() if isinstance(share, ResultShare)}
     return to_signed(open_robustly(shares, consortium.points, consortium.threshold).value).tolist()
 
 
@@ -115,16 +115,16 @@ def test_once_the_quorum_has_signed_any_k_shares_are_the_result() -> None:
         assert opened(consortium, {party: outcome[party] for party in survivors}) == [10]
 
 
-@pytest.mark.parametrize(("dead", "finishes"), [(1, True), (2, False)])
+@pytest.mark.parametrize(("dead", "finishes"), [(0, True), (1, False)])
 def test_suppression_is_decided_only_on_an_opening_that_would_show_a_lie(dead: int, finishes: bool) -> None:
-    consortium = Consortium(4, 2, minimum_rows=2)
+    consortium = Consortium(4, 3, minimum_rows=2)  # too few nodes to compare: the counts are opened
     gone = consortium.parties[4 - dead :]
 
     def dies_after_voting(sender: PartyId, receiver: PartyId, round_: Round, message: bytes) -> bytes | None:
         return None if round_.step == "rows" and sender in gone else message
 
     outcome = run_locally(consortium.totals(question(), balances(consortium, 1, 2, 3, 4)), dies_after_voting)
-    assert all(isinstance(outcome[party], TotalShare) == finishes for party in consortium.parties[: 4 - dead])
+    assert all(isinstance(outcome[party], ResultShare) == finishes for party in consortium.parties[: 4 - dead])
 
 
 def test_a_contributor_that_declares_other_bounds_makes_another_input_set_and_other_noise() -> None:
@@ -132,7 +132,7 @@ def test_a_contributor_that_declares_other_bounds_makes_another_input_set_and_ot
     for bound in (10_000_00, 10_100_00):
         consortium = Consortium(3, 2)
         honest = consortium.offer
-        consortium.offer = lambda contributes=True, honest=honest, bound=bound: honest(contributes, bound=bound)  # type: ignore[method-assign]
+        consortium.offer = lambda contributes=True, honest=honest, bound=bound: honest(contributes, bounds=(bound,))  # type: ignore[method-assign]
         inputs = {party: {"sum": [100]} for party in consortium.parties}
         run_locally(consortium.totals(asked, inputs))
         entered.append(consortium.ledgers[consortium.parties[0]].entered[0].identity)

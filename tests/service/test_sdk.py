@@ -33,8 +33,8 @@ from steelyard.errors import (
     Unreachable,
 )
 from steelyard.field import from_signed
+from steelyard.functions.computation import ResultShare
 from steelyard.functions.result_share import seal_share
-from steelyard.functions.total import TotalShare
 from steelyard.identity.certificates import Role
 from steelyard.identity.homes import Layout
 from steelyard.identity.local import make_local_consortium
@@ -142,7 +142,7 @@ class FakeCoordinator(CoordinatorServiceServicer):
 
     def _results(self, request: Signed) -> list[SealedResult]:
         asked, points = read(Request, request.payload), self.membership.points
-        contributions = tuple(Contribution(each, "0" * 32, 2, 0) for each in PARTIES)
+        contributions = tuple(Contribution(each, "0" * 32, (2,), (0,)) for each in PARTIES)
         digest = request.digest.hex()
         input_set = InputSet(
             computation=asked.computation,
@@ -161,7 +161,7 @@ class FakeCoordinator(CoordinatorServiceServicer):
             shares[points[self.lying]] = from_signed([1] * len(self.figures))  # type: ignore[index]
         return [
             seal_share(
-                TotalShare(shares[points[party]], (), 2, input_set, certificate),  # type: ignore[index, arg-type]
+                ResultShare(shares[points[party]], (), (2,), input_set, certificate),  # type: ignore[index, arg-type]
                 asked.computation,
                 digest,
                 party,

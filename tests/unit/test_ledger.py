@@ -15,7 +15,7 @@ from steelyard.errors import BudgetExhausted, Conflict, DifferencingRefused, Gro
 from steelyard.privacy.differencing import Release
 from steelyard.storage.database import Database
 
-LIMITS = Limits(minimum_group=3, period_days=30, epsilon_per_period=1.0)
+LIMITS = Limits(minimum_group=3, period_days=30, epsilon_per_period=1.0, searches_per_version=8)
 NOW = 1_000 * DAY_MS
 
 

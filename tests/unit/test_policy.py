@@ -37,7 +37,7 @@ ASKED = Question(
     function="sum",
     requester="analyst",
     dataset="accounts",
-    column="balance",
+    columns=("balance",),
     filter_columns=("segment",),
     parties=("bank-a", "bank-b", "bank-c"),
 )
@@ -47,7 +47,7 @@ def test_what_is_listed_is_allowed() -> None:
     owner = policy.parse(TEXT)
     owner.check(ASKED)
     owner.check(replace(ASKED, epsilon=1.5))
-    owner.check(replace(ASKED, dataset="loans", function="count", column="amount", filter_columns=()))
+    owner.check(replace(ASKED, dataset="loans", function="count", columns=("amount",), filter_columns=()))
     assert owner.automatic
     assert (owner.minimum_rows, owner.period_days) == (5, 7)
 
@@ -57,10 +57,10 @@ def test_what_is_listed_is_allowed() -> None:
     [
         ({"dataset": "payments"}, "dataset 'payments'"),
         ({"function": "count"}, "function 'count'"),
-        ({"vector": True}, "function 'vector_sum'"),
+        ({"function": "vector_sum"}, "function 'vector_sum'"),
         ({"function": "sum", "dataset": "loans"}, "function 'sum'"),
         ({"requester": "stranger"}, "requester 'stranger'"),
-        ({"column": "opened"}, "column 'opened' of the dataset 'accounts'"),
+        ({"columns": ("opened",)}, "column 'opened' of the dataset 'accounts'"),
         ({"filter_columns": ("segment", "account")}, "filter column 'account' of the dataset 'accounts'"),
         ({"parties": ("bank-a", "bank-b", "bank-d")}, "peer 'bank-d'"),
         ({"dataset": "loans", "function": "count"}, "filter column 'segment' of the dataset 'loans'"),
@@ -123,8 +123,8 @@ def test_a_policy_reads_back_from_its_own_text() -> None:
 def test_a_local_profile_allows_its_user_every_column_but_keeps_the_limits() -> None:
     owner = policy.permissive(["me"])
     for function in ("sum", "count", "mean"):
-        owner.check(replace(ASKED, requester="me", function=function, dataset="anything", column="x", epsilon=10.0))
-    owner.check(replace(ASKED, requester="me", vector=True))
+        owner.check(replace(ASKED, requester="me", function=function, dataset="anything", columns=("x",), epsilon=10.0))
+    owner.check(replace(ASKED, requester="me", function="vector_sum"))
     with pytest.raises(PolicyRefused):
         owner.check(ASKED)
     with pytest.raises(GroupTooSmall):

@@ -1,0 +1,38 @@
+"""What there is to ask: functions by name."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import msgspec
+
+from steelyard.documents.request import Request
+from steelyard.errors import Invalid
+from steelyard.functions.aggregate import Aggregate, Aggregation
+from steelyard.functions.exceeds import Exceeds, Limit
+from steelyard.functions.question import Question, Selection
+
+FUNCTIONS: Final[dict[str, tuple[type[Selection], type[Question[Any]]]]] = {
+    "sum": (Aggregate, Aggregation),
+    "count": (Aggregate, Aggregation),
+    "mean": (Aggregate, Aggregation),
+    "exceeds": (Limit, Exceeds),
+}
+
+
+def question_of(request: Request) -> Question[Any]:
+    """The question of a request; raises Invalid for arguments that are not its function's."""
+    return question(request.function, request.arguments)
+
+
+def question(function: str, arguments: dict[str, Any]) -> Question[Any]:
+    """As `question_of`, before there is a request."""
+    if function not in FUNCTIONS:
+        raise Invalid(f"there is no function {function}")
+    kind, made = FUNCTIONS[function]
+    try:
+        wanted = msgspec.convert(arguments, kind, strict=True)
+    except msgspec.ValidationError as error:
+        raise Invalid(f"the arguments of {function} are wrong: {error}") from None
+    wanted.check()
+    return made(function, wanted)

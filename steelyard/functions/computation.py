@@ -1,0 +1,86 @@
+"""Computation: from every party's inputs to shares of the result, for any question.
+
+Model       malicious for dealings, openings and the input set, at most k-1 nodes; then that of the question.  Inputs
+            are what their owners say.
+Rounds      3 (4 when the hellos are not relayed), and those of the question.   Sends n-k vectors per contributor.
+Reveals     what the question's leakage statement says.
+Follows     docs/tour.md walks through it.
+Differs     the nodes fix and sign who contributed what before anything is computed from it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from steelyard.documents.attempt import identity
+from steelyard.documents.signed import Signed
+from steelyard.errors import Invalid
+from steelyard.field import Vector, from_signed
+from steelyard.functions.question import Held, Layers, Question
+from steelyard.ids import PartyId
+from steelyard.protocols.agree import Certificate, Ledger, agree
+from steelyard.protocols.attempt import Attempt
+from steelyard.protocols.deal_inputs import deal_inputs
+from steelyard.protocols.greet import Greeting, Introduction, greet
+from steelyard.randomness import Randomness
+from steelyard.rounds import Protocol
+from steelyard.secret import REVEAL, Secret
+
+Noise = Callable[[str], Randomness]  # by the input set's identity
+
+
+@dataclass(frozen=True, slots=True)
+class ResultShare:
+    """My share of the result, and the proof of what it is over."""
+
+    share: Vector = field(repr=False)
+    suppressed: tuple[int, ...]
+    decimals: tuple[int, ...]
+    input_set: bytes
+    certificate: Certificate
+
+
+def compute(
+    attempt: Attempt,
+    question: Question[Any],
+    mine: Introduction,
+    inputs: Secret[Layers] | None,
+    ledger: Ledger,
+    randomness: Randomness,
+    noise: Noise,
+    relayed: Mapping[PartyId, Signed] | None = None,
+) -> Protocol[ResultShare]:
+    """`inputs` is None at a node that contributes nothing.
+
+    `noise` gives the same stream for the same input set, so that retries do not average the noise away.  `relayed` are
+    the others' hellos, where the coordinator has brought them.
+    """
+    with mine.keys:
+        # 1. Meet, and see early whether the ledger would object.
+        greeting = yield from greet(attempt, mine, relayed)
+        ledger.check(greeting.contributions)
+        # 2. Deal the inputs.
+        vector = _vector(attempt, question, greeting, inputs, noise)
+        lengths = {party: question.values(greeting.hellos[party].rows) for party in greeting.contributors}
+        dealing = deal_inputs(attempt, greeting, vector, lengths, randomness)
+        del inputs, vector  # a million values take 8 MB: nothing is held longer than needed
+        shares, transcript = yield from dealing
+        # 3. One input set, signed by a quorum.
+        input_set, certificate = yield from agree(attempt, greeting, transcript, ledger)
+        # 4. What the question makes of it.
+        released = yield from question.release(Held(attempt, greeting, shares))
+    return ResultShare(released.share, released.suppressed, greeting.decimals, input_set, certificate)
+
+
+def _vector(
+    attempt: Attempt, question: Question[Any], greeting: Greeting, inputs: Secret[Layers] | None, noise: Noise
+) -> Secret[Vector] | None:
+    if inputs is None:
+        return None
+    stream = noise(identity(attempt.computation, attempt.request, greeting.contributions))
+    values = question.inputs(inputs.reveal(REVEAL), attempt, greeting, stream)
+    if values.size != question.values(greeting.hellos[attempt.me].rows):
+        raise Invalid("this party's data is not of the size it announced")
+    return Secret(from_signed(values))

@@ -1,0 +1,243 @@
+"""`Question`: what a requester can ask for.  A function is one file with a subclass, and its row in `catalogue`.
+
+A question says, from the request alone, what owners' policies are asked about, what every contributor brings, what
+becomes known to whom, and how the nodes get from shares of the inputs to shares of the result.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Annotated, Any, Final, Generic, TypeVar
+from typing import Protocol as Interface
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from steelyard.documents.attempt import Contribution
+from steelyard.errors import Invalid, Malformed
+from steelyard.field import Vector, total
+from steelyard.ids import PartyId, identifier
+from steelyard.protocols.attempt import Attempt
+from steelyard.protocols.circle import Circle
+from steelyard.protocols.convene import convene
+from steelyard.protocols.greet import Greeting
+from steelyard.randomness import Randomness
+from steelyard.rounds import Protocol
+from steelyard.tables.filter import Filter, parse
+
+Values = NDArray[np.int64]
+Layers = Mapping[str, Values]  # what a contributor brings, by name, in minor units
+A = TypeVar("A", bound="Selection")
+
+MAX_GROUPS: Final = 4_096
+GroupName = Annotated[str, msgspec.Meta(max_length=200)]
+
+
+class Selection(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Arguments that all questions have: rows of a dataset, by a filter in normal form, and a column."""
+
+    dataset: str
+    column: str
+    where: Annotated[str, msgspec.Meta(max_length=4096)] = ""
+
+    @property
+    def filter(self) -> Filter:
+        return parse(self.where)
+
+    @property
+    def filter_columns(self) -> frozenset[str]:
+        return frozenset(self.filter.columns)
+
+    @property
+    def narrowed(self) -> str:
+        """How the rows are selected, for people and ledgers; empty for all rows."""
+        return self.where
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Those whose values are used."""
+        return (self.column,)
+
+    def check(self) -> None:
+        """Raises Invalid; what the types cannot say."""
+        identifier(self.dataset, "dataset")
+        for column in self.columns:
+            identifier(column, "column")
+        if self.where != self.filter.text:
+            raise Invalid("the filter is not in its normal form; let the client write it")
+
+
+class Cells(Selection, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One figure over all rows selected, or one for each of several public groups."""
+
+    group_by: str = ""
+    groups: tuple[GroupName, ...] = ()
+
+    @property
+    def cells(self) -> int:
+        return len(self.groups) or 1
+
+    @property
+    def filters(self) -> tuple[Filter, ...]:
+        """One per cell."""
+        if not self.group_by:
+            return (self.filter,)
+        return tuple(self.filter.with_value(self.group_by, group) for group in self.groups)
+
+    @property
+    def filter_columns(self) -> frozenset[str]:
+        return frozenset(self.filter.columns) | ({self.group_by} if self.group_by else set())
+
+    @property
+    def narrowed(self) -> str:
+        return " by ".join(part for part in (self.where, self.group_by) if part)
+
+    def check(self) -> None:
+        super().check()
+        if bool(self.group_by) != bool(self.groups):
+            raise Invalid("group-by needs a column and a public list of groups")
+        if len(self.groups) > MAX_GROUPS or len(set(self.groups)) != len(self.groups):
+            raise Invalid(f"at most {MAX_GROUPS} groups, each named once")
+        if self.group_by:
+            identifier(self.group_by, "column")
+
+
+class Leak(msgspec.Struct, frozen=True):
+    """One value and who learns it."""
+
+    what: str
+    to: str
+
+
+class Table(Interface):
+    """One party's rows of the dataset, at the version it contributes; raises what `node.datasets` raises."""
+
+    def totals(self, column: str, filters: Sequence[Filter]) -> tuple[Values, Values]:
+        """Per filter the exact sum in minor units and the number of rows."""
+
+    def counts(self, filters: Sequence[Filter]) -> Values:
+        """Per filter the number of rows."""
+
+    def values(self, column: str, where: Filter) -> Values:
+        """(rows selected,) in minor units, in the file's order."""
+
+    def texts(self, column: str, where: Filter) -> Sequence[str]:
+        """(rows selected,) of a text column."""
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """What a node holds once the inputs are fixed and a quorum has signed who contributed."""
+
+    attempt: Attempt
+    greeting: Greeting
+    shares: Mapping[PartyId, Vector] = field(repr=False)  # contributor -> my share of what it brought
+
+    def sum(self) -> Vector:
+        """My share of the sum of all that was brought; only where all bring the same cells."""
+        return total(list(self.shares.values()))
+
+    def circle(self) -> Protocol[Circle]:
+        """Those who multiply and compare; raises PolicyRefused when they are too few.  Once per attempt."""
+        return convene(self.attempt, self.greeting.keys)
+
+
+@dataclass(frozen=True, slots=True)
+class Released:
+    """My share of what the requester gets."""
+
+    share: Vector = field(repr=False)
+    suppressed: tuple[int, ...] = ()  # cells that are left out
+
+
+@dataclass(frozen=True, slots=True)
+class Opening:
+    """What the requester has opened."""
+
+    values: Values = field(repr=False)
+    suppressed: tuple[int, ...]
+    decimals: tuple[int, ...]  # of the question's columns
+    contributions: Sequence[Contribution]
+    threshold: int
+
+    def rows(self, layers: int, cells: int) -> Values:
+        """(layers, cells that are not suppressed); raises Malformed for a result of another size."""
+        kept = cells - len(self.suppressed)
+        if kept < 0 or self.values.size != kept * layers or any(not 0 <= c < cells for c in self.suppressed):
+            raise Malformed("a result of the wrong size")
+        return self.values.reshape(layers, kept)
+
+
+@dataclass(frozen=True, slots=True)
+class Question(ABC, Generic[A]):
+    """One question with its checked arguments."""
+
+    function: str
+    wanted: A
+
+    @property
+    def allowed_as(self) -> str:
+        """The function's name in owners' policies."""
+        return self.function
+
+    @property
+    def epsilon(self) -> float:
+        """What the result spends of the privacy budget; 0 for an exact one."""
+        return 0.0
+
+    @property
+    def searches(self) -> bool:
+        """Whether asking again with other limits closes in on a secret: such questions are counted."""
+        return False
+
+    @property
+    def multiplies(self) -> bool:
+        """Whether the nodes must multiply or compare: that takes 2k-1 of them."""
+        return False
+
+    @property
+    def private(self) -> bool:
+        return self.epsilon > 0
+
+    def rows(self, table: Table) -> int:
+        """How many rows this party announces to deal, padding included; 0 when what it deals does not depend on it."""
+        return 0
+
+    @abstractmethod
+    def values(self, rows: int) -> int:
+        """How many field elements a contributor deals who announced so many rows."""
+
+    @abstractmethod
+    def bring(self, table: Table, rows: int) -> Layers:
+        """What one party brings; raises Invalid, Conflict, NotFound."""
+
+    def inputs(self, brought: Layers, attempt: Attempt, greeting: Greeting, noise: Randomness) -> Values:
+        """(values,) to be dealt; `noise` is the same stream for the same input set."""
+        return np.concatenate(list(brought.values()))
+
+    @abstractmethod
+    def release(self, held: Held) -> Protocol[Released]:
+        """From shares of the inputs to a share of the result."""
+
+    @abstractmethod
+    def figures(self, opened: Opening) -> dict[str, Any]:
+        """The result as JSON: money as exact decimal strings.  Raises Malformed for a result that cannot be."""
+
+    def vector(self, opened: Opening) -> Values | None:
+        """The result as a vector, where it is one."""
+        return None
+
+    @abstractmethod
+    def released(self) -> str:
+        """For the leakage statement: what the requester learns."""
+
+    def leaks(self) -> Sequence[Leak]:
+        """For the leakage statement: what else becomes known, beyond what every computation shows."""
+        return ()
+
+    def longest(self, participants: int) -> int:
+        """Bytes of the longest message of `release`, whatever the number of rows."""
+        return 0
