@@ -1,0 +1,129 @@
+"""A shuffle keeps rows together, and nobody learns where they went."""
+
+from __future__ import annotations
+
+from collections import Counter
+from itertools import permutations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from protocols.circles import SIZES, Ring, Seen
+from protocols.counting import Rounds
+
+from steelyard.errors import Invalid, Malformed
+from steelyard.field import P, Vector
+from steelyard.protocols.circle import Circle
+from steelyard.protocols.shuffle import random_order, shuffle
+from steelyard.randomness import SystemRandomness
+from steelyard.rounds import Protocol
+
+HALF = P // 2
+ROUNDS = {(3, 2): 2, (4, 2): 2, (5, 2): 2, (5, 3): 5, (7, 4): 11, (9, 5): 29}
+signed = st.one_of(st.sampled_from([0, 1, -1, HALF, -HALF]), st.integers(-HALF, HALF))
+
+
+def columns_of(ring: Ring, outputs: dict[str, list[Vector]]) -> list[list[int]]:
+    width = len(outputs[ring.parties[0]])
+    return [ring.reconstruct({party: each[i] for party, each in outputs.items()}) for i in range(width)]
+
+
+@pytest.mark.parametrize(("n", "k"), SIZES)
+@settings(max_examples=4, deadline=None)
+@given(rows=st.lists(st.tuples(signed, signed), min_size=1, max_size=70))
+def test_the_rows_are_the_same_in_another_order(n: int, k: int, rows: list[tuple[int, int]]) -> None:
+    ring, (left, right) = Ring.of(n, k), zip(*rows, strict=True)
+    left_again, right_again = columns_of(ring, ring.run(shuffle, ring.share(left), ring.share(right)))
+    assert Counter(zip(left_again, right_again, strict=True)) == Counter(rows)
+
+
+@pytest.mark.parametrize(("n", "k"), [(3, 2), (5, 3)])
+def test_all_orders_are_equally_likely_and_shuffles_follow_each_other(n: int, k: int) -> None:
+    ring, times = Ring.of(n, k), 480
+
+    def often(circle: Circle, row: Vector) -> Protocol[list[Vector]]:
+        shuffled = []
+        for _ in range(times):
+            shuffled += yield from shuffle(circle, row)
+        return shuffled
+
+    found = Counter(map(tuple, columns_of(ring, ring.run(often, ring.share([1, 2, 3])))))
+    assert set(found) == set(permutations([1, 2, 3]))
+    assert sum((each - 80) ** 2 / 80 for each in found.values()) < 31  # 5 degrees of freedom: once in 10^5
+
+
+def test_random_orders_of_four_are_uniform() -> None:
+    randomness, times = SystemRandomness(), 4800
+    found = Counter(tuple(random_order(randomness, 4).tolist()) for _ in range(times))
+    assert len(found) == 24
+    assert sum((each - 200) ** 2 / 200 for each in found.values()) < 64  # 23 degrees of freedom: once in 10^5
+
+
+def test_an_order_is_drawn_anew_when_two_numbers_are_equal() -> None:
+    class Twice:
+        def __init__(self) -> None:
+            self.blocks = [bytearray(16), bytearray((2).to_bytes(8, "little") + (1).to_bytes(8, "little"))]
+
+        def bytes(self, count: int) -> bytearray:
+            return self.blocks.pop(0)
+
+    assert random_order(Twice(), 2).tolist() == [1, 0]
+
+
+@pytest.mark.parametrize(("n", "k"), SIZES)
+def test_rounds_and_the_shape_of_the_transcript_are_the_same_whatever_is_shuffled(n: int, k: int) -> None:
+    ring, shapes = Ring.of(n, k), []
+    for values in ([0] * 50, [HALF] * 50, list(range(50))):
+        seen, rounds = Seen(), Rounds(shuffle)
+        ring.run(rounds, ring.share(values), seen=seen)
+        shapes.append(seen.messages)
+        assert len(rounds) == ROUNDS[n, k]
+    assert shapes[0] == shapes[1] == shapes[2]
+
+
+@pytest.mark.parametrize(("n", "k"), [(3, 2), (5, 3)])
+def test_nothing_that_is_sent_depends_on_the_numbers(n: int, k: int) -> None:
+    ring, ones, bits = Ring.of(n, k), 0, 0
+
+    def count(sender: str, receiver: str, round_: object, message: bytes) -> bytes:
+        nonlocal ones, bits
+        words = np.frombuffer(message, dtype=np.uint64) if len(message) == 8000 else np.zeros(0, np.uint64)
+        ones, bits = ones + int(np.unpackbits(words.view(np.uint8)).sum()), bits + 61 * words.size
+        return message
+
+    ring.run(shuffle, ring.share([0] * 1000), tamper=count)
+    assert bits >= 4 * 61_000
+    assert abs(ones / bits - 0.5) < 10 * 0.5 / bits**0.5
+
+
+@pytest.mark.parametrize(("n", "k", "limit"), [(3, 2, 10.7), (5, 3, 24.1), (7, 4, 55), (9, 5, 133)])
+def test_traffic_is_what_the_header_says(n: int, k: int, limit: float) -> None:
+    ring, seen, count = Ring.of(n, k), Seen(), 2000
+    ring.run(shuffle, ring.share([1] * count), ring.share([2] * count), seen=seen)
+    assert sum(size for step, *_, size in seen.messages if step != "seeds") / n / count / 2 < limit
+
+
+@pytest.mark.parametrize(
+    ("n", "k", "step"), [(3, 2, "shuffle"), (3, 2, "shuffled"), (5, 3, "orders"), (5, 3, "shuffle")]
+)
+def test_a_message_of_another_length_names_its_sender(n: int, k: int, step: str) -> None:
+    ring, cheats = Ring.of(n, k), set()
+
+    def cut(sender: str, receiver: str, round_: object, message: bytes) -> bytes:
+        if round_.step == step and not cheats:  # type: ignore[attr-defined]
+            cheats.add(sender)
+            return message[:-1]
+        return message
+
+    with pytest.raises(Malformed) as caught:
+        ring.run(shuffle, ring.share([1, 2, 3]), tamper=cut)
+    assert set(caught.value.culprits) == cheats
+
+
+def test_columns_of_different_lengths_are_refused() -> None:
+    ring = Ring.of(3, 2)
+    with pytest.raises(Invalid, match="of one length"):
+        ring.run(shuffle, ring.share([1, 2]), ring.share([1]))
+    with pytest.raises(Invalid, match="of one length"):
+        ring.run(shuffle)
