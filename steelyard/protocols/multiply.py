@@ -36,18 +36,34 @@ def inner_product(circle: Circle, pairs: Sequence[tuple[Vector, Vector]], step: 
 
 def reshare(circle: Circle, step: str, product: Vector) -> Protocol[Vector]:
     """Shares of degree k-1 of what `product` are shares of, of degree at most 2k-2."""
-    mine = None
-    if circle.me in circle.multipliers:
-        weights = lagrange([circle.points[party] for party in circle.multipliers])
-        mine = field.scale(weights[circle.multipliers.index(circle.me)], product)
-    dealt = yield from deal_values(circle, step, circle.multipliers, mine, product.size)
+    return (yield from add_dealt(circle, step, local_product(circle, product), product.size))
+
+
+def local_product(circle: Circle, product: Vector) -> Vector | None:
+    """My part of what `product` are shares of, of degree at most 2k-2: those of all multipliers add up to it."""
+    return _weighted(circle, circle.multipliers, product) if circle.me in circle.multipliers else None
+
+
+def part_of(circle: Circle, a: Vector) -> Vector:
+    """My part, as an adder, of what `a` are shares of: those of all adders add up to it."""
+    return _weighted(circle, circle.adders, a)
+
+
+def add_dealt(circle: Circle, step: str, mine: Vector | None, length: int) -> Protocol[Vector]:
+    """Shares of the sum of what all multipliers deal."""
+    dealt = yield from deal_values(circle, step, circle.multipliers, mine, length)
     return total(list(dealt.values()))
+
+
+def _weighted(circle: Circle, parties: tuple[PartyId, ...], share: Vector) -> Vector:
+    weights = lagrange([circle.points[party] for party in parties])
+    return field.scale(weights[parties.index(circle.me)], share)
 
 
 def deal_values(
     circle: Circle, step: str, dealers: Sequence[PartyId], mine: Vector | None, length: int
 ) -> Protocol[Mapping[PartyId, Vector]]:
-    """My share of the vector of each dealer; `mine` is a dealer's own."""
+    """My share of the vector of each dealer, in the order of `dealers`; `mine` is a dealer's own."""
     # 1. Deal mine: k-1 receivers expand theirs, the others are sent it.
     shares: dict[PartyId, Vector] = {}
     messages: dict[PartyId, bytes] = {}
@@ -70,4 +86,4 @@ def deal_values(
                 if dealer in known
                 else from_bytes(received[dealer], length)
             )
-    return shares
+    return {dealer: shares[dealer] for dealer in dealers}
