@@ -1,7 +1,8 @@
 """Placing: rows of shared columns go to the positions that a shared column says.
 
 Model       semi-honest, at most k-1 of n >= 2k-1 nodes; private authenticated channels.
-Rounds      1 more than a shuffle: 3 at 2-of-n, 6 at 3-of-5.   Sends what a shuffle of one column more does, and the positions to everybody.
+Rounds      1 more than a shuffle: 3 at 2-of-n, 6 at 3-of-5.   Sends what a shuffle with one column more does, and the
+            positions to everybody.
 Reveals     the positions in shuffled order, to all participants: a random order, whatever they are.
 Follows     Hamada, Ikarashi, Chida, Takahashi 2014 (oblivious radix sort): a shared permutation is opened shuffled.
 Differs     nothing.

@@ -2,7 +2,7 @@
 
 Model       semi-honest, at most k-1 of n >= 2k-1 nodes; private authenticated channels.
 Rounds      2 at 2-of-n, 5 at 3-of-5, 11 at 4-of-7, 29 at 5-of-9.   Sends per element and party 11 bytes at 2-of-3,
-            24 at 3-of-5, 55 at 4-of-7, 132 at 5-of-9 (n <= 11; else see steelyard.protocols.switching).
+            24 at 3-of-5, 55 at 4-of-7, 132 at 5-of-9 (6 of 11 and smaller; else steelyard.protocols.switching).
 Reveals     nothing.
 Follows     Laur, Willemson, Zhang 2011: groups of k parties permute in turn, each in an order of its own.
 Differs     between two turns nothing is shared anew.  The secret is a sum of k parts, and groups that follow each other
@@ -15,21 +15,20 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import numpy as np
-from numpy.typing import NDArray
 
 from steelyard import field
 from steelyard.errors import Invalid, Malformed
-from steelyard.field import BYTES, Vector, from_bytes, to_bytes
+from steelyard.field import Vector, from_bytes, to_bytes
 from steelyard.ids import PartyId
 from steelyard.protocols.circle import Circle
 from steelyard.protocols.disputes import blaming
 from steelyard.protocols.multiply import deal_values
+from steelyard.protocols.switching import switch
 from steelyard.randomness import KEY_BYTES, Keystream, Randomness, token
 from steelyard.rounds import Protocol, Round
-from steelyard.sharing.relay import Leg, legs, passes
+from steelyard.sharing.random_order import random_order
+from steelyard.sharing.relay import Leg, covered, legs, passes
 from steelyard.sharing.shamir import lagrange
-
-Order = NDArray[np.int64]  # row i of the result is row order[i]
 
 
 def shuffle(circle: Circle, *columns: Vector) -> Protocol[list[Vector]]:
@@ -38,25 +37,17 @@ def shuffle(circle: Circle, *columns: Vector) -> Protocol[list[Vector]]:
         raise Invalid("columns that are shuffled together are of one length")
     if columns[0].size < 2:
         return list(columns)
-    # 1. The holders of every pass agree on an order, and each weights its share: the parts add up to the secret.
-    orders = yield from _orders(circle)
     table = np.stack(columns)
-    # 2. Parts travel; wherever they stay they are permuted.
+    if not covered(circle.n, circle.threshold):
+        return list((yield from switch(circle, table)))
+    # 1. The holders of every pass agree on an order.
+    orders = yield from _orders(circle)
+    # 2. Parts that add up to the secret travel; wherever they stay they are permuted.
     part = yield from _relay(circle, table, orders)
     # 3. The last holders deal theirs.
     last = [circle.parties[position - 1] for position in passes(circle.n, circle.threshold)[-1]]
     dealt = yield from deal_values(circle, "shuffled", last, part, table.size)
     return list(field.total(list(dealt.values())).reshape(table.shape))
-
-
-def random_order(randomness: Randomness, count: int) -> Order:
-    """A uniformly random order of `count` rows: that of random numbers, drawn anew should two of them be equal."""
-    while True:
-        numbers = np.frombuffer(randomness.bytes(BYTES * count), dtype="<u8")
-        order = np.argsort(numbers)
-        drawn = numbers[order]
-        if not (drawn[1:] == drawn[:-1]).any():
-            return order
 
 
 def _relay(circle: Circle, table: Vector, orders: Mapping[int, Randomness]) -> Protocol[Vector | None]:

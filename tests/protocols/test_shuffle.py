@@ -16,8 +16,7 @@ from protocols.columns import columns_of
 from steelyard.errors import Invalid
 from steelyard.field import P, Vector
 from steelyard.protocols.circle import Circle
-from steelyard.protocols.shuffle import random_order, shuffle
-from steelyard.randomness import SystemRandomness
+from steelyard.protocols.shuffle import shuffle
 from steelyard.rounds import Protocol
 
 HALF = P // 2
@@ -47,24 +46,6 @@ def test_all_orders_are_equally_likely_and_shuffles_follow_each_other(n: int, k:
     found = Counter(map(tuple, columns_of(ring, ring.run(often, ring.share([1, 2, 3])))))
     assert set(found) == set(permutations([1, 2, 3]))
     assert sum((each - 80) ** 2 / 80 for each in found.values()) < 31  # 5 degrees of freedom: once in 10^5
-
-
-def test_random_orders_of_four_are_uniform() -> None:
-    randomness, times = SystemRandomness(), 4800
-    found = Counter(tuple(random_order(randomness, 4).tolist()) for _ in range(times))
-    assert len(found) == 24
-    assert sum((each - 200) ** 2 / 200 for each in found.values()) < 64  # 23 degrees of freedom: once in 10^5
-
-
-def test_an_order_is_drawn_anew_when_two_numbers_are_equal() -> None:
-    class Twice:
-        def __init__(self) -> None:
-            self.blocks = [bytearray(16), bytearray((2).to_bytes(8, "little") + (1).to_bytes(8, "little"))]
-
-        def bytes(self, count: int) -> bytearray:
-            return self.blocks.pop(0)
-
-    assert random_order(Twice(), 2).tolist() == [1, 0]
 
 
 @pytest.mark.parametrize(("n", "k"), SIZES)
