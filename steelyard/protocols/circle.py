@@ -41,6 +41,7 @@ class Circle:
         self.lane = lane
         self._streams = streams
         self._open: dict[tuple[str, PartyId, frozenset[PartyId]], Keystream] = {}
+        self._asides = 0
 
     @property
     def n(self) -> int:
@@ -71,6 +72,11 @@ class Circle:
     def branch(self, name: str | int) -> Circle:
         """The same parties in another lane, whose streams have nothing to do with this one's."""
         return Circle(self.me, self.parties, self.points, self.threshold, self._streams, f"{self.lane}/{name}")
+
+    def aside(self) -> Circle:
+        """A branch that was never there before, for all parties that ask for one at the same point."""
+        self._asides += 1
+        return self.branch(f"aside {self._asides}")
 
     def stream(self, kind: str, dealer: PartyId, receivers: frozenset[PartyId]) -> Keystream:
         """The stream of `dealer` and `receivers` in this lane, where it stands."""

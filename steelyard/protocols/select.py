@@ -21,17 +21,20 @@ from steelyard.field import P, Vector
 from steelyard.protocols.bit_to_field import bits_times
 from steelyard.protocols.circle import Circle
 from steelyard.protocols.compare import less, negative
+from steelyard.protocols.decompose import negative_below
+from steelyard.protocols.parts import BOUND
 from steelyard.rounds import Protocol
 
 
-def negatives(circle: Circle, *vectors: Vector) -> Protocol[Bits]:
-    """Shares (m, vectors, words) of [v < 0] for several vectors of one length, in one comparison."""
+def negatives(circle: Circle, *vectors: Vector, bits: int = BOUND) -> Protocol[Bits]:
+    """Shares (m, vectors, words) of [v < 0] for vectors of one length, all at once; they are below 2^bits in size."""
     if not vectors or len({vector.size for vector in vectors}) > 1:
         raise Invalid("vectors that are compared together are of one length")
     words = bitfield.words(vectors[0].size)
     padded = np.zeros((len(vectors), bitfield.WORD * words), dtype=np.uint64)  # each begins at a word
     padded[:, : vectors[0].size] = vectors
-    signs = yield from negative(circle, padded.reshape(-1))
+    flat = padded.reshape(-1)
+    signs = yield from negative(circle, flat) if bits >= BOUND else negative_below(circle, flat, bits)
     return signs.reshape(circle.m, len(vectors), words)
 
 

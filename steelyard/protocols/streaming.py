@@ -36,8 +36,8 @@ def streamed(
     size = vectors[0].size
     if size <= piece:
         return (yield from protocol(circle, *vectors))
-    starts = range(0, size, piece)
+    lane, starts = circle.aside(), range(0, size, piece)  # a lane of its own: long vectors may follow each other
     branches = (
-        protocol(circle.branch(start), *(vector[start : start + piece] for vector in vectors)) for start in starts
+        protocol(lane.branch(start), *(vector[start : start + piece] for vector in vectors)) for start in starts
     )
     return np.concatenate((yield from pipeline(branches, depth)), axis=-1)
