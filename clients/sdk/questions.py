@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any, Final, TypedDict
@@ -30,6 +30,7 @@ class Wanted(TypedDict, total=False):
     purpose         a sentence for the owners, at most 500 characters
     valid_for       seconds the owners have for their decision (default one day)
     limit           the number that `exceeds` compares the total with, such as "10000.00"
+    options         what only one function takes, by the names of its arguments
     """
 
     where: str
@@ -41,6 +42,7 @@ class Wanted(TypedDict, total=False):
     purpose: str
     valid_for: float
     limit: str | int | Decimal
+    options: Mapping[str, Any]
 
 
 class Asked(Wanted, total=False):
@@ -117,5 +119,6 @@ def _given(wanted: Wanted) -> dict[str, Any]:
         "length": wanted.get("length", 0),
         "epsilon": str(wanted.get("epsilon", "")),
         "limit": str(wanted.get("limit", "")),
+        **wanted.get("options", {}),
     }
     return {name: value for name, value in given.items() if value}

@@ -30,11 +30,7 @@ from steelyard.rounds import Protocol
 class Limit(Cells, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Arguments.  `limit` is a decimal number, with no more decimals than the column."""
 
-    limit: Annotated[str, msgspec.Meta(min_length=1, max_length=25)]
-
-    def check(self) -> None:
-        super().check()
-        fixedpoint.parse(self.limit, fixedpoint.MAX_DECIMALS)
+    limit: Annotated[str, msgspec.Meta(pattern=r"^-?[0-9]{1,18}(\.[0-9]{1,6})?\Z")]
 
 
 class Exceeds(Question[Limit]):

@@ -32,6 +32,22 @@ from steelyard.errors import BudgetExhausted, GroupTooSmall, Invalid, PolicyRefu
 ALL: Final = "*"
 VECTOR_SUM: Final = "vector_sum"
 
+LOCAL: Final = (
+    "sum",
+    "count",
+    "mean",
+    VECTOR_SUM,
+    "exceeds",
+    "compare",
+    "stats",
+    "histogram",
+    "top",
+    "hhi",
+    "correlate",
+    "regress",
+    "auction",
+)  # what a local profile allows
+
 Names = Annotated[tuple[Annotated[str, msgspec.Meta(min_length=1, max_length=100)], ...], msgspec.Meta(max_length=1000)]
 Approval = Literal["automatic", "manual"]
 
@@ -127,7 +143,7 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 def permissive(requesters: Iterable[str]) -> Policy:
     """For a local profile: every dataset and column for its own user, with the same limits as anywhere."""
     return Policy(
-        functions=("sum", "count", "mean", VECTOR_SUM, "exceeds"),
+        functions=LOCAL,
         requesters=tuple(requesters),
         approval="automatic",
         epsilon_per_period=10.0,

@@ -20,7 +20,8 @@ class CliRunner(Runner):
         """The command line of a party's owner."""
 
     def ask(self, function: str, column: str, *, timeout: float = 60, **asked: Any) -> Answer:
-        arguments = [function, column, "--timeout", str(timeout), *_flags(asked)]
+        limit = [str(asked.pop("limit"))] if "limit" in asked else []
+        arguments = [function, column, *limit, "--timeout", str(timeout), *_flags(asked)]
         return Answer.of(self.steelyard(*arguments, "--json", timeout=timeout + 30))
 
     def computations(self) -> list[Facts]:

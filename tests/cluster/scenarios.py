@@ -54,6 +54,24 @@ def a_mean_is_its_sum_by_its_count(runner: Runner) -> None:
     assert abs(Decimal(mean["mean"]) * count["count"] - Decimal(samples.TOTAL)) < Decimal(1)
 
 
+def the_threshold_check_tells_one_bit(runner: Runner) -> None:
+    for limit, exceeded in (("10000", True), ("17499.99", True), (samples.TOTAL, False)):
+        answer = runner.ask("exceeds", BALANCE, limit=limit)
+        assert answer.result == {"exceeds": exceeded}
+        assert samples.TOTAL not in str(answer.data["result"])
+    with changed_policy(runner, "bank-c", "minimum_rows = 3", "minimum_rows = 3\nsearches_per_version = 3"):
+        refused = runner.ask("exceeds", BALANCE, limit="15000")
+        assert (refused.code, refused.reason) == (4, "BUDGET_EXHAUSTED")
+    assert runner.ask("exceeds", BALANCE, limit="1.234").code == 2
+
+
+def groups_are_compared_one_by_one(runner: Runner) -> None:
+    answer = runner.ask("exceeds", BALANCE, limit="5000", group_by="segment")
+    totals = {each["group"]: each["total"] for each in runner.ask("sum", BALANCE, group_by="segment").result["groups"]}
+    for each in answer.result["groups"]:
+        assert each["exceeds"] == (Decimal(totals[each["group"]]) > 5000)
+
+
 def vectors_add_up_position_by_position(runner: Runner) -> None:
     vector = runner.ask("sum", "vectors.amount", length=samples.LENGTH).result["vector"]
     wanted = [sum(samples.vector(party, at) for party in PARTIES) for at in range(samples.LENGTH)]

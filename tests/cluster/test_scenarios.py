@@ -14,6 +14,7 @@ pytestmark = pytest.mark.filterwarnings("ignore:.*SSLSocket:pytest.PytestUnraisa
 
 EVERYWHERE: Final = [  # a container takes seconds to start and to ask: there, only what is different there
     told.the_total_is_exact,
+    told.the_threshold_check_tells_one_bit,
     told.no_figure_is_left_where_it_does_not_belong,
     told.strangers_are_not_spoken_to,
     told.a_dead_node_is_named_and_comes_back,
@@ -25,6 +26,7 @@ ON_ONE_MACHINE: Final = [
     told.a_filter_selects_rows_at_every_owner,
     told.groups_add_up,
     told.a_mean_is_its_sum_by_its_count,
+    told.groups_are_compared_one_by_one,
     told.vectors_add_up_position_by_position,
     told.cells_over_too_few_rows_are_suppressed,
     told.an_input_that_could_overflow_is_refused,
