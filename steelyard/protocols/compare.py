@@ -13,8 +13,6 @@ Differs     no preprocessing and no statistical masking, exact on the whole rang
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from functools import lru_cache
 from typing import Final
 
 import numpy as np
@@ -22,9 +20,10 @@ import numpy as np
 from steelyard import bitfield, field
 from steelyard.bitfield import Bits, flipped
 from steelyard.field import Vector
-from steelyard.protocols.bits import Terms, add_dealt, conjunction, deal_bits, multiplication_form
+from steelyard.protocols.bits import conjunction, deal_bits
 from steelyard.protocols.carry import carry
 from steelyard.protocols.circle import Circle
+from steelyard.protocols.digits import Digits, compare_digits
 from steelyard.rounds import Protocol
 from steelyard.sharing.shamir import lagrange
 
@@ -75,39 +74,10 @@ def _part(circle: Circle, a: Vector) -> Bits | None:
 # ---- two adders: u + v does not wrap iff u < P - v, a comparison of two numbers known to one party each ------------
 
 
-@dataclass(frozen=True, slots=True)
-class _Digits:
-    """A number as one lowest bit and `count` digits of `width` bits; a digit's code has `code` = 2^width - 1 rows."""
-
-    width: int
-
-    @property
-    def count(self) -> int:
-        return (BITS - 1) // self.width
-
-    @property
-    def code(self) -> int:
-        return (1 << self.width) - 1
-
-    @property
-    def rows(self) -> int:
-        return 1 + self.count * self.code
-
-    def one_hot(self, bits: Bits) -> Bits:
-        """(rows, words) from (61, words): [u_0 = 0], then for every digit [digit = t] for t = 0.. but the last."""
-        return np.concatenate([~bits[:1], *(bitfield.one_hot(digit) for digit in self._of(bits))])
-
-    def thermometer(self, bits: Bits) -> Bits:
-        """(rows, words) from (61, words): the lowest bit, then for every digit [digit >= t] for t = 1.."""
-        return np.concatenate([bits[:1], *(bitfield.thermometer(digit) for digit in self._of(bits))])
-
-    def _of(self, bits: Bits) -> list[Bits]:
-        return [bits[first : first + self.width] for first in range(1, BITS, self.width)]
-
-
 def _lowest_of_two(circle: Circle, part: Bits | None, count: int) -> Protocol[Bits]:
     first, second = circle.adders
-    digits = _Digits(2 if count >= MANY else 4)
+    width = 2 if count >= MANY else 4
+    digits = Digits((1, *[width] * ((BITS - 1) // width)))
     # 1. The first adder deals which value every digit of u has, the second which values those of P - v = ~v reach.
     codes = None
     if part is not None:
@@ -115,53 +85,10 @@ def _lowest_of_two(circle: Circle, part: Bits | None, count: int) -> Protocol[Bi
     dealt = yield from deal_bits(circle, "digits", circle.adders, codes, (digits.rows, bitfield.words(count)))
     # 2. Digit by digit: is it less, is it equal?
     u, v = dealt[first], dealt[second]
-    is_less, is_equal = yield from _compare_digits(circle, digits, u, v)
+    is_less, is_equal = yield from compare_digits(circle, digits, u, v)
     # 3. The highest digit that differs decides.  The sum's lowest bit is u_0 + v_0 + wrap.
     no_wrap = yield from carry(circle, is_less, is_equal)
     return flipped((u[:, 0] ^ v[:, 0] ^ no_wrap)[:, None])  # rows 0 are [u_0 = 0] and [v_0 = 0]
-
-
-def _compare_digits(circle: Circle, digits: _Digits, u: Bits, v: Bits) -> Protocol[tuple[Bits, Bits]]:
-    """Per digit [u < v] and [u = v], from the codes of u and v; the latter is not there for the lowest bit.
-
-    [u < v] = sum over t of [u = t][v >= t+1], and [u <= v] = sum over t of [u = t][v >= t]; their sum is [u = v].
-    In the second sum [v >= 0] is 1, and of the last term [u = last] = 1 + the sum of the other [u = t].
-    """
-    size = 1 + digits.count
-    products, form = None, multiplication_form(circle)
-    if form is not None:
-        products = np.zeros((size + digits.count, u.shape[2]), dtype=np.uint64)
-        bitfield.add_products(form, u, v, _code_terms(digits), products)
-        others = np.bitwise_xor.reduce(_by_digit(digits, u), axis=2)
-        bitfield.add_products(form, others, v, _last_terms(digits), products)
-        products[size:] ^= products[1:size]
-    dealt = yield from add_dealt(circle, "leaves", products, (size + digits.count, u.shape[2]))
-    linear = _by_digit(digits, u)[:, :, 0] ^ _by_digit(digits, v)[:, :, -1]
-    is_equal = np.concatenate([dealt[:, :1], dealt[:, size:] ^ linear], axis=1)
-    return dealt[:, :size], is_equal
-
-
-def _by_digit(digits: _Digits, share: Bits) -> Bits:
-    """(m, count, code, words), without the lowest bit."""
-    return share[:, 1:].reshape(share.shape[0], digits.count, digits.code, share.shape[2])
-
-
-@lru_cache(maxsize=8)
-def _code_terms(digits: _Digits) -> Terms:
-    """(output, row of u, row of v): [u < v] of all digits, and [u <= v] but for its last term."""
-    terms = [(0, 0, 0)]
-    for digit in range(digits.count):
-        first = 1 + digit * digits.code
-        terms += [(1 + digit, first + t, first + t) for t in range(digits.code)]
-        terms += [(1 + digits.count + digit, first + t, first + t - 1) for t in range(1, digits.code)]
-    return np.array(terms, dtype=np.int64)
-
-
-@lru_cache(maxsize=8)
-def _last_terms(digits: _Digits) -> Terms:
-    """(output, digit, row of v): the last term of [u <= v]."""
-    terms = [(1 + digits.count + digit, digit, (1 + digit) * digits.code) for digit in range(digits.count)]
-    return np.array(terms, dtype=np.int64)
 
 
 # ---- more adders: carry-save down to two addends, then the carry of their sum ---------------------------------------

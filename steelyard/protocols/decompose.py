@@ -1,7 +1,7 @@
 """Decomposition: the bits of shared numbers below a public bound.
 
 Model       semi-honest, at most k-1 of n >= 2k-1 nodes; private authenticated channels.
-Rounds      for k = 2, 3 + ceil(log2(1 + width / 4)), at most 7, and one less for a sign; for k = 3 at most 9.
+Rounds      4 to 7 for k = 2: 3 + ceil(log2(1 + width / 4)); one less for a sign; at most 9 for k = 3.
             Sends, at 2-of-3, 6 bits per party and bit of the number, 4 for a sign.
 Reveals     nothing.
 Follows     Damgard, Fitzi, Kiltz, Nielsen, Toft 2006, with steelyard.protocols.parts.

@@ -17,7 +17,7 @@ from itertools import accumulate
 import numpy as np
 
 from steelyard import bitfield
-from steelyard.bitfield import Bits
+from steelyard.bitfield import Bits, Matrix
 from steelyard.protocols.bits import Terms, add_dealt, multiplication_form
 from steelyard.protocols.circle import Circle
 from steelyard.rounds import Protocol
@@ -67,7 +67,7 @@ def compare_digits(circle: Circle, digits: Digits, u: Bits, v: Bits) -> Protocol
         products = np.zeros((outputs, u.shape[2]), dtype=np.uint64)
         bitfield.add_products(form, u, v, _code_terms(digits), products)
         if wide:
-            others = np.bitwise_xor.reduceat(u, starts, axis=1)
+            others = np.stack([bitfield.map_rows(_wide_codes(digits), plane) for plane in u])
             bitfield.add_products(form, others, v, _last_terms(digits), products)
         products[count:] ^= products[wide]
     dealt = yield from add_dealt(circle, "digits compared", products, (outputs, u.shape[2]))
@@ -125,8 +125,18 @@ def _code_terms(digits: Digits) -> Terms:
 
 
 @lru_cache(maxsize=64)
-def _last_terms(digits: Digits) -> Terms:
-    """(output, digit, row of v): the last term of [u <= v] of the wide digits."""
+def _wide_codes(digits: Digits) -> Matrix:
+    """(wide digits, rows): adds up the code of each."""
     wide = [index for index, width in enumerate(digits.widths) if width > 1]
-    terms = [(len(digits.widths) + place, index, digits.firsts[index + 1] - 1) for place, index in enumerate(wide)]
+    matrix = np.zeros((len(wide), digits.rows), dtype=np.uint8)
+    for place, index in enumerate(wide):
+        matrix[place, digits.firsts[index] : digits.firsts[index + 1]] = 1
+    return matrix
+
+
+@lru_cache(maxsize=64)
+def _last_terms(digits: Digits) -> Terms:
+    """(output, wide digit, row of v): the last term of [u <= v] of the wide digits."""
+    wide = [index for index, width in enumerate(digits.widths) if width > 1]
+    terms = [(len(digits.widths) + place, place, digits.firsts[index + 1] - 1) for place, index in enumerate(wide)]
     return np.array(terms, dtype=np.int64)
