@@ -30,6 +30,11 @@ run steelyard sum accounts.balance --group-by segment
 run steelyard sum accounts.balance --where "segment = 'retail'"
 run steelyard mean accounts.balance
 
+say 'Is their total above a limit?  One bit; the total itself is opened to nobody'
+run steelyard exceeds accounts.balance 10000
+answer=$(steelyard exceeds accounts.balance 20000 --json)
+case "$answer" in *'"exceeds": false'*|*'"exceeds":false'*) ;; *) echo "17500 does not exceed 20000: $answer" >&2; exit 1 ;; esac
+
 say 'One bank dies: it is named, and nothing is guessed'
 run steelyard local kill bank-d --dir "$STEELYARD_PROFILE"
 expect 5 steelyard sum accounts.balance --timeout 30

@@ -111,7 +111,8 @@ class _Drive:
         view = memoryview(message)
         try:
             for offset in range(0, len(view), FRAME_BYTES):
-                body = bytes(view[offset : offset + FRAME_BYTES])
+                piece = view[offset : offset + FRAME_BYTES]
+                body = message if isinstance(message, bytes) and len(piece) == len(message) else bytes(piece)
                 frame = peer_pb2.Frame(
                     attempt=self.attempt,
                     branch=branch,

@@ -24,7 +24,7 @@ GRACE: Final = 1.0  # seconds that a round with enough messages waits for the re
 @dataclass(slots=True)
 class _Message:
     step: str
-    buffer: bytearray = field(repr=False)
+    buffer: bytes | bytearray = field(repr=False)
     filled: int = 0
 
     @property
@@ -112,28 +112,39 @@ class Mailbox:
             return None  # of a round that is over: late is not dishonest
         if frame.round > branch.round + ROUNDS_AHEAD:
             raise Malformed(f"{peer} sent a frame of another round", culprits=(peer,))
-        message = branch.messages.get((frame.round, peer))
-        if message is None:
-            if not 0 < frame.length <= self._max_message:
-                raise Malformed(f"{peer} sent a message that is too long or empty", culprits=(peer,))
-            message = branch.messages[frame.round, peer] = _Message(frame.step, bytearray(frame.length))
-        self._append(peer, message, frame)
+        message = self._filled(peer, branch, frame)
         if message.whole and frame.round == branch.round:
             branch.wanted -= 1
             if branch.wanted <= 0:
                 branch.news.set()
         return None
 
-    def _append(self, peer: PartyId, message: _Message, frame: peer_pb2.Frame) -> None:
-        body = frame.body
+    def _filled(self, peer: PartyId, branch: _Branch, frame: peer_pb2.Frame) -> _Message:
+        """The message that the frame belongs to, with what it brought."""
+        message, body = branch.messages.get((frame.round, peer)), frame.body
+        if message is not None:
+            self._append(peer, message, frame, body)
+            return message
+        if not 0 < frame.length <= self._max_message:
+            raise Malformed(f"{peer} sent a message that is too long or empty", culprits=(peer,))
+        if len(body) == frame.length and not frame.offset:  # whole at once, and kept as it is
+            message = _Message(frame.step, body, frame.length)
+        else:
+            message = _Message(frame.step, bytearray(frame.length))
+            self._append(peer, message, frame, body)
+        branch.messages[frame.round, peer] = message
+        return message
+
+    def _append(self, peer: PartyId, message: _Message, frame: peer_pb2.Frame, body: bytes) -> None:
         end = frame.offset + len(body)
         described = (frame.step, frame.length, frame.offset)
         if described != (message.step, len(message.buffer), message.filled) or not body or end > frame.length:
             raise Malformed(f"{peer} sent pieces that do not fit together", culprits=(peer,))
-        message.buffer[frame.offset : end] = body
+        if isinstance(message.buffer, bytearray):  # bytes are whole, and were refused above
+            message.buffer[frame.offset : end] = body
         message.filled = end
 
-    def _inbox(self, branch: _Branch, number: int, round_: Round) -> dict[PartyId, bytearray]:
+    def _inbox(self, branch: _Branch, number: int, round_: Round) -> dict[PartyId, bytes | bytearray]:
         inbox = {}
         for peer in round_.hear:
             message = branch.messages.get((number, peer))
