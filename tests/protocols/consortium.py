@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -89,7 +90,7 @@ class Consortium:
 
     def totals(
         self,
-        question: Question,
+        question: Question[Any],
         inputs: Mapping[PartyId, Mapping[str, Sequence[int]]],
         participants: Sequence[PartyId] = (),
         relay: Relay | None = None,
