@@ -1,7 +1,8 @@
 """Hhi: how concentrated a column's total is among the parties, as the Herfindahl-Hirschman index, for all or by group.
 
 Model       semi-honest, at most k-1 of n >= 2k-1 nodes; inputs are what their owners say.
-Rounds      114 at k = 2, those of steelyard.functions.suppression besides.   Sends one division a party and cell.
+Rounds      113 at k = 2, 160 at k = 3, those of steelyard.functions.suppression besides.   Sends one division for every
+            party and cell.
 Reveals     to the requester: the index to six decimals, or that there is none; the total and its parts to nobody.
 Follows     steelyard.protocols.herfindahl.
 Differs     nothing.

@@ -70,7 +70,8 @@ class Moments(Question[S]):
         return self._described(self._matrix(values[:, 0]), opened.decimals)
 
     def leaks(self) -> Sequence[Leak]:
-        return suppression.leaks(self.wanted)
+        few = "of a column that is zero but for a few rows, the sums of products are those of these few alone"
+        return (Leak(few, "the requester"), *suppression.leaks(self.wanted))
 
     def _matrix(self, values: Values) -> Matrix:
         """Symmetric; row and column 0 hold the number of rows and the sums."""
