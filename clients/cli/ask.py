@@ -27,6 +27,7 @@ Purpose: TypeAlias = Annotated[str, Parameter(help="A sentence for the owners wh
 Limit: TypeAlias = Annotated[str, Parameter(help="The number to compare with, such as 10000.00.")]
 
 _SHOWN_POSITIONS = 10
+_TABLES = ("coefficients",)  # shown as tables of their own
 
 
 def sum_column(
@@ -48,9 +49,9 @@ def sum_column(
 
     By group: `steelyard sum accounts.balance --group-by segment --groups retail,corporate`
     """
-    asked = _asked(where, group_by, groups, epsilon, allow_missing, purpose, timeout)
+    asked = asked_for(where, group_by, groups, epsilon, allow_missing, purpose, timeout)
     asked["length"] = vector
-    _ask("sum", column, asked, json)
+    ask_and_show("sum", column, asked, json)
 
 
 def count_column(
@@ -69,7 +70,7 @@ def count_column(
 
     Example: `steelyard count accounts.balance --where "segment = 'retail'"`
     """
-    _ask("count", column, _asked(where, group_by, groups, epsilon, allow_missing, purpose, timeout), json)
+    ask_and_show("count", column, asked_for(where, group_by, groups, epsilon, allow_missing, purpose, timeout), json)
 
 
 def mean_column(
@@ -88,7 +89,7 @@ def mean_column(
 
     Example: `steelyard mean accounts.balance --group-by segment`
     """
-    _ask("mean", column, _asked(where, group_by, groups, epsilon, allow_missing, purpose, timeout), json)
+    ask_and_show("mean", column, asked_for(where, group_by, groups, epsilon, allow_missing, purpose, timeout), json)
 
 
 def exceeds_column(
@@ -109,9 +110,9 @@ def exceeds_column(
 
     Example: `steelyard exceeds accounts.balance 10000 --json`
     """
-    asked = _asked(where, group_by, groups, "", allow_missing, purpose, timeout)
+    asked = asked_for(where, group_by, groups, "", allow_missing, purpose, timeout)
     asked["limit"] = limit
-    _ask("exceeds", column, asked, json)
+    ask_and_show("exceeds", column, asked, json)
 
 
 def show_result(result: Result, *, json: bool) -> None:
@@ -119,6 +120,8 @@ def show_result(result: Result, *, json: bool) -> None:
     if json:
         emit(result.to_json(), json=True)
         return
+    if coefficients := result.value.get("coefficients"):
+        emit(coefficients, json=False)
     emit(_for_people(result), json=False)
     for warning in _warnings(result):
         note(warning)
@@ -134,7 +137,7 @@ def describe_progress(computation: Computation) -> str:
     return f"{computation.state}  {'  '.join(parts)}"
 
 
-def _asked(
+def asked_for(
     where: str, group_by: str, groups: str, epsilon: str, allow_missing: bool, purpose: str, timeout: float
 ) -> Asked:
     return {
@@ -148,7 +151,7 @@ def _asked(
     }
 
 
-def _ask(function: str, column: str, asked: Asked, json: bool) -> None:
+def ask_and_show(function: str, column: str, asked: Asked, json: bool) -> None:
     from clients.cli.invocation import open_client
 
     with open_client() as client, progress("asking the parties") as report:
@@ -164,7 +167,7 @@ def _for_people(result: Result) -> Any:
         figures = result.to_json()["result"]["vector"]
         more = [f"... {len(figures) - _SHOWN_POSITIONS} more (--json prints all)"]
         return {"positions": figures[:_SHOWN_POSITIONS] + (more if len(figures) > _SHOWN_POSITIONS else [])}
-    figures = {key: value for key, value in result.value.items() if key not in ("suppressed", "noise")}
+    figures = {key: value for key, value in result.value.items() if key not in ("suppressed", "noise", *_TABLES)}
     return {key: _shown(value, result.suppressed) for key, value in figures.items()}
 
 

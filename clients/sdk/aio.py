@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
@@ -23,7 +23,7 @@ from . import wire
 from .deadlines import CALL, Deadline, Patience
 from .desk import Desk, Pages
 from .profile import Profile
-from .questions import DEFAULT_TIMEOUT, Asked, OnProgress, Question, Wanted, question
+from .questions import DEFAULT_TIMEOUT, Asked, OnProgress, Question, Wanted, beside, question, with_options
 from .results import Computation, Party, Result
 
 if TYPE_CHECKING:  # the generated module knows it only as a type
@@ -69,6 +69,15 @@ class AsyncClient:
 
     async def exceeds(self, dataset: str, column: str | None = None, **asked: Unpack[Asked]) -> Result:
         return await self.ask("exceeds", dataset, column, **asked)
+
+    async def hhi(self, dataset: str, column: str | None = None, **asked: Unpack[Asked]) -> Result:
+        return await self.ask("hhi", dataset, column, **asked)
+
+    async def correlate(self, column: str, other: str, **asked: Unpack[Asked]) -> Result:
+        return await self.ask("correlate", column, **with_options(asked, other=beside(column, [other])[0]))
+
+    async def regress(self, column: str, on: Sequence[str], **asked: Unpack[Asked]) -> Result:
+        return await self.ask("regress", column, **with_options(asked, on=beside(column, on)))
 
     async def ask(self, function: str, dataset: str, column: str | None = None, **asked: Unpack[Asked]) -> Result:
         """Creates a computation, waits for its end and opens the result; a cancelled task cancels the computation."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
@@ -20,7 +20,7 @@ from .connection import Connection
 from .deadlines import CALL, Deadline, Patience
 from .desk import Desk, Pages
 from .profile import Profile
-from .questions import DEFAULT_TIMEOUT, Asked, OnProgress, Question, Wanted, question
+from .questions import DEFAULT_TIMEOUT, Asked, OnProgress, Question, Wanted, beside, question, with_options
 from .results import Computation, Party, Result
 
 _WITHDRAW: Final = 1.0  # seconds that an interrupted caller waits for its cancellation
@@ -69,6 +69,18 @@ class Client:
         Every owner lets the same data be compared only so often: its policy's `searches_per_version`.
         """
         return self.ask("exceeds", dataset, column, **asked)
+
+    def hhi(self, dataset: str, column: str | None = None, **asked: Unpack[Asked]) -> Result:
+        """How concentrated a column's sum is among the parties, from 0 to 1; neither sum nor parts become known."""
+        return self.ask("hhi", dataset, column, **asked)
+
+    def correlate(self, column: str, other: str, **asked: Unpack[Asked]) -> Result:
+        """Pearson's correlation over all rows of all parties: `correlate("accounts.balance", "accounts.income")`."""
+        return self.ask("correlate", column, **with_options(asked, other=beside(column, [other])[0]))
+
+    def regress(self, column: str, on: Sequence[str], **asked: Unpack[Asked]) -> Result:
+        """Least squares: `regress("accounts.default", on=["accounts.income", "accounts.age"])`."""
+        return self.ask("regress", column, **with_options(asked, on=beside(column, on)))
 
     def ask(self, function: str, dataset: str, column: str | None = None, **asked: Unpack[Asked]) -> Result:
         """Creates a computation, waits for its end and opens the result.

@@ -9,14 +9,20 @@ import msgspec
 from steelyard.documents.request import Request
 from steelyard.errors import Invalid
 from steelyard.functions.aggregate import Aggregate, Aggregation
+from steelyard.functions.correlate import Correlate, Pair
 from steelyard.functions.exceeds import Exceeds, Limit
+from steelyard.functions.hhi import Concentration, Hhi
 from steelyard.functions.question import Question, Selection
+from steelyard.functions.regress import Explained, Regress
 
 FUNCTIONS: Final[dict[str, tuple[type[Selection], type[Question[Any]]]]] = {
     "sum": (Aggregate, Aggregation),
     "count": (Aggregate, Aggregation),
     "mean": (Aggregate, Aggregation),
     "exceeds": (Limit, Exceeds),
+    "hhi": (Concentration, Hhi),
+    "correlate": (Pair, Correlate),
+    "regress": (Explained, Regress),
 }
 
 

@@ -20,8 +20,9 @@ class CliRunner(Runner):
         """The command line of a party's owner."""
 
     def ask(self, function: str, column: str, *, timeout: float = 60, **asked: Any) -> Answer:
-        limit = [str(asked.pop("limit"))] if "limit" in asked else []
-        arguments = [function, column, *limit, "--timeout", str(timeout), *_flags(asked)]
+        asked |= asked.pop("options", {})
+        more = [str(asked.pop(name)) for name in ("limit", "other") if name in asked]
+        arguments = [function, column, *more, "--timeout", str(timeout), *_flags(asked)]
         return Answer.of(self.steelyard(*arguments, "--json", timeout=timeout + 30))
 
     def computations(self) -> list[Facts]:
