@@ -62,7 +62,7 @@ def sweeping(arguments: argparse.Namespace) -> int:
     """How comparing grows: with parties, with the batch, with added delay."""
     found = []
     for point in sweep.points(arguments.size, arguments.largest):
-        report(f"{point.series}, delay {point.delay_ms} ms")
+        report(f"{point.series}: {point.setting}, {point.delay_ms} ms of delay")
         found.append((point, point.measured(arguments.runs, report)))
     if arguments.json:
         _print_json([sweep.to_json(point, row) for point, row in found])

@@ -30,7 +30,7 @@ from steelyard.randomness import Keystream
 from steelyard.rounds import Protocol, run_locally
 from steelyard.sharing.streams import Streams
 
-PROBE: Final = 1 << 26  # bytes
+PROBE: Final = 1 << 24  # bytes
 GATES: Final = 1024 * LAYER
 
 

@@ -1,4 +1,4 @@
-"""Counts rounds: plays the protocol that nodes run, for a setting, in this process and on a few rows."""
+"""Counts rounds: plays the protocol that nodes run, for a setting, in this process and on a single cell."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class _Ledger:
 
 
 class _Table:
-    """Just enough rows, and their number for everything else."""
+    """Totals over just enough rows; columns of a single value."""
 
     def totals(self, column: str, filters: Sequence[Filter]) -> tuple[Values, Values]:
         return self.counts(filters), self.counts(filters)
@@ -44,10 +44,10 @@ class _Table:
         return np.full(len(filters), MINIMUM_ROWS, dtype=np.int64)
 
     def values(self, column: str, where: Filter) -> Values:
-        return np.full(MINIMUM_ROWS, MINIMUM_ROWS, dtype=np.int64)
+        return np.ones(1, dtype=np.int64)
 
     def texts(self, column: str, where: Filter) -> Sequence[str]:
-        return [""] * MINIMUM_ROWS
+        return [""]
 
 
 def rounds_of(question: Question[Any], setting: Setting) -> int:
