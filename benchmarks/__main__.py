@@ -38,7 +38,7 @@ def run(arguments: argparse.Namespace) -> int:
     setting = Setting(job.name, arguments.parties, arguments.threshold, size)
     systems = _present(setting, [each for each in job.systems if each in arguments.systems])
     if not systems:
-        raise ValueError(f"{job.name} is measured for {', '.join(job.systems)} only")
+        raise ValueError(f"nothing to measure: {job.name} is for {', '.join(job.systems)}")
     rows = measure(job, setting, systems, arguments.runs or job.runs, report)
     _print_json(_plain(rows)) if arguments.json else table.show(rows)
     return 0
@@ -121,8 +121,10 @@ def _parser() -> argparse.ArgumentParser:
         each.add_argument("--parties", type=_positive, default=3, metavar="N")
         each.add_argument("--threshold", type=_positive, default=2, metavar="K")
     for each, runs in ((running, None), (_command(commands, "all", all_floors), None), (growing, 5), (pricing, 5)):
-        about = "per system, after one to warm up"
-        each.add_argument("--runs", type=_positive, default=runs, help=f"{about} (default: {runs or 'of the job'})")
+        default = runs or "the job's"
+        each.add_argument(
+            "--runs", type=_positive, default=runs, help=f"per system, after a warm-up (default: {default})"
+        )
         each.add_argument("--json", action="store_true", help="JSON on stdout; progress stays on stderr")
     _command(commands, "list", list_jobs)
     return parser

@@ -13,11 +13,11 @@ from dataclasses import asdict, dataclass
 from typing import Any, Final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from benchmarks.circuit import Circuit
 from benchmarks.counted import Count, counted
 from benchmarks.floors import OURS
+from benchmarks.inputs import Values
 from benchmarks.jobs import compare
 from benchmarks.measure import Report, Setting, measure
 from benchmarks.rehearsal import attempts
@@ -34,7 +34,7 @@ PROBE: Final = 1 << 24  # bytes
 GATES: Final = 1024 * LAYER
 
 
-def _and(size: int) -> NDArray[np.int64]:
+def _and(size: int) -> Values:
     left, right = gates(size)
     return np.unpackbits((left & right).reshape(-1).view(np.uint8), bitorder="little").astype(np.int64)
 
