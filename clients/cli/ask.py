@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
 
 from cyclopts import Parameter
@@ -48,9 +49,9 @@ def sum_column(
 
     By group: `steelyard sum accounts.balance --group-by segment --groups retail,corporate`
     """
-    asked = _asked(where, group_by, groups, epsilon, allow_missing, purpose, timeout)
+    asked = options(where, group_by, groups, epsilon, allow_missing, purpose, timeout)
     asked["length"] = vector
-    _ask("sum", column, asked, json)
+    ask_and_show("sum", column, asked, json)
 
 
 def count_column(
@@ -69,7 +70,7 @@ def count_column(
 
     Example: `steelyard count accounts.balance --where "segment = 'retail'"`
     """
-    _ask("count", column, _asked(where, group_by, groups, epsilon, allow_missing, purpose, timeout), json)
+    ask_and_show("count", column, options(where, group_by, groups, epsilon, allow_missing, purpose, timeout), json)
 
 
 def mean_column(
@@ -88,7 +89,7 @@ def mean_column(
 
     Example: `steelyard mean accounts.balance --group-by segment`
     """
-    _ask("mean", column, _asked(where, group_by, groups, epsilon, allow_missing, purpose, timeout), json)
+    ask_and_show("mean", column, options(where, group_by, groups, epsilon, allow_missing, purpose, timeout), json)
 
 
 def exceeds_column(
@@ -109,9 +110,9 @@ def exceeds_column(
 
     Example: `steelyard exceeds accounts.balance 10000 --json`
     """
-    asked = _asked(where, group_by, groups, "", allow_missing, purpose, timeout)
+    asked = options(where, group_by, groups, "", allow_missing, purpose, timeout)
     asked["limit"] = limit
-    _ask("exceeds", column, asked, json)
+    ask_and_show("exceeds", column, asked, json)
 
 
 def show_result(result: Result, *, json: bool) -> None:
@@ -134,7 +135,7 @@ def describe_progress(computation: Computation) -> str:
     return f"{computation.state}  {'  '.join(parts)}"
 
 
-def _asked(
+def options(
     where: str, group_by: str, groups: str, epsilon: str, allow_missing: bool, purpose: str, timeout: float
 ) -> Asked:
     return {
@@ -148,7 +149,7 @@ def _asked(
     }
 
 
-def _ask(function: str, column: str, asked: Asked, json: bool) -> None:
+def ask_and_show(function: str, column: str, asked: Asked, json: bool) -> None:
     from clients.cli.invocation import open_client
 
     with open_client() as client, progress("asking the parties") as report:
@@ -158,6 +159,8 @@ def _ask(function: str, column: str, asked: Asked, json: bool) -> None:
 
 
 def _for_people(result: Result) -> Any:
+    if result.value.get("top"):
+        return result.value["top"]
     if result.groups:
         return [{"group": each.name, result.function: _shown(each.value, each.suppressed)} for each in result.groups]
     if result.vector is not None:
@@ -171,6 +174,8 @@ def _for_people(result: Result) -> Any:
 def _shown(value: object, suppressed: bool) -> str:
     if suppressed:
         return "suppressed (too few rows)"
+    if isinstance(value, Mapping):
+        return ", ".join(f"{name} {_shown(each, False)}" for name, each in value.items())
     return "none" if value is None else str(value)
 
 
@@ -180,6 +185,8 @@ def _warnings(result: Result) -> list[str]:
         said.append(f"Without: {', '.join(result.missing)}")
     if not result.verified:
         said.append("Not verified: so few nodes replied that a wrong share would have gone unnoticed.")
+    if left_out := result.value.get("left_out"):
+        said.append(f"Left out, for too few rows: {', '.join(left_out)}")
     if result.noise:
         widths = ", ".join(f"{figure} {width}" for figure, width in result.noise.items())
         said.append(f"Standard deviation of the noise: {widths}")

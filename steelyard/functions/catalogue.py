@@ -9,14 +9,20 @@ import msgspec
 from steelyard.documents.request import Request
 from steelyard.errors import Invalid
 from steelyard.functions.aggregate import Aggregate, Aggregation
+from steelyard.functions.auction import Auction, Book
+from steelyard.functions.compare import Compare, Sides
 from steelyard.functions.exceeds import Exceeds, Limit
 from steelyard.functions.question import Question, Selection
+from steelyard.functions.top import Ranking, Top
 
 FUNCTIONS: Final[dict[str, tuple[type[Selection], type[Question[Any]]]]] = {
     "sum": (Aggregate, Aggregation),
     "count": (Aggregate, Aggregation),
     "mean": (Aggregate, Aggregation),
     "exceeds": (Limit, Exceeds),
+    "compare": (Sides, Compare),
+    "top": (Ranking, Top),
+    "auction": (Book, Auction),
 }
 
 
