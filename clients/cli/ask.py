@@ -167,7 +167,7 @@ def _for_people(result: Result) -> Any:
         figures = result.to_json()["result"]["vector"]
         more = [f"... {len(figures) - _SHOWN_POSITIONS} more (--json prints all)"]
         return {"positions": figures[:_SHOWN_POSITIONS] + (more if len(figures) > _SHOWN_POSITIONS else [])}
-    figures = {key: value for key, value in result.value.items() if key not in ("suppressed", "noise")}
+    figures = {key: value for key, value in result.value.items() if key not in ("suppressed", "noise", "left_out")}
     return {key: _shown(value, result.suppressed) for key, value in figures.items()}
 
 

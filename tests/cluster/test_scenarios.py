@@ -6,6 +6,7 @@ from typing import Final
 
 import pytest
 
+from tests.cluster import markets
 from tests.cluster import scenarios as told
 from tests.cluster.runner import Runner
 
@@ -27,9 +28,9 @@ ON_ONE_MACHINE: Final = [
     told.groups_add_up,
     told.a_mean_is_its_sum_by_its_count,
     told.groups_are_compared_one_by_one,
-    told.two_sums_are_compared_and_neither_is_shown,
-    told.the_largest_are_named_in_order,
-    told.an_auction_clears_at_one_price_and_shows_no_order,
+    markets.two_sums_are_compared_and_neither_is_shown,
+    markets.the_largest_are_named_in_order,
+    markets.an_auction_clears_at_one_price_and_shows_no_order,
     told.vectors_add_up_position_by_position,
     told.cells_over_too_few_rows_are_suppressed,
     told.an_input_that_could_overflow_is_refused,
