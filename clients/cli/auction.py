@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Mapping
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
-from typing import Annotated, Any, TypeAlias
+from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
 
 import msgspec
 from cyclopts import App, Parameter
@@ -15,6 +14,9 @@ from clients.cli.ask import Missing, Purpose, Where, ask_and_show, options
 from clients.cli.options import DEFAULT_TIMEOUT, Json, Timeout
 from clients.cli.output import emit
 from steelyard.errors import Invalid
+
+if TYPE_CHECKING:
+    from clients.sdk.fills import Outcome
 
 app = App(name="auction")
 
@@ -73,29 +75,30 @@ def fill(
 
     Example: `steelyard auction fill outcome.json orders.csv --json`
     """
-    from clients.sdk.fills import BUY, fill
+    from clients.sdk.fills import BUY
 
     found, filled = _outcome(outcome), []
     totals = {"bought": Decimal(0), "sold": Decimal(0)}
     for row in _rows(orders, price, quantity, side):
-        got = fill(found, row[side], _number(row[price]), _number(row[quantity]))
+        got = found.fill(row[side], _number(row[price]), _number(row[quantity]))
         totals["bought" if row[side] == BUY else "sold"] += got
         filled.append({"side": row[side], "price": row[price], "quantity": row[quantity], "filled": f"{got:f}"})
-    total = {name: f"{amount:f}" for name, amount in totals.items()}
-    emit({"price": found.get("price"), "fills": filled, **total} if json else [*filled], json=json)
-    if not json:
-        emit({"price": found.get("price"), **total}, json=False)
+    summary = {"price": found.price, **{name: f"{amount:f}" for name, amount in totals.items()}}
+    if json:
+        emit({"fills": filled, **summary}, json=True)
+        return
+    emit(filled, json=False)
+    emit(summary, json=False)
 
 
-def _outcome(path: Path) -> Mapping[str, Any]:
+def _outcome(path: Path) -> Outcome:
+    from clients.sdk.fills import Outcome
+
     try:
         read = msgspec.json.decode(path.read_bytes(), type=dict[str, Any])
-        found: Mapping[str, Any] = msgspec.convert(read.get("result", read), dict[str, Any])
     except (OSError, msgspec.MsgspecError):
         raise Invalid(f"{path.name}: not what `steelyard auction --json` printed") from None
-    if "price" not in found:
-        raise Invalid(f"{path.name}: the outcome of no auction")
-    return found
+    return Outcome.read(read.get("result", read))
 
 
 def _rows(path: Path, *columns: str) -> list[dict[str, str]]:

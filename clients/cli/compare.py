@@ -27,8 +27,8 @@ def compare_totals(
 
     Example: `steelyard compare accounts.balance --where "segment = 'retail'" --than "segment = 'corporate'"`
     """
-    from clients.sdk.questions import normal, with_options
+    from clients.sdk.questions import beside, normal, with_options
 
     asked = options(where, "", "", "", allow_missing, purpose, timeout)
-    other = than_column.rpartition(".")[2]
+    (other,) = beside(column, [than_column])
     ask_and_show("compare", column, with_options(asked, than=normal(than), than_column=other), json)

@@ -23,7 +23,7 @@ from . import wire
 from .deadlines import CALL, Deadline, Patience
 from .desk import Desk, Pages
 from .profile import Profile
-from .questions import DEFAULT_TIMEOUT, Asked, OnProgress, Question, Wanted, normal, question, with_options
+from .questions import DEFAULT_TIMEOUT, Asked, OnProgress, Question, Wanted, beside, normal, question, with_options
 from .results import Computation, Party, Result
 
 if TYPE_CHECKING:  # the generated module knows it only as a type
@@ -73,9 +73,8 @@ class AsyncClient:
     async def compare(
         self, dataset: str, column: str | None = None, *, than: str = "", than_column: str = "", **asked: Unpack[Asked]
     ) -> Result:
-        return await self.ask(
-            "compare", dataset, column, **with_options(asked, than=normal(than), than_column=than_column)
-        )
+        (other,) = beside(dataset, [than_column])
+        return await self.ask("compare", dataset, column, **with_options(asked, than=normal(than), than_column=other))
 
     async def top(
         self, dataset: str, column: str | None = None, *, count: int = 3, values: bool = False, **asked: Unpack[Asked]

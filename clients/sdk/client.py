@@ -20,7 +20,7 @@ from .connection import Connection
 from .deadlines import CALL, Deadline, Patience
 from .desk import Desk, Pages
 from .profile import Profile
-from .questions import DEFAULT_TIMEOUT, Asked, OnProgress, Question, Wanted, normal, question, with_options
+from .questions import DEFAULT_TIMEOUT, Asked, OnProgress, Question, Wanted, beside, normal, question, with_options
 from .results import Computation, Party, Result
 
 _WITHDRAW: Final = 1.0  # seconds that an interrupted caller waits for its cancellation
@@ -77,7 +77,8 @@ class Client:
 
         `than_column` compares with another column.  Counts as a search, like `exceeds`; neither sum becomes known.
         """
-        return self.ask("compare", dataset, column, **with_options(asked, than=normal(than), than_column=than_column))
+        (other,) = beside(dataset, [than_column])
+        return self.ask("compare", dataset, column, **with_options(asked, than=normal(than), than_column=other))
 
     def top(
         self, dataset: str, column: str | None = None, *, count: int = 3, values: bool = False, **asked: Unpack[Asked]

@@ -8,32 +8,59 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from decimal import Decimal
-from typing import Any, Final
+from typing import Any, Final, Literal
+
+import msgspec
 
 from steelyard.errors import Invalid
 
 BUY: Final = "buy"
+SELL: Final = "sell"
 
 
-def fill(outcome: Mapping[str, Any], side: str, limit: Decimal, quantity: Decimal) -> Decimal:
-    """How much of one order is bought or sold at the clearing price.
+class Margin(msgspec.Struct, frozen=True):
+    """The longer side: orders of `full` or better are filled, the rest up to the price share `filled` of `of`."""
 
-    At the margin it is quantity * filled / of, rounded down to the decimals of the volume: together less than one unit
-    of the last decimal per order is left.  Raises Invalid for an outcome that does not say how the margin is filled.
-    """
-    if side not in (BUY, "sell"):
-        raise Invalid("an order's side is 'buy' or 'sell'")
-    if outcome.get("price") is None:
-        return Decimal(0)
-    if not outcome.get("margin"):
-        raise Invalid("the outcome does not say how orders at the margin are filled: ask for the auction with --fills")
-    margin = outcome["margin"]
-    if not _reaches(side, limit, Decimal(outcome["price"])):
-        return Decimal(0)
-    full = margin["full"]
-    if side != margin["side"] or (full is not None and _reaches(side, limit, Decimal(full))):
-        return quantity
-    return _part(quantity, Decimal(margin["filled"]), Decimal(margin["of"]))
+    side: Literal["buy", "sell"]
+    full: Decimal | None
+    filled: Decimal
+    of: Decimal
+
+
+class Outcome(msgspec.Struct, frozen=True):
+    """What the requester announces."""
+
+    price: Decimal | None
+    volume: Decimal | None
+    margin: Margin | None = None
+
+    @classmethod
+    def read(cls, value: Mapping[str, Any]) -> Outcome:
+        """Raises Invalid for what no auction with `fills` can end with."""
+        try:
+            found = msgspec.convert(value, cls)
+        except msgspec.ValidationError:
+            raise Invalid("this is not the outcome of an auction") from None
+        if found.price is not None and found.margin is None:
+            raise Invalid("the outcome does not say how orders at the margin are filled: ask for it with --fills")
+        if found.margin and not 0 <= found.margin.filled <= found.margin.of != 0:
+            raise Invalid("this outcome fills more at its margin than there is")
+        return found
+
+    def fill(self, side: str, limit: Decimal, quantity: Decimal) -> Decimal:
+        """How much of one order is bought or sold at the price.
+
+        At the margin it is quantity * filled / of, rounded down to the decimals of `of`: what is left of all orders
+        together is less than one unit of the last decimal for each.  Raises Invalid for a side that is none.
+        """
+        if side not in (BUY, SELL):
+            raise Invalid(f"an order's side is {BUY!r} or {SELL!r}")
+        if self.price is None or self.margin is None or not _reaches(side, limit, self.price):
+            return Decimal(0)
+        full = self.margin.full
+        if side != self.margin.side or (full is not None and _reaches(side, limit, full)):
+            return quantity
+        return _part(quantity, self.margin.filled, self.margin.of)
 
 
 def _reaches(side: str, limit: Decimal, price: Decimal) -> bool:

@@ -3,9 +3,9 @@
 Model       semi-honest, at most k-1 of n >= 2k-1 nodes; inputs are what their owners say.
 Rounds      19 at k = 2, 27 at k = 3, and those of steelyard.functions.suppression.   Sends a comparison per price.
 Reveals     to the requester: price and quantity; with fills, also how the orders at the margin share what is left.
-Follows     the Danish sugar beet auction (Bogetoft et al. 2009), which compares demand and supply at every price.
-Differs     one batch of comparisons instead of a search in rounds; it finds a price at which no less is traded than at
-            any other, where the price at which the curves cross may be one tick beside it.
+Follows     the Danish sugar beet auction (Bogetoft et al. 2009), which looks for the price where the curves cross.
+Differs     all prices are compared in one batch, not one after the other in a search; of the two prices beside the
+            crossing it finds the one at which more is traded, at equal volume the higher.
 
 Everybody adds up its own orders to two curves over a public grid of prices p_0 < p_1 < ...: D_j is what its bids of p_j
 or more want to buy, S_j what its asks of p_j or less want to sell.  Only sums of curves are computed with.

@@ -27,6 +27,11 @@ def test_a_comparison_says_both_sides(memory: Memory) -> None:  # noqa: F811
     assert found["options"] == {"than": "x = 2", "than_column": "c"}
 
 
+def test_a_column_of_another_dataset_is_not_compared_with(memory: Memory) -> None:  # noqa: F811
+    assert run(["compare", "a.b", "--than-column", "c.b"]) == 2
+    assert not memory.asked
+
+
 @pytest.mark.parametrize(("by", "grouped"), [("", ""), ("|--by|party", ""), ("|--by|segment", "segment")])
 def test_a_ranking_is_of_parties_unless_a_column_is_named(memory: Memory, by: str, grouped: str) -> None:  # noqa: F811
     function, _, found = asked(memory, f"top|a.b|--count|2|--values{by}")
@@ -96,6 +101,7 @@ def test_a_bidder_learns_its_own_fills_at_home(tmp_path: Path, capsys: pytest.Ca
         ([1], "side,price,quantity\n"),
         ({"result": 1}, "side,price,quantity\n"),
         ({"total": "1"}, "side,price,quantity\n"),
+        ({"result": {**OUTCOME, "margin": {**MARGIN, "of": "0"}}}, "side,price,quantity\nbuy,10.2,1\n"),
         (OUTCOME, "side,price\nbuy,1\n"),
         (OUTCOME, "side,price,quantity\nbuy,NaN,1\n"),
         (OUTCOME, "side,price,quantity\nhold,1,1\n"),

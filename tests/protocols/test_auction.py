@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from protocols.consortium import Consortium
 from protocols.market import SIZES, Said, ask, nothing_was_dealt, watch_openings
 
-from clients.sdk.fills import fill
+from clients.sdk.fills import Outcome
 from steelyard.errors import Invalid, Malformed
 from steelyard.functions.auction import MAX_POINTS
 from steelyard.functions.catalogue import question
@@ -85,10 +85,11 @@ def test_both_sides_fills_are_the_volume_but_for_rounding_and_nobody_trades_at_a
     orders: list[Order],
 ) -> None:
     found = cleared_by_the_parties(3, orders, fills=True)
+    outcome = Outcome.read(found)
     total, marginal = {"buy": Decimal(0), "sell": Decimal(0)}, {"buy": 0, "sell": 0}
     for side, limit, quantity in orders:
         wanted = Decimal(quantity) / 10
-        got = fill(found, side, Decimal(limit) / 100, wanted)
+        got = outcome.fill(side, Decimal(limit) / 100, wanted)
         assert 0 <= got <= wanted
         total[side] += got
         if found["price"] is not None:
@@ -111,7 +112,8 @@ def test_the_longer_side_shares_at_the_margin_in_proportion() -> None:
         "volume": "12.0",
         "margin": {"side": "buy", "full": "1.30", "filled": "2.0", "of": "4.0"},
     }
-    fills = [fill(found, side, Decimal(limit) / 100, Decimal(quantity) / 10) for side, limit, quantity in CROSSED]
+    outcome = Outcome.read(found)
+    fills = [outcome.fill(side, Decimal(limit) / 100, Decimal(quantity) / 10) for side, limit, quantity in CROSSED]
     assert [str(each) for each in fills] == ["10", "1.5", "0.5", "6", "6"]
 
 
@@ -135,7 +137,7 @@ def test_without_a_trade_there_is_no_price_to_learn_a_limit_from() -> None:
     apart = [("buy", 110, 50), ("sell", 140, 50)]
     assert cleared_by_the_parties(3, apart, fills=True) == {"price": None, "volume": "0.0", "margin": None}
     assert cleared_by_the_parties(3, []) == {"price": None, "volume": "0.0"}
-    assert fill({"price": None}, "buy", Decimal(1), Decimal(1)) == 0
+    assert Outcome.read({"price": None, "volume": "0.0"}).fill("buy", Decimal(1), Decimal(1)) == 0
 
 
 def test_the_largest_quantities_and_the_finest_grid() -> None:
@@ -236,11 +238,22 @@ def test_policies_are_asked_about_all_three_columns_and_it_counts_as_a_search() 
     assert asked().searches
 
 
-def test_a_marginal_order_cannot_be_filled_without_the_margin() -> None:
-    with pytest.raises(Invalid, match="--fills"):
-        fill({"price": "1.20", "volume": "1.0"}, "buy", Decimal(2), Decimal(1))
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"margin": None},
+        {"margin": {"side": "buy", "full": None, "filled": "2", "of": "1"}},
+        {"price": "x"},
+        {"margin": 1},
+    ],
+)
+def test_fills_need_an_outcome_that_says_how_the_margin_is_filled(changes: dict[str, object]) -> None:
+    announced = {"price": "1.20", "volume": "1.0", "margin": {"side": "buy", "full": None, "filled": "1", "of": "2"}}
+    assert Outcome.read(announced).fill("buy", Decimal(2), Decimal(1)) == 0  # half of one, in whole units
+    with pytest.raises(Invalid):
+        Outcome.read({**announced, **changes})
     with pytest.raises(Invalid, match="'buy' or 'sell'"):
-        fill({"price": "1.20"}, "hold", Decimal(2), Decimal(1))
+        Outcome.read(announced).fill("hold", Decimal(2), Decimal(1))
 
 
 @pytest.mark.parametrize(
