@@ -48,10 +48,8 @@ def layers(totals: list[int], rows: int = 5) -> dict[str, list[int]]:
 @given(total=st.integers(-LARGEST, LARGEST), above=st.sampled_from([-1, 0, 1, 5, -LARGEST, LARGEST]))
 def test_it_says_whether_the_total_is_greater_than_the_limit(n: int, k: int, total: int, above: int) -> None:
     consortium = Consortium(n, k)
-    inputs = {
-        party: layers([total if party == consortium.parties[0] else index])
-        for index, party in enumerate(consortium.parties)
-    }
+    parts = [total, *range(1, n)]
+    inputs = {party: layers([part]) for party, part in zip(consortium.parties, parts, strict=True)}
     exact = sum(parts)
     limit = max(min(exact - above, 2**59 - 1), 1 - 2**59)
     sign, size = "-" if limit < 0 else "", abs(limit)
@@ -77,9 +75,10 @@ def test_groups_have_an_answer_each_and_those_with_too_few_rows_none() -> None:
     }
 
 
-def opened(
-    consortium: Consortium, totals: list[int], limit: str
-) -> tuple[list[tuple[str, int]], dict[str, set[bytes]]]:
+Shape = list[tuple[str, int]]
+
+
+def opened(consortium: Consortium, totals: list[int], limit: str) -> tuple[Shape, dict[str, set[bytes]]]:
     """Steps with their sizes, and what was said in the steps that open something."""
     shape, said = [], dict[str, set[bytes]]()
 

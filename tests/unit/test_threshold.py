@@ -7,10 +7,11 @@ import pytest
 from steelyard.errors import Invalid, PolicyRefused
 from steelyard.functions.threshold import check, lowered
 
+ENOUGH = [(3, 2, 0), (4, 2, 0), (5, 3, 0)]
+TOO_FEW = [(3, 3, 2), (4, 3, 2), (5, 4, 3), (4, 4, 2)]
 
-@pytest.mark.parametrize(
-    ("n", "k", "needed"), [(3, 2, 0), (4, 2, 0), (5, 3, 0), (3, 3, 2), (4, 3, 2), (5, 4, 3), (4, 4, 2)]
-)
+
+@pytest.mark.parametrize(("n", "k", "needed"), ENOUGH + TOO_FEW)
 def test_too_few_nodes_compute_at_half_of_them(n: int, k: int, needed: int) -> None:
     assert lowered(n, k, multiplies=True) == needed
     assert lowered(n, k, multiplies=False) == 0
