@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
 
 from cyclopts import Parameter
@@ -161,19 +162,25 @@ def ask_and_show(function: str, column: str, asked: Asked, json: bool) -> None:
 
 
 def _for_people(result: Result) -> Any:
+    if result.value.get("top"):
+        return result.value["top"]
     if result.groups:
         return [{"group": each.name, result.function: _shown(each.value, each.suppressed)} for each in result.groups]
     if result.vector is not None:
         figures = result.to_json()["result"]["vector"]
         more = [f"... {len(figures) - _SHOWN_POSITIONS} more (--json prints all)"]
         return {"positions": figures[:_SHOWN_POSITIONS] + (more if len(figures) > _SHOWN_POSITIONS else [])}
-    figures = {key: value for key, value in result.value.items() if key not in ("suppressed", "noise", *_TABLES)}
+    figures = {
+        key: value for key, value in result.value.items() if key not in ("suppressed", "noise", "left_out", *_TABLES)
+    }
     return {key: _shown(value, result.suppressed) for key, value in figures.items()}
 
 
 def _shown(value: object, suppressed: bool) -> str:
     if suppressed:
         return "suppressed (too few rows)"
+    if isinstance(value, Mapping):
+        return ", ".join(f"{name} {_shown(each, False)}" for name, each in value.items())
     return "none" if value is None else str(value)
 
 
@@ -183,6 +190,8 @@ def _warnings(result: Result) -> list[str]:
         said.append(f"Without: {', '.join(result.missing)}")
     if not result.verified:
         said.append("Not verified: so few nodes replied that a wrong share would have gone unnoticed.")
+    if left_out := result.value.get("left_out"):
+        said.append(f"Left out, for too few rows: {', '.join(left_out)}")
     if result.noise:
         widths = ", ".join(f"{figure} {width}" for figure, width in result.noise.items())
         said.append(f"Standard deviation of the noise: {widths}")

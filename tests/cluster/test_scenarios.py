@@ -6,7 +6,7 @@ from typing import Final
 
 import pytest
 
-from tests.cluster import relations
+from tests.cluster import markets, relations
 from tests.cluster import scenarios as told
 from tests.cluster.runner import Runner
 
@@ -30,6 +30,9 @@ ON_ONE_MACHINE: Final = [
     told.groups_are_compared_one_by_one,
     relations.concentration_tells_neither_the_total_nor_parts,
     relations.columns_are_related_over_the_rows_of_all_parties,
+    markets.two_sums_are_compared_and_neither_is_shown,
+    markets.the_largest_are_named_in_order,
+    markets.an_auction_clears_at_one_price_and_shows_no_order,
     told.vectors_add_up_position_by_position,
     told.cells_over_too_few_rows_are_suppressed,
     told.an_input_that_could_overflow_is_refused,
