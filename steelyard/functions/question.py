@@ -22,6 +22,7 @@ from steelyard.field import Vector, total
 from steelyard.ids import PartyId, identifier
 from steelyard.protocols.attempt import Attempt
 from steelyard.protocols.circle import Circle
+from steelyard.protocols.compare import longest_message
 from steelyard.protocols.convene import convene
 from steelyard.protocols.greet import Greeting
 from steelyard.randomness import Randomness
@@ -33,6 +34,7 @@ Layers = Mapping[str, Values]  # what a contributor brings, by name, in minor un
 A = TypeVar("A", bound="Selection")
 
 MAX_GROUPS: Final = 4_096
+_COMPARED: Final = 3  # comparisons of a cell in one round
 GroupName = Annotated[str, msgspec.Meta(max_length=200)]
 
 
@@ -240,4 +242,5 @@ class Question(ABC, Generic[A]):
 
     def longest(self, participants: int) -> int:
         """Bytes of the longest message of `release`, whatever the number of rows."""
-        return 0
+        cells = len(self.wanted.groups) if isinstance(self.wanted, Cells) else 1
+        return longest_message(_COMPARED * max(cells, 1), participants)

@@ -6,7 +6,7 @@ from typing import Final
 
 import pytest
 
-from tests.cluster import markets, relations
+from tests.cluster import answers, markets, relations
 from tests.cluster import scenarios as told
 from tests.cluster.runner import Runner
 
@@ -14,9 +14,9 @@ from tests.cluster.runner import Runner
 pytestmark = pytest.mark.filterwarnings("ignore:.*SSLSocket:pytest.PytestUnraisableExceptionWarning")
 
 EVERYWHERE: Final = [  # a container takes seconds to start and to ask: there, only what is different there
-    told.the_total_is_exact,
-    told.the_threshold_check_tells_one_bit,
-    told.no_figure_is_left_where_it_does_not_belong,
+    answers.the_total_is_exact,
+    answers.the_threshold_check_tells_one_bit,
+    answers.no_figure_is_left_where_it_does_not_belong,
     told.strangers_are_not_spoken_to,
     told.a_dead_node_is_named_and_comes_back,
     told.leaving_one_out_forbids_the_full_sum_until_the_data_changed,
@@ -24,19 +24,19 @@ EVERYWHERE: Final = [  # a container takes seconds to start and to ask: there, o
     told.everybody_restarts_and_remembers,
 ]
 ON_ONE_MACHINE: Final = [
-    told.a_filter_selects_rows_at_every_owner,
-    told.groups_add_up,
-    told.a_mean_is_its_sum_by_its_count,
-    told.groups_are_compared_one_by_one,
+    answers.a_filter_selects_rows_at_every_owner,
+    answers.groups_add_up,
+    answers.a_mean_is_its_sum_by_its_count,
+    answers.groups_are_compared_one_by_one,
     relations.concentration_tells_neither_the_total_nor_parts,
     relations.columns_are_related_over_the_rows_of_all_parties,
     markets.two_sums_are_compared_and_neither_is_shown,
     markets.the_largest_are_named_in_order,
     markets.an_auction_clears_at_one_price_and_shows_no_order,
-    told.vectors_add_up_position_by_position,
-    told.cells_over_too_few_rows_are_suppressed,
-    told.an_input_that_could_overflow_is_refused,
-    told.every_owner_has_written_down_what_happened,
+    answers.vectors_add_up_position_by_position,
+    answers.cells_over_too_few_rows_are_suppressed,
+    answers.an_input_that_could_overflow_is_refused,
+    answers.every_owner_has_written_down_what_happened,
     told.a_column_that_no_policy_lists_is_refused,
     told.an_owner_alone_can_forbid,
     told.a_group_below_an_owners_minimum_is_refused,
@@ -82,7 +82,8 @@ def test_every_scenario_is_played() -> None:
     played = {*EVERYWHERE, *ON_ONE_MACHINE, *(each for several in WITH.values() for each in several)}
     told_here = {
         each
-        for each in [*vars(told).values(), *vars(relations).values()]
+        for module in (told, answers, markets, relations)
+        for each in vars(module).values()
         if callable(each) and getattr(each, "__annotations__", {}) == {"runner": "Runner", "return": "None"}
     }
     assert told_here - played == {told.again}
