@@ -10,13 +10,17 @@ from steelyard.documents.request import Request
 from steelyard.errors import Invalid
 from steelyard.functions.aggregate import Aggregate, Aggregation
 from steelyard.functions.exceeds import Exceeds, Limit
+from steelyard.functions.histogram import Bins, Histogram
 from steelyard.functions.question import Question, Selection
+from steelyard.functions.stats import Statistics, Stats
 
 FUNCTIONS: Final[dict[str, tuple[type[Selection], type[Question[Any]]]]] = {
     "sum": (Aggregate, Aggregation),
     "count": (Aggregate, Aggregation),
     "mean": (Aggregate, Aggregation),
     "exceeds": (Limit, Exceeds),
+    "stats": (Statistics, Stats),
+    "histogram": (Bins, Histogram),
 }
 
 
