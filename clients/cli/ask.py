@@ -11,7 +11,7 @@ from clients.cli.output import emit, note, progress
 
 if TYPE_CHECKING:
     from clients.sdk.questions import Asked
-    from clients.sdk.results import Computation, Result
+    from clients.sdk.results import Bin, Computation, Result
 
 Column: TypeAlias = Annotated[str, Parameter(help="dataset.column, such as accounts.balance.")]
 Where: TypeAlias = Annotated[str, Parameter(help="Only rows that satisfy this: =, IN, ranges, AND.")]
@@ -48,9 +48,9 @@ def sum_column(
 
     By group: `steelyard sum accounts.balance --group-by segment --groups retail,corporate`
     """
-    asked = _asked(where, group_by, groups, epsilon, allow_missing, purpose, timeout)
+    asked = asked_for(where, group_by, groups, epsilon, allow_missing, purpose, timeout)
     asked["length"] = vector
-    _ask("sum", column, asked, json)
+    ask_and_show("sum", column, asked, json)
 
 
 def count_column(
@@ -69,7 +69,7 @@ def count_column(
 
     Example: `steelyard count accounts.balance --where "segment = 'retail'"`
     """
-    _ask("count", column, _asked(where, group_by, groups, epsilon, allow_missing, purpose, timeout), json)
+    ask_and_show("count", column, asked_for(where, group_by, groups, epsilon, allow_missing, purpose, timeout), json)
 
 
 def mean_column(
@@ -88,7 +88,7 @@ def mean_column(
 
     Example: `steelyard mean accounts.balance --group-by segment`
     """
-    _ask("mean", column, _asked(where, group_by, groups, epsilon, allow_missing, purpose, timeout), json)
+    ask_and_show("mean", column, asked_for(where, group_by, groups, epsilon, allow_missing, purpose, timeout), json)
 
 
 def exceeds_column(
@@ -109,9 +109,9 @@ def exceeds_column(
 
     Example: `steelyard exceeds accounts.balance 10000 --json`
     """
-    asked = _asked(where, group_by, groups, "", allow_missing, purpose, timeout)
+    asked = asked_for(where, group_by, groups, "", allow_missing, purpose, timeout)
     asked["limit"] = limit
-    _ask("exceeds", column, asked, json)
+    ask_and_show("exceeds", column, asked, json)
 
 
 def show_result(result: Result, *, json: bool) -> None:
@@ -134,7 +134,7 @@ def describe_progress(computation: Computation) -> str:
     return f"{computation.state}  {'  '.join(parts)}"
 
 
-def _asked(
+def asked_for(
     where: str, group_by: str, groups: str, epsilon: str, allow_missing: bool, purpose: str, timeout: float
 ) -> Asked:
     return {
@@ -148,7 +148,7 @@ def _asked(
     }
 
 
-def _ask(function: str, column: str, asked: Asked, json: bool) -> None:
+def ask_and_show(function: str, column: str, asked: Asked, json: bool) -> None:
     from clients.cli.invocation import open_client
 
     with open_client() as client, progress("asking the parties") as report:
@@ -158,14 +158,22 @@ def _ask(function: str, column: str, asked: Asked, json: bool) -> None:
 
 
 def _for_people(result: Result) -> Any:
+    if result.bins:
+        return [_bin(each) for each in result.bins]
     if result.groups:
         return [{"group": each.name, result.function: _shown(each.value, each.suppressed)} for each in result.groups]
     if result.vector is not None:
         figures = result.to_json()["result"]["vector"]
         more = [f"... {len(figures) - _SHOWN_POSITIONS} more (--json prints all)"]
         return {"positions": figures[:_SHOWN_POSITIONS] + (more if len(figures) > _SHOWN_POSITIONS else [])}
-    figures = {key: value for key, value in result.value.items() if key not in ("suppressed", "noise")}
+    figures = {key: value for key, value in result.value.items() if key not in ("suppressed", "noise", "quantiles")}
+    figures |= {f"quantile {at}": value for at, value in result.quantiles.items()}
     return {key: _shown(value, result.suppressed) for key, value in figures.items()}
+
+
+def _bin(each: Bin) -> dict[str, str]:
+    ends = {"from": "" if each.low is None else str(each.low), "below": "" if each.high is None else str(each.high)}
+    return {**({"group": each.group} if each.group else {}), **ends, "rows": _shown(each.count, each.suppressed)}
 
 
 def _shown(value: object, suppressed: bool) -> str:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from decimal import Decimal
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Final, Self, TypeVar, Unpack
@@ -23,7 +24,7 @@ from . import wire
 from .deadlines import CALL, Deadline, Patience
 from .desk import Desk, Pages
 from .profile import Profile
-from .questions import DEFAULT_TIMEOUT, Asked, OnProgress, Question, Wanted, question
+from .questions import DEFAULT_TIMEOUT, Asked, OnProgress, Question, Wanted, question, with_options
 from .results import Computation, Party, Result
 
 if TYPE_CHECKING:  # the generated module knows it only as a type
@@ -69,6 +70,23 @@ class AsyncClient:
 
     async def exceeds(self, dataset: str, column: str | None = None, **asked: Unpack[Asked]) -> Result:
         return await self.ask("exceeds", dataset, column, **asked)
+
+    async def stats(
+        self,
+        dataset: str,
+        column: str | None = None,
+        *,
+        quantiles: Sequence[str | float | Decimal] = (),
+        median: bool = True,
+        **asked: Unpack[Asked],
+    ) -> Result:
+        options = with_options(asked, quantiles=[str(each) for each in quantiles], median=median)
+        return await self.ask("stats", dataset, column, **options)
+
+    async def histogram(
+        self, dataset: str, column: str | None = None, *, edges: Sequence[str | int | Decimal], **asked: Unpack[Asked]
+    ) -> Result:
+        return await self.ask("histogram", dataset, column, **with_options(asked, edges=[str(each) for each in edges]))
 
     async def ask(self, function: str, dataset: str, column: str | None = None, **asked: Unpack[Asked]) -> Result:
         """Creates a computation, waits for its end and opens the result; a cancelled task cancels the computation."""

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
+from decimal import Decimal
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Self, Unpack
@@ -20,7 +21,7 @@ from .connection import Connection
 from .deadlines import CALL, Deadline, Patience
 from .desk import Desk, Pages
 from .profile import Profile
-from .questions import DEFAULT_TIMEOUT, Asked, OnProgress, Question, Wanted, question
+from .questions import DEFAULT_TIMEOUT, Asked, OnProgress, Question, Wanted, question, with_options
 from .results import Computation, Party, Result
 
 _WITHDRAW: Final = 1.0  # seconds that an interrupted caller waits for its cancellation
@@ -69,6 +70,28 @@ class Client:
         Every owner lets the same data be compared only so often: its policy's `searches_per_version`.
         """
         return self.ask("exceeds", dataset, column, **asked)
+
+    def stats(
+        self,
+        dataset: str,
+        column: str | None = None,
+        *,
+        quantiles: Sequence[str | float | Decimal] = (),
+        median: bool = True,
+        **asked: Unpack[Asked],
+    ) -> Result:
+        """Number, mean, standard deviation, extremes, median and quantiles of all rows of all parties.
+
+        Without median and quantiles no row is dealt, not even in secret: that is much faster for many rows.
+        """
+        options = with_options(asked, quantiles=[str(each) for each in quantiles], median=median)
+        return self.ask("stats", dataset, column, **options)
+
+    def histogram(
+        self, dataset: str, column: str | None = None, *, edges: Sequence[str | int | Decimal], **asked: Unpack[Asked]
+    ) -> Result:
+        """The number of rows below the first edge, from each edge to the next, and from the last on: `result.bins`."""
+        return self.ask("histogram", dataset, column, **with_options(asked, edges=[str(each) for each in edges]))
 
     def ask(self, function: str, dataset: str, column: str | None = None, **asked: Unpack[Asked]) -> Result:
         """Creates a computation, waits for its end and opens the result.

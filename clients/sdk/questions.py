@@ -111,6 +111,12 @@ def question(function: str, dataset: str, column: str | None, wanted: Wanted) ->
     return asked if asked.needs_groups else asked.checked()
 
 
+def with_options(asked: Asked, **options: Any) -> Asked:
+    """The same, with more of `options`."""
+    more: Asked = {**asked, "options": {**asked.get("options", {}), **options}}
+    return more
+
+
 def _given(wanted: Wanted) -> dict[str, Any]:
     """What was said beside column and filter; a function has no place for what is not its own."""
     given: dict[str, Any] = {
@@ -119,6 +125,5 @@ def _given(wanted: Wanted) -> dict[str, Any]:
         "length": wanted.get("length", 0),
         "epsilon": str(wanted.get("epsilon", "")),
         "limit": str(wanted.get("limit", "")),
-        **wanted.get("options", {}),
     }
-    return {name: value for name, value in given.items() if value}
+    return {name: value for name, value in given.items() if value} | dict(wanted.get("options", {}))

@@ -20,6 +20,8 @@ class CliRunner(Runner):
         """The command line of a party's owner."""
 
     def ask(self, function: str, column: str, *, timeout: float = 60, **asked: Any) -> Answer:
+        for name, value in asked.pop("options", {}).items():
+            asked |= {f"no_{name}": True} if value is False else {name: value}
         limit = [str(asked.pop("limit"))] if "limit" in asked else []
         arguments = [function, column, *limit, "--timeout", str(timeout), *_flags(asked)]
         return Answer.of(self.steelyard(*arguments, "--json", timeout=timeout + 30))

@@ -28,7 +28,7 @@ DATASETS: Final = ("marked", "rare", "huge", "vectors", *OWNED)  # and accounts
 Row = tuple[str, Decimal]  # segment, amount
 
 POLICY: Final = """
-functions = ["sum", "count", "mean", "vector_sum", "exceeds"]
+functions = ["sum", "count", "mean", "vector_sum", "exceeds", "stats", "histogram"]
 requesters = ["analyst"]
 approval = "automatic"
 minimum_group = 3

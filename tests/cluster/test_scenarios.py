@@ -7,6 +7,7 @@ from typing import Final
 import pytest
 
 from tests.cluster import scenarios as told
+from tests.cluster import spread
 from tests.cluster.runner import Runner
 
 # A handshake with a server that dies in its midst leaves a socket for the garbage collector; the ssl module's doing.
@@ -27,6 +28,9 @@ ON_ONE_MACHINE: Final = [
     told.groups_add_up,
     told.a_mean_is_its_sum_by_its_count,
     told.groups_are_compared_one_by_one,
+    spread.the_spread_is_that_of_all_rows_in_one_list,
+    spread.without_the_median_no_row_is_dealt,
+    spread.bins_over_too_few_rows_are_suppressed,
     told.vectors_add_up_position_by_position,
     told.cells_over_too_few_rows_are_suppressed,
     told.an_input_that_could_overflow_is_refused,
@@ -76,7 +80,7 @@ def test_every_scenario_is_played() -> None:
     played = {*EVERYWHERE, *ON_ONE_MACHINE, *(each for several in WITH.values() for each in several)}
     told_here = {
         each
-        for name, each in vars(told).items()
+        for each in [*vars(told).values(), *vars(spread).values()]
         if callable(each) and getattr(each, "__annotations__", {}) == {"runner": "Runner", "return": "None"}
     }
     assert told_here - played == {told.again}
