@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from benchmarks.inputs import Values, vector
 from benchmarks.measure import Contestant, Setting
-from benchmarks.systems import SYSTEMS
+from benchmarks.systems import mpyc, steelyard
 from clients.sdk.client import Client
 
 
@@ -30,6 +30,7 @@ class Exercise:
     ask: Callable[[Client, int], Values]
     rounds: Callable[[Setting], int]
     mpyc: str = ""
+    most: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def systems(self) -> tuple[str, ...]:
@@ -39,4 +40,6 @@ class Exercise:
         return [vector(party, setting.size) for party in range(setting.parties)]
 
     def open(self, system: str, setting: Setting) -> AbstractContextManager[Contestant]:
-        return SYSTEMS[system](self, setting)
+        if system == "mpyc":
+            return mpyc.stand_ready(self.mpyc, setting, self.expected(self.inputs(setting)))
+        return steelyard.stand_ready(self, setting)

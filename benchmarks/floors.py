@@ -47,8 +47,8 @@ class Floor:
 
 
 def ratio(rows: Sequence[Row]) -> float | None:
-    """MPyC's seconds in ours; None unless both were measured."""
-    seconds = {each.system: each.seconds for each in rows}
+    """MPyC's seconds per value in ours; None unless both were measured."""
+    seconds = {each.system: each.per_value for each in rows}
     return seconds[PEER] / seconds[OURS] if {OURS, PEER} <= seconds.keys() else None
 
 
@@ -57,6 +57,13 @@ FLOORS: Final = (
     Floor(Setting("sum", 5, 3, 1_000_000), times=8, peak_mb=400),
     Floor(Setting("scalar", 3, 2, 100), seconds=0.060),
     Floor(Setting("scalar", 10, 5, 100), seconds=0.250),
+    Floor(Setting("exceeds", 3, 2, 100), seconds=0.150),
+    Floor(Setting("multiply", 3, 2, 1_000_000), seconds=0.25, times=10),
+    Floor(Setting("multiply", 5, 3, 1_000_000), seconds=0.8, times=10),
+    Floor(Setting("compare", 3, 2, 100_000), seconds=0.15, times=200),
+    Floor(Setting("compare", 5, 3, 100_000), seconds=0.7),
+    Floor(Setting("compare", 3, 2, 1_000_000), seconds=1.0, peak_mb=600),
+    Floor(Setting("sort", 3, 2, 10_000), seconds=2.0),
     Floor(Setting("help", 0, 0, 0), seconds=0.5),
     Floor(Setting("startup", 3, 2, 0), seconds=10.0),
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
@@ -22,6 +23,22 @@ def vector(party: int, size: int) -> Values:
     mixed = counter * _STEP
     mixed = (mixed ^ (mixed >> np.uint64(32))) * _STEP
     return (mixed >> np.uint64(64 - BITS)).astype(np.int64) - (1 << (BITS - 1))
+
+
+def operands(size: int) -> tuple[Values, Values]:
+    """What is multiplied and compared: signed, below 2^28 in size, so that products fit everywhere."""
+    shift = BITS - 29
+    return vector(0, size) >> shift, vector(1, size) >> shift
+
+
+def keys(size: int) -> Values:
+    """What is sorted: signed, of `BITS` bits."""
+    return vector(0, size)
+
+
+def digest(values: Values) -> str:
+    """What the processes of a system answer instead of the values themselves."""
+    return hashlib.sha256(values.astype("<i8").tobytes()).hexdigest()
 
 
 def write(folder: Path, names: Sequence[str], vectors: Sequence[Values]) -> Path:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import statistics
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Protocol
 
 Report = Callable[[str], None]
@@ -51,6 +51,11 @@ class Row:
     rounds: int | None
     peak_rss_mb: float | None
 
+    @property
+    def per_value(self) -> float:
+        """Seconds."""
+        return self.seconds / max(1, self.size)
+
     def to_json(self) -> dict[str, Any]:
         return asdict(self)
 
@@ -67,7 +72,10 @@ class WrongResult(Exception):
 
 
 class Job(Protocol):
-    """What can be measured.  `size` and `runs` are the defaults, `systems` those that can do it."""
+    """What can be measured.  `size` and `runs` are the defaults, `systems` those that can do it.
+
+    A system whose cost is linear but high is measured at no more than `most` values, and compared per value.
+    """
 
     @property
     def name(self) -> str: ...
@@ -79,6 +87,8 @@ class Job(Protocol):
     def runs(self) -> int: ...
     @property
     def systems(self) -> tuple[str, ...]: ...
+    @property
+    def most(self) -> Mapping[str, int]: ...
 
     def open(self, system: str, setting: Setting) -> AbstractContextManager[Contestant]:
         """Starts the system and, at the end, ends every process of it."""
@@ -86,13 +96,14 @@ class Job(Protocol):
 
 def measure(job: Job, setting: Setting, systems: Sequence[str], runs: int, report: Report) -> list[Row]:
     """One row per system: all of them stand ready, warm up once, then take turns."""
+    settings = {each: replace(setting, size=min(setting.size, job.most.get(each, setting.size))) for each in systems}
     with ExitStack() as stack:
         contestants = {}
-        for system in systems:
-            report(f"{setting}: starting {system}")
-            contestants[system] = stack.enter_context(job.open(system, setting))
+        for system, its in settings.items():
+            report(f"{its}: starting {system}")
+            contestants[system] = stack.enter_context(job.open(system, its))
         samples = alternate(contestants, runs, lambda line: report(f"{setting}: {line}"))
-    return [row(setting, system, found) for system, found in samples.items()]
+    return [row(settings[system], system, found) for system, found in samples.items()]
 
 
 def alternate(contestants: Mapping[str, Contestant], runs: int, report: Report) -> dict[str, list[Sample]]:

@@ -3,23 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from benchmarks.counted import Count, counted
 from benchmarks.measure import Setting
 from steelyard.documents.attempt import Contribution, InputSet
 from steelyard.documents.signed import Signed
 from steelyard.errors import SteelyardError
-from steelyard.functions.aggregate import Aggregation
 from steelyard.functions.computation import ResultShare, compute
+from steelyard.functions.question import Question, Values
 from steelyard.ids import AttemptId, ComputationId, PartyId
 from steelyard.protocols.attempt import Attempt
 from steelyard.protocols.greet import Introduction, Offer, introduce
 from steelyard.randomness import Keystream, SystemRandomness
-from steelyard.rounds import Protocol, Round, run_locally
+from steelyard.rounds import Protocol, run_locally
 from steelyard.secret import Secret
+from steelyard.tables.filter import Filter
 
 MINIMUM_ROWS: Final = 3  # as in a local profile's policies
 
@@ -32,30 +34,33 @@ class _Ledger:
         """And nothing is remembered."""
 
 
-def rounds_of_total(question: Aggregation, setting: Setting) -> int:
+class _Table:
+    """Totals over just enough rows; columns of a single value."""
+
+    def totals(self, column: str, filters: Sequence[Filter]) -> tuple[Values, Values]:
+        return self.counts(filters), self.counts(filters)
+
+    def counts(self, filters: Sequence[Filter]) -> Values:
+        return np.full(len(filters), MINIMUM_ROWS, dtype=np.int64)
+
+    def values(self, column: str, where: Filter) -> Values:
+        return np.ones(1, dtype=np.int64)
+
+    def texts(self, column: str, where: Filter) -> Sequence[str]:
+        return [""]
+
+
+def rounds_of(question: Question[Any], setting: Setting) -> int:
     """Rounds until every node holds its share of the result, with relayed hellos; raises what ends the protocol."""
-    steps: list[str] = []
-    attempts = _attempts(setting)
-    met = {each.me: introduce(each, _offer(each)) for each in attempts}
+    count, contexts = Count(), attempts(setting)
+    met = {each.me: introduce(each, _offer(each)) for each in contexts}
     hellos = {party: each.signed for party, each in met.items()}
-    protocols = {each.me: _protocol(each, question, met[each.me], hellos) for each in attempts}
-    protocols[attempts[0].me] = _counted(protocols[attempts[0].me], steps)
+    protocols = {each.me: _protocol(each, question, met[each.me], hellos) for each in contexts}
+    protocols[contexts[0].me] = counted(protocols[contexts[0].me], count)
     for outcome in run_locally(protocols).values():
         if isinstance(outcome, SteelyardError):
             raise outcome
-    return len(steps)
-
-
-def _counted(protocol: Protocol[ResultShare], steps: list[str]) -> Protocol[ResultShare]:
-    try:
-        round_ = next(protocol)
-        while isinstance(round_, Round):
-            steps.append(round_.step)
-            round_ = protocol.send((yield round_))
-    except StopIteration as end:
-        share: ResultShare = end.value
-        return share
-    raise TypeError("a sum has no branches")
+    return len(count.steps)
 
 
 def _offer(attempt: Attempt) -> Offer:
@@ -71,14 +76,13 @@ def _offer(attempt: Attempt) -> Offer:
 
 
 def _protocol(
-    attempt: Attempt, question: Aggregation, mine: Introduction, hellos: Mapping[PartyId, Signed]
+    attempt: Attempt, question: Question[Any], mine: Introduction, hellos: Mapping[PartyId, Signed]
 ) -> Protocol[ResultShare]:
-    cell = np.array([MINIMUM_ROWS], dtype=np.int64)
     return compute(
         attempt,
         question,
         mine,
-        Secret(dict.fromkeys(question.dealt, cell)),
+        Secret(question.bring(_Table(), MINIMUM_ROWS)),
         _Ledger(),
         SystemRandomness(),
         lambda identity: Keystream(bytes(32)),
@@ -86,7 +90,8 @@ def _protocol(
     )
 
 
-def _attempts(setting: Setting) -> list[Attempt]:
+def attempts(setting: Setting) -> list[Attempt]:
+    """The same attempt, as each party sees it."""
     parties = tuple(PartyId(f"bank-{number}") for number in range(setting.parties))
     signing = {party: Ed25519PrivateKey.generate() for party in parties}
     return [

@@ -24,7 +24,10 @@ _SLACK: Final = 1e-9  # ten times 0.1 is one
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Candidate:
-    """A release somebody asks for.  `inputs` are (party, data version) pairs, `filter` is in normal form."""
+    """A release somebody asks for.
+
+    `inputs` are (party, data version) pairs, `filter` is in normal form, `column` all columns with commas between.
+    """
 
     dataset: str
     column: str
@@ -125,10 +128,10 @@ class Ledger:
     def _check_searches(self, candidate: Candidate, most: int) -> None:
         """Over all requesters, and for ever: new data are another input."""
         asked = self._database.query(
-            "SELECT inputs FROM release WHERE dataset = ? AND field = ? AND searches",
-            (candidate.dataset, candidate.column),
+            "SELECT field, inputs FROM release WHERE dataset = ? AND searches", (candidate.dataset,)
         )
-        same = sum(1 for (inputs,) in asked if _inputs(inputs) & candidate.inputs)
+        columns = _columns(candidate.column)
+        same = sum(1 for field, inputs in asked if _columns(field) & columns and _inputs(inputs) & candidate.inputs)
         if same >= most:
             raise BudgetExhausted(
                 f"{candidate.dataset}.{candidate.column} was compared {same} times at this state of the data;"
@@ -163,6 +166,10 @@ def _entry(row: Row) -> Entry:
     fields["searches"] = bool(fields["searches"])
     candidate = Candidate(**fields, inputs=_inputs(encoded))
     return Entry(sequence=sequence, computation=computation, digest=digest, entered_ms=entered_ms, candidate=candidate)
+
+
+def _columns(joined: str) -> set[str]:
+    return set(joined.split(","))
 
 
 def _inputs(encoded: str) -> frozenset[Input]:

@@ -105,6 +105,19 @@ def add_mapped(matrix: NDArray[np.uint8], rows: Words, out: Words) -> None:
                     _add(rows[s, start:end], out[o, start:end])
 
 
+@kernel(types.void, _MATRIX, _ROWS_IN, types.int64, _ROWS_OUT, types.int64)
+def set_mapped(matrix: NDArray[np.uint8], rows: Words, count: int, out: Words, start: int) -> None:
+    """out[o, start : start + count] = sum over s of matrix[o, s] * rows[s, :count], over GF(2)."""
+    for begin in range(0, count, _STRIP):
+        end = min(begin + _STRIP, count)
+        for o in range(out.shape[0]):
+            target = out[o, start + begin : start + end]
+            target[:] = np.uint64(0)
+            for s in range(rows.shape[0]):
+                if matrix[o, s]:
+                    _add(rows[s, begin:end], target)
+
+
 @kernel(types.void, _MATRIX, _PLANES_IN, _PLANES_IN, _TERMS, _ROWS_OUT)
 def add_products(form: NDArray[np.uint8], a: Words, b: Words, terms: NDArray[np.int64], out: Words) -> None:
     """out[g] ^= the bilinear form of a[:, i] and b[:, j], for every term (g, i, j)."""

@@ -126,6 +126,15 @@ def add_mapped(matrix: Matrix, rows: Bits, out: Bits) -> None:
     kernels.add_mapped(matrix, np.ascontiguousarray(rows), out)
 
 
+def set_mapped(matrix: Matrix, rows: Bits, count: int, out: Bits, start: int) -> None:
+    """Puts what `map_rows` returns for the first `count` words into `out`, from word `start` on."""
+    if matrix.shape != (out.shape[0], rows.shape[0]) or not 0 <= start <= start + count <= out.shape[1]:
+        raise Invalid("this matrix does not fit these rows")
+    if count > rows.shape[1]:
+        raise Invalid("these rows are shorter")
+    kernels.set_mapped(matrix, rows, count, out, start)
+
+
 def add_products(form: Matrix, a: Bits, b: Bits, terms: NDArray[np.int64], out: Bits) -> None:
     """out[g] ^= form(a[:, i], b[:, j]) for every term (g, i, j); `a` and `b` are shares (m, rows, words)."""
     bounds = (out.shape[0], a.shape[1], b.shape[1])

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from decimal import Decimal, localcontext
 from fractions import Fraction
 from typing import Final
 
@@ -18,6 +19,7 @@ from steelyard.errors import Invalid
 
 BOUND: Final = 1 << 59  # no number and no aggregate reaches it
 MAX_DECIMALS: Final = 17  # 10^17 < 2^59 < 10^18
+DIGITS: Final = 12  # of a figure that has no last decimal
 _NUMBER: Final = re.compile(r"([+-]?)([0-9]{1,40})(?:\.([0-9]{1,40}))?")
 
 
@@ -61,6 +63,22 @@ def quotient(amount: int, count: int, decimals: int, places: int | None = None) 
     return format(round(Fraction(amount * 10**places, count * 10**decimals)), places)
 
 
+def significant(value: Fraction) -> str:
+    """Twelve significant digits, correctly rounded, as a plain decimal number."""
+    with localcontext(prec=DIGITS):
+        return _plain(Decimal(value.numerator) / Decimal(value.denominator))
+
+
+def root(square: Fraction) -> str:
+    """The square root, to twelve significant digits.  Raises Invalid for a negative number."""
+    if square < 0:
+        raise Invalid("a negative number has no square root")
+    with localcontext(prec=4 * DIGITS):
+        exact = (Decimal(square.numerator) / Decimal(square.denominator)).sqrt()
+    with localcontext(prec=DIGITS):
+        return _plain(+exact)
+
+
 def aggregate_bound(parties: int) -> int:
     """What each of `parties` inputs must stay below in size so that no sum of them reaches 2^59."""
     if parties < 1:
@@ -82,3 +100,7 @@ def check_aggregate(values: NDArray[np.int64] | Sequence[int], parties: int) -> 
 def _check_decimals(decimals: int) -> None:
     if not 0 <= decimals <= MAX_DECIMALS:
         raise Invalid(f"decimals must be from 0 to {MAX_DECIMALS}")
+
+
+def _plain(number: Decimal) -> str:
+    return f"{number.normalize():f}" if number else "0"

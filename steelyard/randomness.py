@@ -14,6 +14,7 @@ from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 from steelyard.errors import Invalid
 
 KEY_BYTES: Final = 32
+_ZEROS: Final = memoryview(bytes(1 << 16))
 
 
 class Randomness(Protocol):
@@ -36,9 +37,11 @@ class Keystream:
         self._encryptor.update_into(buffer, buffer)
         return buffer
 
-    def fill(self, zeros: memoryview) -> None:
-        """Replaces `zeros`, which must be zero bytes, by the next bytes of the stream."""
-        self._encryptor.update_into(zeros, zeros)
+    def fill(self, target: memoryview) -> None:
+        """Puts the next bytes of the stream into `target`."""
+        for start in range(0, len(target), len(_ZEROS)):
+            piece = target[start : start + len(_ZEROS)]
+            self._encryptor.update_into(_ZEROS[: len(piece)], piece)
 
 
 class SystemRandomness:

@@ -4,7 +4,19 @@ from __future__ import annotations
 
 from typing import Final
 
-from benchmarks.jobs import help, scalar, startup, sum
+from benchmarks.jobs import compare, exceeds, help, multiply, scalar, sort, startup, sum
 from benchmarks.measure import Job
 
-JOBS: Final[dict[str, Job]] = {each.name: each for each in (sum.JOB, scalar.JOB, help.JOB, startup.JOB)}
+JOBS: Final[dict[str, Job]] = {
+    each.name: each
+    for each in (
+        sum.JOB,
+        scalar.JOB,
+        exceeds.JOB,
+        multiply.JOB,
+        compare.JOB,
+        sort.JOB,
+        help.JOB,
+        startup.JOB,
+    )
+}

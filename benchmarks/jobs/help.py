@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 from benchmarks.command import steelyard
@@ -30,6 +30,7 @@ class HelpJob:
     size: int = 0
     runs: int = 10
     systems: tuple[str, ...] = ("steelyard",)
+    most: Mapping[str, int] = field(default_factory=dict)
 
     @contextmanager
     def open(self, system: str, setting: Setting) -> Iterator[Help]:

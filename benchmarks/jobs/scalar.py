@@ -9,7 +9,7 @@ import numpy as np
 from benchmarks.exercise import Exercise
 from benchmarks.inputs import Values
 from benchmarks.measure import Setting
-from benchmarks.rehearsal import rounds_of_total
+from benchmarks.rehearsal import rounds_of
 from benchmarks.systems.steelyard import RUN_SECONDS
 from clients.sdk.client import Client
 from steelyard.functions.aggregate import Aggregate, Aggregation
@@ -21,7 +21,7 @@ def ask(client: Client, size: int) -> Values:
 
 
 def rounds(setting: Setting) -> int:
-    return rounds_of_total(Aggregation("sum", Aggregate(dataset="vectors", column="value")), setting)
+    return rounds_of(Aggregation("sum", Aggregate(dataset="vectors", column="value")), setting)
 
 
 JOB: Final = Exercise(

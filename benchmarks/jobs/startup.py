@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Final
@@ -51,6 +51,7 @@ class StartupJob:
     size: int = 0
     runs: int = 3
     systems: tuple[str, ...] = ("steelyard",)
+    most: Mapping[str, int] = field(default_factory=dict)
 
     @contextmanager
     def open(self, system: str, setting: Setting) -> Iterator[Startup]:

@@ -1,22 +1,25 @@
-"""One party of the engine alone: `python -m benchmarks.systems.engine_party HOME LISTEN PROGRAM SIZE`.
+"""One party of the engine alone: `python -m benchmarks.systems.engine_party HOME LISTEN PROGRAM SIZE DELAY`.
 
-Peer streams with mutual TLS, mailboxes and driver are those of a node; there is no coordinator, policy or ledger.  Says
-{} when connected, then runs the program once for every line on stdin, an attempt id, and answers with a line of JSON.
+What it says is explained in benchmarks/systems/parties.py.
 """
 
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import json
 import sys
 import time
+from collections import deque
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
+from itertools import count
 from pathlib import Path
-from typing import Final
+from typing import Any, Final, TypeVar
 
-from benchmarks.systems.engine_programs import PROGRAMS, Prepared, Program
+from benchmarks.counted import Count, counted
+from benchmarks.inputs import digest
+from benchmarks.systems.engine_programs import PROGRAMS, Program, meet
 from node.authorisation import ROLES
 from node.peers import PeerService, links_of
 from node.sessions import Sessions
@@ -24,7 +27,7 @@ from steelyard.identity.homes import Home
 from steelyard.identity.membership import Membership
 from steelyard.ids import AttemptId, ComputationId, PartyId
 from steelyard.protocols.attempt import Attempt
-from steelyard.protocols.convene import convene
+from steelyard.protocols.circle import Circle
 from steelyard.rounds import Protocol, broadcast
 from steelyard.rpc import memory
 from steelyard.rpc.authorisation import Authorise
@@ -32,85 +35,114 @@ from steelyard.rpc.drive import drive
 from steelyard.rpc.links import Links
 from steelyard.rpc.log import as_json
 from steelyard.rpc.server import Server
-from steelyard.sharing.attempt_keys import AttemptKeys
-from steelyard.v1 import peer_pb2_grpc
+from steelyard.v1 import peer_pb2, peer_pb2_grpc
 
 PATIENCE: Final = 120.0  # seconds for a round
 LONGEST: Final = 1 << 28  # bytes of a message
 SHORT: Final = 4096  # values
+T = TypeVar("T")
 
 
-async def main(home: str, listen: str, name: str, size: int) -> None:
+class Delayed(Sessions):
+    """Every frame arrives `delay` seconds later, in its order."""
+
+    def __init__(self, delay: float) -> None:
+        super().__init__()
+        self._delay = delay
+        self._flying = deque[tuple[PartyId, peer_pb2.Frame]]()
+
+    def deliver(self, peer: PartyId, frame: peer_pb2.Frame) -> None:
+        self._flying.append((peer, frame))
+        asyncio.get_running_loop().call_later(self._delay, self._arrive)
+
+    def _arrive(self) -> None:
+        super().deliver(*self._flying.popleft())
+
+
+async def main(home: str, listen: str, name: str, size: int, delay: float) -> None:
     as_json("error")  # stdout is for answers
-    sessions, place = Sessions(), Home(Path(home))
+    sessions, place = Delayed(delay) if delay else Sessions(), Home(Path(home))
     membership, me = place.membership(), PartyId(place.path.name)
     links = links_of(me, membership, place.path, sessions)
     add = partial(peer_pb2_grpc.add_PeerServiceServicer_to_server, PeerService(links))
     server = Server(listen, place.path, Authorise(membership, ROLES, me), [add])
-    program = PROGRAMS[name]
-    prepared = program.prepare(membership, me, size)
+    party = _Party(PROGRAMS[name], size, partial(_context, membership, me), links, sessions)
     memory.settle()
     await server.start()
     links.start()
-    others = frozenset(membership.parties) - {me}
-    await links.to(others, PATIENCE)
+    await links.to(party.others, PATIENCE)
     _say({})
-    party = _Party(membership, me, links, sessions)
     loop = asyncio.get_running_loop()
     while line := await loop.run_in_executor(None, sys.stdin.readline):
-        _say(await party.run(program, prepared, line.strip(), size))
+        _say(await (party.open() if line.strip() == "open" else party.compute()))
 
 
 class _Party:
-    def __init__(self, membership: Membership, me: PartyId, links: Links, sessions: Sessions) -> None:
-        self._membership = membership
-        self._me = me
+    def __init__(
+        self, program: Program, size: int, context: Callable[[str], Attempt], links: Links, sessions: Sessions
+    ) -> None:
+        self._program = program
+        self._size = size
+        self._context = context
         self._links = links
         self._sessions = sessions
-        self._threads = ThreadPoolExecutor(4)
+        self._attempts = (f"{number:032x}" for number in count(1))  # the same ones at all parties
+        self._threads = ThreadPoolExecutor(4) if size > SHORT else None
+        self._prepared = program.prepare(context("00" * 16), size)
+        self._held: tuple[Circle, Any] | None = None
 
-    async def run(self, program: Program, prepared: Prepared, attempt: str, size: int) -> dict[str, object]:
-        membership, steps = self._membership, list[str]()
-        others = frozenset(membership.parties) - {self._me}
-        mailbox = self._sessions.open(bytes.fromhex(attempt), others, LONGEST)
-        links = await self._links.to(others, PATIENCE)
-        threads = self._threads if size > SHORT else None
-        clock: list[float] = []
-        protocol = self._protocol(program, prepared, attempt, clock)
-        output = await drive(protocol, bytes.fromhex(attempt), mailbox, links, threads, PATIENCE, steps.append)
-        self._sessions.close(bytes.fromhex(attempt))
-        digest = hashlib.sha256(output).hexdigest()
-        return {"seconds": clock[1] - clock[0], "rounds": len(steps), "digest": digest}
+    @property
+    def others(self) -> frozenset[PartyId]:
+        return frozenset(self._context("00" * 16).others)
 
-    def _protocol(self, program: Program, prepared: Prepared, attempt: str, clock: list[float]) -> Protocol[bytes]:
-        context = self._context(attempt)
-        with AttemptKeys(self._me, bytes(32), context.computation, context.attempt) as keys:
-            hellos = yield broadcast("hello", keys.public + keys.nonce, context.others)
-            for party, hello in hellos.items():
-                keys.agree(party, bytes(hello[:32]), bytes(hello[32:]))
-            circle = yield from convene(context, keys)
-            yield broadcast("barrier", b"ready", context.others)
-            clock.append(time.perf_counter())
-            result = yield from program.compute(circle, prepared)
-            clock.append(time.perf_counter())
-            return (yield from program.open(circle, result))
+    async def compute(self) -> dict[str, object]:
+        self._held = None  # what was computed before
+        clock, tally, attempt = list[float](), Count(), next(self._attempts)
+        self._held = await self._drive(attempt, self._timed(self._context(attempt), clock, tally))
+        return {"seconds": clock[1] - clock[0], "rounds": len(tally.steps)}
 
-    def _context(self, attempt: str) -> Attempt:
-        membership = self._membership
-        return Attempt(
-            computation=ComputationId("00" * 16),
-            attempt=AttemptId(attempt),
-            request="00" * 32,
-            manifest=membership.digest,
-            me=self._me,
-            participants=membership.parties,
-            points=membership.points,
-            threshold=membership.threshold,
-            quorum=membership.quorum,
-            minimum_group=membership.minimum_group,
-            signing=None,  # type: ignore[arg-type]  # nothing is signed
-            keys=membership.signing_keys,
-        )
+    async def open(self) -> dict[str, object]:
+        if self._held is None:
+            raise ValueError("nothing was computed that could be opened")
+        return {"digest": await self._drive(next(self._attempts), self._opening(*self._held))}
+
+    async def _drive(self, attempt: str, protocol: Protocol[T]) -> T:
+        key, others = bytes.fromhex(attempt), self.others
+        mailbox = self._sessions.open(key, others, LONGEST)
+        links: Mapping[PartyId, Any] = await self._links.to(others, PATIENCE)
+        try:
+            return await drive(protocol, key, mailbox, links, self._threads, PATIENCE)
+        finally:
+            self._sessions.close(key)
+
+    def _timed(self, context: Attempt, clock: list[float], tally: Count) -> Protocol[tuple[Circle, Any]]:
+        circle = yield from meet(context)
+        yield broadcast("barrier", b"ready", circle.others)
+        clock.append(time.perf_counter())
+        result = yield from counted(self._program.compute(circle, self._prepared), tally)
+        clock.append(time.perf_counter())
+        return circle, result
+
+    def _opening(self, circle: Circle, result: Any) -> Protocol[str]:
+        yield broadcast("barrier", b"ready", circle.others)  # what comes before the mailbox is there must be short
+        return digest((yield from self._program.open(circle, result))[: self._size])
+
+
+def _context(membership: Membership, me: PartyId, attempt: str) -> Attempt:
+    return Attempt(
+        computation=ComputationId("00" * 16),
+        attempt=AttemptId(attempt),
+        request="00" * 32,
+        manifest=membership.digest,
+        me=me,
+        participants=membership.parties,
+        points=membership.points,
+        threshold=membership.threshold,
+        quorum=membership.quorum,
+        minimum_group=membership.minimum_group,
+        signing=None,  # type: ignore[arg-type]  # nothing is signed
+        keys=membership.signing_keys,
+    )
 
 
 def _say(answer: dict[str, object]) -> None:
@@ -118,4 +150,4 @@ def _say(answer: dict[str, object]) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(main(sys.argv[1], sys.argv[2], sys.argv[3], int(sys.argv[4])))
+    asyncio.run(main(sys.argv[1], sys.argv[2], sys.argv[3], int(sys.argv[4]), float(sys.argv[5])))

@@ -1,6 +1,6 @@
 """One MPyC party: `python -m benchmarks.systems.mpyc_party PROGRAM SIZE` and MPyC's own options.
 
-Says {} when connected, then runs the program once for every line on stdin and answers with a line of JSON.
+What it says is explained in benchmarks/systems/parties.py.
 """
 
 from __future__ import annotations
@@ -16,8 +16,7 @@ from typing import Any, Final
 import numpy as np
 from mpyc.runtime import mpc
 
-from benchmarks.inputs import Values, vector
-from benchmarks.systems.mpyc import digest
+from benchmarks.inputs import digest, operands, vector
 
 RECEIVER: Final = 0
 secint = mpc.SecInt(64)
@@ -25,11 +24,22 @@ secint = mpc.SecInt(64)
 
 @dataclass(frozen=True)
 class Program:
-    """`prepare` makes the party's own secure values, before the clock starts; `compute` has `rounds` rounds."""
+    """`prepare` takes the size and makes secure values, before the clock starts; `open` is for the receiver."""
 
-    prepare: Callable[[Values], Any]
+    prepare: Callable[[int], Awaitable[Any]]
     compute: Callable[[Any], Awaitable[Any]]
-    rounds: int
+    open: Callable[[Any], Awaitable[Any]]
+    rounds: int | None
+
+
+async def own_vector(size: int) -> Any:
+    """This party's own values."""
+    return secint.array(vector(mpc.pid, size))
+
+
+async def own_total(size: int) -> Any:
+    """The sum of this party's own values."""
+    return secint(int(vector(mpc.pid, size).sum()))
 
 
 async def total(own: Any) -> Any:
@@ -38,24 +48,62 @@ async def total(own: Any) -> Any:
     return await mpc.output(sum(parts[1:], parts[0]), receivers=[RECEIVER])
 
 
+async def opened(result: Any) -> Any:
+    """What was opened in computing it."""
+    return result
+
+
+async def shared(size: int) -> Any:
+    """Both operands as shares."""
+    arrays = [mpc.input(secint.array(values), senders=0) for values in operands(size)]
+    for array in arrays:
+        await mpc.gather(array)
+    return arrays
+
+
+async def product(pair: Any) -> Any:
+    """Position by position, as shares."""
+    left, right = pair
+    await mpc.gather(result := left * right)
+    return result
+
+
+async def less(pair: Any) -> Any:
+    """Position by position, as shares."""
+    left, right = pair
+    await mpc.gather(result := left < right)
+    return result
+
+
+async def open_shares(result: Any) -> Any:
+    """To the receiver."""
+    return await mpc.output(result, receivers=[RECEIVER])
+
+
 PROGRAMS: Final = {
-    "sum": Program(secint.array, total, rounds=2),  # to share, to open
-    "scalar": Program(lambda values: secint(int(values.sum())), total, rounds=2),
+    "sum": Program(own_vector, total, opened, rounds=2),  # to share, to open
+    "scalar": Program(own_total, total, opened, rounds=2),
+    "multiply": Program(shared, product, open_shares, rounds=1),
+    "compare": Program(shared, less, open_shares, rounds=None),
 }
 
 
 async def main(name: str, size: int) -> None:
     program = PROGRAMS[name]
-    own = program.prepare(vector(mpc.pid, size))
     await mpc.start()
+    prepared, result = await program.prepare(size), None
     _say({})
     loop = asyncio.get_running_loop()
-    while await loop.run_in_executor(None, sys.stdin.readline):  # beside the loop, which still has bytes to send
+    while line := await loop.run_in_executor(
+        None, sys.stdin.readline
+    ):  # beside the loop, which still has bytes to send
+        if line.strip() == "open":
+            _say({"digest": _digest(await program.open(result))})
+            continue
         await mpc.transfer(mpc.pid)  # a barrier: everybody hears from everybody
         began = time.perf_counter()
-        output = await program.compute(own)
-        seconds = time.perf_counter() - began
-        _say({"seconds": seconds, "rounds": program.rounds, "digest": _digest(output)})
+        result = await program.compute(prepared)
+        _say({"seconds": time.perf_counter() - began, "rounds": program.rounds})
 
 
 def _digest(output: Any) -> str:

@@ -27,6 +27,7 @@ Purpose: TypeAlias = Annotated[str, Parameter(help="A sentence for the owners wh
 Limit: TypeAlias = Annotated[str, Parameter(help="The number to compare with, such as 10000.00.")]
 
 _SHOWN_POSITIONS = 10
+_TABLES = ("coefficients",)  # shown as tables of their own
 
 
 def sum_column(
@@ -119,6 +120,8 @@ def show_result(result: Result, *, json: bool) -> None:
     if json:
         emit(result.to_json(), json=True)
         return
+    if coefficients := result.value.get("coefficients"):
+        emit(coefficients, json=False)
     emit(_for_people(result), json=False)
     for warning in _warnings(result):
         note(warning)
@@ -166,7 +169,9 @@ def _for_people(result: Result) -> Any:
         figures = result.to_json()["result"]["vector"]
         more = [f"... {len(figures) - _SHOWN_POSITIONS} more (--json prints all)"]
         return {"positions": figures[:_SHOWN_POSITIONS] + (more if len(figures) > _SHOWN_POSITIONS else [])}
-    figures = {key: value for key, value in result.value.items() if key not in ("suppressed", "noise", "quantiles")}
+    figures = {
+        key: value for key, value in result.value.items() if key not in ("suppressed", "noise", "quantiles", *_TABLES)
+    }
     figures |= {f"quantile {at}": value for at, value in result.quantiles.items()}
     return {key: _shown(value, result.suppressed) for key, value in figures.items()}
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -170,7 +170,7 @@ def _row(computation: Computation) -> dict[str, Any]:
         "id": computation.id,
         "state": computation.state,
         "function": asked.function if asked else "(not signed by you)",
-        "column": f"{arguments.get('dataset')}.{arguments.get('column')}" if asked else "",
+        "column": _columns(arguments) if asked else "",
         "where": arguments.get("where", ""),
         "created": time_of(computation.created_ms),
     }
@@ -182,9 +182,15 @@ def _request_row(party: str, request: OwnerRequest) -> dict[str, Any]:
         "party": party,
         "id": request.id,
         "requester": asked.requester,
-        "asks": f"{asked.function} of {arguments.get('dataset')}.{arguments.get('column')}",
+        "asks": f"{asked.function} of {_columns(arguments)}",
         "where": arguments.get("where", ""),
         "purpose": asked.purpose,
         "expires": time_of(asked.expires_ms),
         "reveals": "\n".join(f"{leak.what} -> {leak.to}" for leak in request.leakage),
     }
+
+
+def _columns(arguments: Mapping[str, Any]) -> str:
+    """Dataset and columns that are asked about; some functions take several."""
+    names = (arguments.get("column"), arguments.get("other"), *arguments.get("on", ()))
+    return f"{arguments.get('dataset')}.{','.join(str(each) for each in names if each)}"

@@ -24,7 +24,7 @@ from . import wire
 from .deadlines import CALL, Deadline, Patience
 from .desk import Desk, Pages
 from .profile import Profile
-from .questions import DEFAULT_TIMEOUT, Asked, OnProgress, Question, Wanted, question, with_options
+from .questions import DEFAULT_TIMEOUT, Asked, OnProgress, Question, Wanted, beside, question, with_options
 from .results import Computation, Party, Result
 
 if TYPE_CHECKING:  # the generated module knows it only as a type
@@ -87,6 +87,15 @@ class AsyncClient:
         self, dataset: str, column: str | None = None, *, edges: Sequence[str | int | Decimal], **asked: Unpack[Asked]
     ) -> Result:
         return await self.ask("histogram", dataset, column, **with_options(asked, edges=[str(each) for each in edges]))
+
+    async def hhi(self, dataset: str, column: str | None = None, **asked: Unpack[Asked]) -> Result:
+        return await self.ask("hhi", dataset, column, **asked)
+
+    async def correlate(self, column: str, other: str, **asked: Unpack[Asked]) -> Result:
+        return await self.ask("correlate", column, **with_options(asked, other=beside(column, [other])[0]))
+
+    async def regress(self, column: str, on: Sequence[str], **asked: Unpack[Asked]) -> Result:
+        return await self.ask("regress", column, **with_options(asked, on=beside(column, on)))
 
     async def ask(self, function: str, dataset: str, column: str | None = None, **asked: Unpack[Asked]) -> Result:
         """Creates a computation, waits for its end and opens the result; a cancelled task cancels the computation."""

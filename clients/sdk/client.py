@@ -21,7 +21,7 @@ from .connection import Connection
 from .deadlines import CALL, Deadline, Patience
 from .desk import Desk, Pages
 from .profile import Profile
-from .questions import DEFAULT_TIMEOUT, Asked, OnProgress, Question, Wanted, question, with_options
+from .questions import DEFAULT_TIMEOUT, Asked, OnProgress, Question, Wanted, beside, question, with_options
 from .results import Computation, Party, Result
 
 _WITHDRAW: Final = 1.0  # seconds that an interrupted caller waits for its cancellation
@@ -92,6 +92,18 @@ class Client:
     ) -> Result:
         """The number of rows below the first edge, from each edge to the next, and from the last on: `result.bins`."""
         return self.ask("histogram", dataset, column, **with_options(asked, edges=[str(each) for each in edges]))
+
+    def hhi(self, dataset: str, column: str | None = None, **asked: Unpack[Asked]) -> Result:
+        """How concentrated a column's sum is among the parties, from 0 to 1; neither sum nor parts become known."""
+        return self.ask("hhi", dataset, column, **asked)
+
+    def correlate(self, column: str, other: str, **asked: Unpack[Asked]) -> Result:
+        """Pearson's correlation over all rows of all parties: `correlate("accounts.balance", "accounts.income")`."""
+        return self.ask("correlate", column, **with_options(asked, other=beside(column, [other])[0]))
+
+    def regress(self, column: str, on: Sequence[str], **asked: Unpack[Asked]) -> Result:
+        """Least squares: `regress("accounts.default", on=["accounts.income", "accounts.age"])`."""
+        return self.ask("regress", column, **with_options(asked, on=beside(column, on)))
 
     def ask(self, function: str, dataset: str, column: str | None = None, **asked: Unpack[Asked]) -> Result:
         """Creates a computation, waits for its end and opens the result.

@@ -129,6 +129,7 @@ class Desk:
 
     def open(self, computation: Computation, sealed: Sequence[SealedResult]) -> Result:
         """The result; raises Cheated when the nodes' replies do not agree or the request is not mine."""
+        from steelyard.functions.catalogue import question_of
         from steelyard.functions.opening import open_results
 
         request = self.signed_by_me(computation)
@@ -138,7 +139,7 @@ class Desk:
             function=request.function,
             computation=request.computation,
             dataset=str(arguments["dataset"]),
-            column=str(arguments["column"]),
+            column=",".join(question_of(request).wanted.columns),
             where=str(arguments.get("where", "")),
             value=opened.value,
             parties=tuple(opened.parties),

@@ -111,6 +111,20 @@ def question(function: str, dataset: str, column: str | None, wanted: Wanted) ->
     return asked if asked.needs_groups else asked.checked()
 
 
+def beside(column: str, others: Sequence[str]) -> list[str]:
+    """The names of other columns of the same dataset, written with it or alone.  Raises Invalid."""
+    dataset = column.partition(".")[0]
+    found = []
+    for each in others:
+        before, point, name = each.rpartition(".")
+        if point and before != dataset:
+            raise Invalid(
+                f"{each[:130]!r} is no column of {dataset[:60]!r}: rows of one dataset are looked at together"
+            )
+        found.append(name)
+    return found
+
+
 def with_options(asked: Asked, **options: Any) -> Asked:
     """The same, with more of `options`."""
     more: Asked = {**asked, "options": {**asked.get("options", {}), **options}}

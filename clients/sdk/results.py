@@ -120,7 +120,8 @@ class Bin:
 class Result:
     """An opened result.
 
-    `value` is its JSON form; `total`, `count` and `mean` read it.  `vector` is `(length,) int64` in minor units of
+    `column` are the columns used, with commas between.  `value` is the JSON form; `total`, `count` and others read it.
+    `vector` is `(length,) int64` in minor units of
     `decimals` decimals, for a sum of vectors.  `verified` is False when so few nodes replied that a lie would have gone
     unnoticed; `culprits` sent wrong shares, which were corrected; the replies of `rejected` did not prove what they
     are, perhaps because the coordinator changed them.
@@ -186,6 +187,26 @@ class Result:
         """Of a histogram, in ascending order, those of one group after the other."""
         groups = self.value.get("groups", (self.value,))
         return tuple(_bin(each, group.get("group", "")) for group in groups for each in group.get("bins", ()))
+
+    @property
+    def hhi(self) -> Decimal | None:
+        """Concentration, from 0 to 1; None when it is undefined or suppressed, or the result has groups."""
+        return _decimal(self.value.get("hhi"))
+
+    @property
+    def correlation(self) -> Decimal | None:
+        """From -1 to 1; None when a column has only one value, or it is suppressed."""
+        return _decimal(self.value.get("correlation"))
+
+    @property
+    def coefficients(self) -> Mapping[str, Decimal | None]:
+        """Of a regression, by column, and of the `intercept`; None for a column that others determine."""
+        return {each["name"]: _decimal(each["coefficient"]) for each in self.value.get("coefficients") or ()}
+
+    @property
+    def r2(self) -> Decimal | None:
+        """The part of the variance that a regression explains."""
+        return _decimal(self.value.get("r2"))
 
     @property
     def suppressed(self) -> bool:

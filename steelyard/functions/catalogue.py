@@ -9,9 +9,12 @@ import msgspec
 from steelyard.documents.request import Request
 from steelyard.errors import Invalid
 from steelyard.functions.aggregate import Aggregate, Aggregation
+from steelyard.functions.correlate import Correlate, Pair
 from steelyard.functions.exceeds import Exceeds, Limit
+from steelyard.functions.hhi import Concentration, Hhi
 from steelyard.functions.histogram import Bins, Histogram
 from steelyard.functions.question import Question, Selection
+from steelyard.functions.regress import Explained, Regress
 from steelyard.functions.stats import Statistics, Stats
 
 FUNCTIONS: Final[dict[str, tuple[type[Selection], type[Question[Any]]]]] = {
@@ -21,6 +24,9 @@ FUNCTIONS: Final[dict[str, tuple[type[Selection], type[Question[Any]]]]] = {
     "exceeds": (Limit, Exceeds),
     "stats": (Statistics, Stats),
     "histogram": (Bins, Histogram),
+    "hhi": (Concentration, Hhi),
+    "correlate": (Pair, Correlate),
+    "regress": (Explained, Regress),
 }
 
 

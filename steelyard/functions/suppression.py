@@ -23,22 +23,28 @@ from steelyard.rounds import Protocol
 LAYERS = ("count", "parties")  # rows of a cell, and how many parties have any
 
 
-def suppressed(held: Held, rows: Vector, parties: Vector, circle: Circle | None = None) -> Protocol[tuple[int, ...]]:
-    """The cells to leave out, from shares of both counts, (cells,) each; `circle` if there is one already."""
+def suppressed(
+    held: Held, rows: Vector, parties: Vector, circle: Circle | None = None, needed: int = 0
+) -> Protocol[tuple[int, ...]]:
+    """The cells to leave out, from shares of both counts, (cells,) each; `circle` if there is one already.
+
+    `needed` are the rows that the figure takes, whatever the owners say.
+    """
     attempt, greeting = held.attempt, held.greeting
+    minimum = max(greeting.minimum_rows, needed)
     # 1. All rows of everybody, and everybody has enough of them.
-    if greeting.enough:
+    if greeting.enough and minimum == greeting.minimum_rows:
         return ()
     # 2. Too few nodes to compare: the counts are opened.
     if circle is None and len(attempt.participants) < 2 * attempt.threshold - 1:
         opened = yield from open_to_nodes(attempt, "rows", np.concatenate([rows, parties]))
         counts = to_signed(opened.value).reshape(2, rows.size)
-        few = (counts[0] < greeting.minimum_rows) | (counts[1] < greeting.minimum_group)
+        few = (counts[0] < minimum) | (counts[1] < greeting.minimum_group)
         return tuple(np.flatnonzero(few).tolist())
     # 3. Either count is less than its minimum; only that is opened.
     circle = circle or (yield from held.circle())
     lane = circle.branch("suppression")
-    below = yield from negatives(lane, _minus(rows, greeting.minimum_rows), _minus(parties, greeting.minimum_group))
+    below = yield from negatives(lane, _minus(rows, minimum), _minus(parties, greeting.minimum_group))
     both = yield from conjunction(lane, "either", below[:, :1], below[:, 1:])
     either = below[:, :1] ^ below[:, 1:] ^ both
     planes = yield from open_bits(lane, "suppressed", either)

@@ -11,6 +11,7 @@ Differs     of its local product in GF(2^m) a party deals only the lowest coeffi
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,6 +24,8 @@ from steelyard.protocols.circle import Circle
 from steelyard.protocols.disputes import blaming
 from steelyard.rounds import Protocol, Round, broadcast
 from steelyard.sharing.bit_recipe import Recipe, recipe
+
+BLOCK: Final = 1 << 13  # words of a row that are expanded at a time; part of the wire format
 
 Terms = NDArray[np.int64]  # (terms, 3): output row, row of the first factor, row of the second
 
@@ -103,8 +106,9 @@ def _opened(circle: Circle, shares: Mapping[PartyId, Bits], shape: tuple[int, ..
 def _deal(circle: Circle, step: str, cooking: Recipe, mine: Bits | None, shape: tuple[int, int]) -> Protocol[Bits]:
     rows, words = shape
     # 1. My bits and the random rows that I know, mapped to shares and messages.
-    source = _rows_in(circle, cooking, mine, rows * words)
-    out = bitfield.map_rows(cooking.before, source)
+    if cooking.deals and (mine is None or mine.size != rows * words):
+        raise Invalid("a dealer deals as many bits as were announced")
+    out = _mapped(circle, cooking, mine, rows * words)
     names = dict(enumerate(circle.parties, start=1))
     messages = {names[to]: bitfield.to_bytes(out[part]) for to, part in cooking.sends.items()}
     received = yield Round(step, messages, frozenset(names[dealer] for dealer in cooking.hears))
@@ -116,17 +120,24 @@ def _deal(circle: Circle, step: str, cooking: Recipe, mine: Bits | None, shape: 
     return out[: cooking.share_rows].reshape(cooking.share_rows, rows, words)
 
 
-def _rows_in(circle: Circle, cooking: Recipe, mine: Bits | None, length: int) -> Bits:
-    source = np.zeros((cooking.before.shape[1], length), dtype=np.uint64)
+def _mapped(circle: Circle, cooking: Recipe, mine: Bits | None, length: int) -> Bits:
+    """(share rows + message rows, length).  Random rows are made block by block and never leave the caches."""
+    out = np.empty((cooking.before.shape[0], length), dtype=np.uint64)
+    block = np.empty((cooking.before.shape[1], min(BLOCK, length)), dtype=np.uint64)
     names = dict(enumerate(circle.parties, start=1))
-    if cooking.deals:
-        if mine is None or mine.size != length:
-            raise Invalid("a dealer deals as many bits as were announced")
-        source[0] = mine.reshape(-1)
-    for row, (dealer, group) in enumerate(cooking.streams, start=int(cooking.deals)):
-        stream = circle.stream("bits", names[dealer], frozenset(names[each] for each in group))
-        stream.fill(source[row].data.cast("B"))
-    return source
+    streams = [
+        circle.stream("bits", names[dealer], frozenset(names[each] for each in group))
+        for dealer, group in cooking.streams
+    ]
+    own = mine.reshape(-1) if cooking.deals and mine is not None else None
+    for start in range(0, length, BLOCK):
+        count = min(BLOCK, length - start)
+        if own is not None:
+            block[0, :count] = own[start : start + count]
+        for row, stream in zip(block[int(cooking.deals) :], streams, strict=True):
+            stream.fill(row[:count].data.cast("B"))
+        bitfield.set_mapped(cooking.before, block, count, out, start)
+    return out
 
 
 def _row_by_row(a: Bits, b: Bits) -> Terms:

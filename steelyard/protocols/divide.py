@@ -55,7 +55,7 @@ def divide(
     if min(quotient_bits, divisor_bits) < 1 or quotient_bits + divisor_bits > ROOM:
         raise Invalid(f"the bits of a divisor and of a quotient are at least 1 each, and at most {ROOM} together")
     # 1. Scale both by the power of two that lets the divisor have all its bits.
-    scale, defined = yield from _scale(circle, b, divisor_bits)
+    scale, defined = yield from normaliser(circle, b, divisor_bits)
     both = yield from multiply(circle, np.tile(scale, 2), np.concatenate([b, field.scale(1 << fraction, a)]))
     divisor, rest = _halves(both)
     half = 1 << (divisor_bits - 1)
@@ -81,7 +81,7 @@ def divide(
     return field.subtract(quotient, (yield from to_field(circle, below, rest.size))[0]), defined
 
 
-def _scale(circle: Circle, b: Vector, bits: int) -> Protocol[tuple[Vector, Vector]]:
+def normaliser(circle: Circle, b: Vector, bits: int) -> Protocol[tuple[Vector, Vector]]:
     """2^(bits - 1 - place of the highest bit of b), which is 0 for b = 0; and [b != 0]."""
     # 1. [b >= 2^i], from the highest i to the lowest.
     planes = yield from decompose(circle, b, bits)

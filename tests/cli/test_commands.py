@@ -160,6 +160,9 @@ COMMANDS = [
     ["sum", "accounts.balance"],
     ["count", "accounts.balance"],
     ["mean", "accounts.balance"],
+    ["hhi", "accounts.balance", "--group-by", "segment"],
+    ["correlate", "accounts.balance", "accounts.income"],
+    ["regress", "accounts.default", "--on", "accounts.income,age"],
     ["computation", "list"],
     ["computation", "show", ID],
     ["computation", "cancel", ID],
@@ -193,6 +196,41 @@ def test_people_get_a_table_without_colours_in_a_pipe(
     shown = capsys.readouterr()
     assert shown.out.strip()
     assert "\x1b" not in shown.out + shown.err
+
+
+def test_other_columns_are_named_with_their_dataset_or_without(memory: Memory) -> None:
+    assert run(["correlate", "accounts.balance", "accounts.income", "--json"]) == 0
+    assert run(["regress", "accounts.default", "--on", "accounts.income, age", "--json"]) == 0
+    asked = [(function, column, more["options"]) for function, column, more in memory.asked]
+    assert asked == [
+        ("correlate", "accounts.balance", {"other": "income"}),
+        ("regress", "accounts.default", {"on": ["income", "age"]}),
+    ]
+
+
+def test_columns_of_two_datasets_are_not_related(memory: Memory, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["correlate", "accounts.balance", "loans.income"]) == 2
+    assert "no column of 'accounts'" in capsys.readouterr().err
+    assert not memory.asked
+
+
+def test_a_regression_is_a_table_of_coefficients(memory: Memory, capsys: pytest.CaptureFixture[str]) -> None:
+    line = {"name": "income", "coefficient": "3.5", "standard_error": "0.5", "t": "7"}
+    none = {"name": "age", "coefficient": None, "standard_error": None, "t": None}
+    memory.result = result(function="regress", value={"coefficients": [line, none], "r2": "0.9", "count": 12})
+    assert run(["regress", "accounts.default", "--on", "income,age"]) == 0
+    shown = [row.split() for row in capsys.readouterr().out.splitlines()]
+    assert shown == [["name", *list(line)[1:]], [*line.values()], ["age"], ["r2", "0.9"], ["count", "12"]]
+
+
+def test_owners_and_requesters_see_every_column_that_is_asked_about(
+    memory: Memory, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = {"dataset": "accounts", "column": "default", "on": ["income", "age"]}
+    asked = structs.replace(ASKED, function="regress", arguments=arguments)
+    memory.request = structs.replace(memory.request, asked=asked)
+    assert run(["computation", "pending"]) == 0
+    assert "regress of accounts.default,income,age" in capsys.readouterr().out
 
 
 def test_a_sum_in_json_has_the_promised_keys(memory: Memory, capsys: pytest.CaptureFixture[str]) -> None:

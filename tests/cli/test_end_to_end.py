@@ -151,7 +151,7 @@ def test_a_refusal_has_its_exit_code_its_reason_and_nothing_on_stdout(
 def test_an_owners_word_is_law(user: User) -> None:
     policy = user.folder / "d" / "nodes" / "bank-c" / "policy.toml"
     before = policy.read_text()
-    policy.write_text(before.replace('["sum", "count", "mean", "vector_sum"]', '["count"]'))
+    policy.write_text(before.replace('"sum", ', ""))
     assert policy.read_text() != before
     try:
         ended = user.types("--profile d sum accounts.balance --json")

@@ -22,8 +22,8 @@ class CliRunner(Runner):
     def ask(self, function: str, column: str, *, timeout: float = 60, **asked: Any) -> Answer:
         for name, value in asked.pop("options", {}).items():
             asked |= {f"no_{name}": True} if value is False else {name: value}
-        limit = [str(asked.pop("limit"))] if "limit" in asked else []
-        arguments = [function, column, *limit, "--timeout", str(timeout), *_flags(asked)]
+        more = [str(asked.pop(name)) for name in ("limit", "other") if name in asked]
+        arguments = [function, column, *more, "--timeout", str(timeout), *_flags(asked)]
         return Answer.of(self.steelyard(*arguments, "--json", timeout=timeout + 30))
 
     def computations(self) -> list[Facts]:

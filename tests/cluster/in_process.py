@@ -173,6 +173,9 @@ class InProcess(SdkRunner):
     def kill_at(self, party: str, step: str) -> None:
         self.nodes[party].dies_at = step
 
+    def died(self, party: str) -> bool:
+        return self.nodes[party].dying is not None
+
     def logs(self, name: str) -> str:
         return self.log.read_text()  # all write to one
 

@@ -149,5 +149,9 @@ class Runner(ABC):
         """This party's next attempt ends in a power cut when it begins this step: nothing of it is sent any more."""
         raise NotImplementedError
 
+    def died(self, party: str) -> bool:
+        """Whether it came to the step of `kill_at`."""
+        raise NotImplementedError
+
     @abstractmethod
     def close(self) -> None: ...

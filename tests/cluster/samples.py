@@ -28,7 +28,7 @@ DATASETS: Final = ("marked", "rare", "huge", "vectors", *OWNED)  # and accounts
 Row = tuple[str, Decimal]  # segment, amount
 
 POLICY: Final = """
-functions = ["sum", "count", "mean", "vector_sum", "exceeds", "stats", "histogram"]
+functions = ["sum", "count", "mean", "vector_sum", "exceeds", "stats", "histogram", "hhi", "correlate", "regress"]
 requesters = ["analyst"]
 approval = "automatic"
 minimum_group = 3
@@ -37,6 +37,9 @@ minimum_rows = 3
 [datasets.accounts]
 columns = ["balance"]
 filters = ["segment", "opened"]
+
+[datasets.loans]
+columns = ["loss", "income", "age"]
 """ + "".join(
     f"""
 [datasets.{name}]
@@ -53,7 +56,9 @@ def write(folder: Path, datasets: Sequence[str] = DATASETS) -> Path:
         shutil.copytree(BALANCES / party, folder / party)
         for name in datasets:
             _write(folder, party, name, _rows(party, name))
+        _write_loans(folder / party / "loans.csv", PARTIES.index(party))
     shutil.copy(BALANCES / "accounts.schema.toml", folder)
+    (folder / "loans.schema.toml").write_text(_LOANS)
     for name in datasets:
         (folder / f"{name}.schema.toml").write_text(_SCHEMA)
     return folder
@@ -97,6 +102,27 @@ def _write(folder: Path, party: str, dataset: str, rows: list[Row]) -> None:
     (folder / party).mkdir(parents=True, exist_ok=True)
     (folder / party / f"{dataset}.csv").write_text("\n".join(lines) + "\n")
 
+
+def _write_loans(file: Path, bank: int) -> None:
+    """loss = 2.50 + 3 income - 0.5 age, of which income and age do not depend on each other over all banks together."""
+    rows = [(2.5 + 3 * income - 0.5 * age, income, age, bank) for income in range(3) for age in (20 + bank, 40 + bank)]
+    file.write_text("\n".join(["loss,income,age,secret", *(",".join(map(str, row)) for row in rows)]) + "\n")
+
+
+_LOANS: Final = """
+[columns.loss]
+type = "decimal"
+decimals = 2
+
+[columns.income]
+type = "integer"
+
+[columns.age]
+type = "integer"
+
+[columns.secret]
+type = "integer"
+"""
 
 _SCHEMA: Final = f"""
 [columns.segment]

@@ -6,8 +6,8 @@ from typing import Final
 
 import pytest
 
+from tests.cluster import relations, spread
 from tests.cluster import scenarios as told
-from tests.cluster import spread
 from tests.cluster.runner import Runner
 
 # A handshake with a server that dies in its midst leaves a socket for the garbage collector; the ssl module's doing.
@@ -31,6 +31,8 @@ ON_ONE_MACHINE: Final = [
     spread.the_spread_is_that_of_all_rows_in_one_list,
     spread.without_the_median_no_row_is_dealt,
     spread.bins_over_too_few_rows_are_suppressed,
+    relations.concentration_tells_neither_the_total_nor_parts,
+    relations.columns_are_related_over_the_rows_of_all_parties,
     told.vectors_add_up_position_by_position,
     told.cells_over_too_few_rows_are_suppressed,
     told.an_input_that_could_overflow_is_refused,
@@ -49,7 +51,7 @@ WITH: Final = {  # scenarios that use what not every runner can do
     "kill_at": [
         told.after_the_quorum_has_signed_a_dead_node_is_not_missed,
         told.a_result_needs_no_more_nodes_than_the_threshold,
-        told.row_counts_are_not_opened_by_so_few_that_a_lie_would_go_unnoticed,
+        told.a_node_that_dies_while_rows_are_compared_is_named,
         told.the_quorum_does_not_need_everybody,
         told.a_node_that_dies_before_it_has_signed_is_named,
     ],
@@ -80,7 +82,7 @@ def test_every_scenario_is_played() -> None:
     played = {*EVERYWHERE, *ON_ONE_MACHINE, *(each for several in WITH.values() for each in several)}
     told_here = {
         each
-        for each in [*vars(told).values(), *vars(spread).values()]
+        for each in [*vars(told).values(), *vars(relations).values(), *vars(spread).values()]
         if callable(each) and getattr(each, "__annotations__", {}) == {"runner": "Runner", "return": "None"}
     }
     assert told_here - played == {told.again}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -49,6 +50,7 @@ class Consortium:
     minimum_rows: int = 1
     minimum_group: int = 2
     enough: bool = False  # whether everybody says that its rows suffice
+    decimals: tuple[int, ...] = (2,)  # of the question's columns
 
     def __post_init__(self) -> None:
         self.parties = tuple(NAMES[: self.size])
@@ -78,8 +80,8 @@ class Consortium:
         values = {
             "contributes": contributes,
             "version": "ee" * 16 if contributes else "",
-            "decimals": (2,),
-            "bounds": (10_000_00,),
+            "decimals": self.decimals,
+            "bounds": (10_000_00,) * len(self.decimals),
             "enough": self.enough,
             "minimum_rows": self.minimum_rows,
             "minimum_group": self.minimum_group,
@@ -88,7 +90,7 @@ class Consortium:
 
     def totals(
         self,
-        question: Question,
+        question: Question[Any],
         inputs: Mapping[PartyId, Mapping[str, Sequence[int]]],
         participants: Sequence[PartyId] = (),
         relay: Relay | None = None,

@@ -7,7 +7,7 @@ from typing import Any
 import grpc
 import pytest
 
-from steelyard.errors import Cheated, Failed, Overloaded, SteelyardError, TimedOut, Unauthenticated, Unreachable, _tree
+from steelyard.errors import Cheated, Failed, Overloaded, SteelyardError, TimedOut, Unauthenticated, Unreachable, tree
 from steelyard.rpc import status
 from steelyard.v1 import types_pb2
 
@@ -27,7 +27,7 @@ class RpcError(grpc.RpcError):
         return self._metadata
 
 
-@pytest.mark.parametrize("kind", list(_tree(SteelyardError)), ids=lambda kind: kind.reason)
+@pytest.mark.parametrize("kind", list(tree()), ids=lambda kind: kind.reason)
 def test_every_error_comes_back_as_itself(kind: type[SteelyardError]) -> None:
     error = kind("a sentence", party="bank-a", culprits=["bank-b"], suspects=["bank-c", "bank-d"])
     back = status.failure_from_proto(status.failure_to_proto(error))

@@ -6,20 +6,20 @@ import json
 import os
 import socket
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from benchmarks import __main__ as command
-from benchmarks import inputs, processes
-from benchmarks.floors import Floor
+from benchmarks import inputs, processes, table
+from benchmarks.floors import FLOORS, Floor, ratio
 from benchmarks.jobs import JOBS
 from benchmarks.measure import Row, Sample, Setting, alternate, measure, row
-from benchmarks.systems.mpyc import commands, digest
+from benchmarks.systems.mpyc import commands
 
 KEYS = ["job", "parties", "threshold", "size", "system", "seconds", "bytes_sent_per_party", "rounds", "peak_rss_mb"]
 SETTING = Setting("fake", 3, 2, 10)
@@ -47,6 +47,7 @@ class FakeJob:
     size: int = 10
     runs: int = 3
     systems: tuple[str, ...] = ("steelyard", "mpyc")
+    most: Mapping[str, int] = field(default_factory=dict)
     closed: int = 0
 
     @contextmanager
@@ -113,6 +114,21 @@ def test_a_figure_that_is_missing_meets_no_limit() -> None:
     assert not Floor(SETTING, peak_mb=400).met(rows(ours=1.0, mpyc=99.0, peak_mb=None))
 
 
+def test_mpyc_may_be_measured_on_fewer_values_and_is_compared_per_value() -> None:
+    job = FakeJob([1.0] * 4, most={"mpyc": 2})
+    found = measure(job, SETTING, job.systems, 3, quiet)
+    assert [(each.system, each.size) for each in found] == [("steelyard", 10), ("mpyc", 2)]
+    assert ratio(found) == 5.0
+
+
+def test_the_table_shows_what_a_value_costs_where_sizes_differ(capsys: pytest.CaptureFixture[str]) -> None:
+    ours, mpyc = rows(ours=1.0, mpyc=1.0)
+    table.show([ours, replace(mpyc, size=2)])
+    assert "500,000,000" in capsys.readouterr().out
+    table.show([ours, mpyc])
+    assert "100,000,000" not in capsys.readouterr().out
+
+
 def test_with_json_stdout_holds_a_list_of_rows_and_nothing_else(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -140,6 +156,17 @@ def test_a_floor_that_is_not_met_fails_the_command(
         assert ("NO" in capsys.readouterr().out) == bool(code)
 
 
+def test_every_floor_is_about_a_job_that_there_is_and_its_systems() -> None:
+    for floor in FLOORS:
+        assert set(floor.systems) <= set(JOBS[floor.setting.job].systems)
+
+
+def test_products_fit_wherever_they_are_computed() -> None:
+    left, right = inputs.operands(10_000)
+    assert left.min() < 0 < left.max()
+    assert max(abs(left).max(), abs(right).max()) <= 2**28
+
+
 def test_inputs_are_the_same_every_time_and_differ_between_parties() -> None:
     first, again, other = inputs.vector(0, 1000), inputs.vector(0, 1000), inputs.vector(1, 1000)
     assert np.array_equal(first, again)
@@ -164,10 +191,10 @@ def test_without_an_honest_majority_mpyc_is_not_asked() -> None:
 
 def test_a_wrong_result_has_another_digest() -> None:
     values = inputs.vector(0, 10)
-    assert digest(values) == digest(values.copy()) != digest(values + 1)
+    assert inputs.digest(values) == inputs.digest(values.copy()) != inputs.digest(values + 1)
 
 
-@pytest.mark.parametrize(("job", "rounds"), [("sum", 3), ("scalar", 3)])
+@pytest.mark.parametrize(("job", "rounds"), [("sum", 3), ("scalar", 3), ("exceeds", 11)])
 def test_rounds_are_those_of_the_protocol(job: str, rounds: int) -> None:
     assert JOBS[job].rounds(Setting(job, 3, 2, 10)) == rounds  # type: ignore[attr-defined]
 
@@ -213,3 +240,17 @@ def test_both_systems_do_the_same_sum_and_leave_no_process(capsys: pytest.Captur
     shown = json.loads(capsys.readouterr().out)
     assert [each["system"] for each in shown] == ["steelyard", "mpyc"]
     assert all(each["seconds"] > 0 for each in shown)
+
+
+@linux
+@pytest.mark.processes
+@pytest.mark.parametrize(("job", "systems"), [("compare", "steelyard,mpyc"), ("sort", "steelyard")])
+def test_engines_alone_compute_what_is_expected(job: str, systems: str, capsys: pytest.CaptureFixture[str]) -> None:
+    pytest.importorskip("mpyc")
+    before = children()
+    assert command.main(["run", job, "--size", "70", "--runs", "1", "--json", "--systems", systems]) == 0
+    assert children() <= before
+    shown = json.loads(capsys.readouterr().out)
+    assert [each["system"] for each in shown] == systems.split(",")
+    assert shown[0]["rounds"] >= 6
+    assert all(each["bytes_sent_per_party"] > 70 for each in shown)

@@ -74,6 +74,27 @@ def test_another_column_is_no_way_around_since_row_counts_are_the_same_for_all(l
         enter(ledger, replace(ASKED, column="limit", function="count", inputs=over("abc")), "two")
 
 
+def test_a_question_about_several_columns_is_compared_with_those_about_one(ledger: Ledger) -> None:
+    related = replace(ASKED, column="default,income,age", function="regress")
+    enter(ledger, related, "one")
+    assert ledger.entries()[0].candidate == related
+    for column in ("income", "age,default", "balance"):
+        with pytest.raises(DifferencingRefused):
+            enter(ledger, replace(ASKED, column=column, inputs=over("abc")), "two")
+        ledger.check(replace(ASKED, column=column), LIMITS, now_ms=NOW)
+
+
+def test_a_search_counts_for_each_of_its_columns(ledger: Ledger) -> None:
+    once = replace(LIMITS, searches_per_version=1)
+    search = replace(ASKED, searches=True)
+    enter(ledger, replace(search, column="balance,income"), "one", limits=once)
+    for column in ("balance", "income", "age,income"):
+        with pytest.raises(BudgetExhausted):
+            ledger.check(replace(search, column=column), once, now_ms=NOW)
+    for column in ("age", "bal"):
+        ledger.check(replace(search, column=column), once, now_ms=NOW)
+
+
 def test_another_dataset_is_another_matter(ledger: Ledger) -> None:
     enter(ledger, ASKED, "one")
     enter(ledger, replace(ASKED, dataset="loans", inputs=over("abc")), "two")

@@ -61,6 +61,7 @@ def test_what_is_listed_is_allowed() -> None:
         ({"function": "sum", "dataset": "loans"}, "function 'sum'"),
         ({"requester": "stranger"}, "requester 'stranger'"),
         ({"columns": ("opened",)}, "column 'opened' of the dataset 'accounts'"),
+        ({"columns": ("balance", "opened", "income")}, "column 'opened' of the dataset 'accounts'"),
         ({"filter_columns": ("segment", "account")}, "filter column 'account' of the dataset 'accounts'"),
         ({"parties": ("bank-a", "bank-b", "bank-d")}, "peer 'bank-d'"),
         ({"dataset": "loans", "function": "count"}, "filter column 'segment' of the dataset 'loans'"),
