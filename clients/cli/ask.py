@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
 
 from cyclopts import Parameter
@@ -163,6 +164,8 @@ def ask_and_show(function: str, column: str, asked: Asked, json: bool) -> None:
 def _for_people(result: Result) -> Any:
     if result.bins:
         return [_bin(each) for each in result.bins]
+    if result.value.get("top"):
+        return result.value["top"]
     if result.groups:
         return [{"group": each.name, result.function: _shown(each.value, each.suppressed)} for each in result.groups]
     if result.vector is not None:
@@ -170,7 +173,9 @@ def _for_people(result: Result) -> Any:
         more = [f"... {len(figures) - _SHOWN_POSITIONS} more (--json prints all)"]
         return {"positions": figures[:_SHOWN_POSITIONS] + (more if len(figures) > _SHOWN_POSITIONS else [])}
     figures = {
-        key: value for key, value in result.value.items() if key not in ("suppressed", "noise", "quantiles", *_TABLES)
+        key: value
+        for key, value in result.value.items()
+        if key not in ("suppressed", "noise", "quantiles", "left_out", *_TABLES)
     }
     figures |= {f"quantile {at}": value for at, value in result.quantiles.items()}
     return {key: _shown(value, result.suppressed) for key, value in figures.items()}
@@ -184,6 +189,8 @@ def _bin(each: Bin) -> dict[str, str]:
 def _shown(value: object, suppressed: bool) -> str:
     if suppressed:
         return "suppressed (too few rows)"
+    if isinstance(value, Mapping):
+        return ", ".join(f"{name} {_shown(each, False)}" for name, each in value.items())
     return "none" if value is None else str(value)
 
 
@@ -193,6 +200,8 @@ def _warnings(result: Result) -> list[str]:
         said.append(f"Without: {', '.join(result.missing)}")
     if not result.verified:
         said.append("Not verified: so few nodes replied that a wrong share would have gone unnoticed.")
+    if left_out := result.value.get("left_out"):
+        said.append(f"Left out, for too few rows: {', '.join(left_out)}")
     if result.noise:
         widths = ", ".join(f"{figure} {width}" for figure, width in result.noise.items())
         said.append(f"Standard deviation of the noise: {widths}")

@@ -24,7 +24,7 @@ from . import wire
 from .deadlines import CALL, Deadline, Patience
 from .desk import Desk, Pages
 from .profile import Profile
-from .questions import DEFAULT_TIMEOUT, Asked, OnProgress, Question, Wanted, beside, question, with_options
+from .questions import DEFAULT_TIMEOUT, Asked, OnProgress, Question, Wanted, beside, normal, question, with_options
 from .results import Computation, Party, Result
 
 if TYPE_CHECKING:  # the generated module knows it only as a type
@@ -96,6 +96,23 @@ class AsyncClient:
 
     async def regress(self, column: str, on: Sequence[str], **asked: Unpack[Asked]) -> Result:
         return await self.ask("regress", column, **with_options(asked, on=beside(column, on)))
+
+    async def compare(
+        self, dataset: str, column: str | None = None, *, than: str = "", than_column: str = "", **asked: Unpack[Asked]
+    ) -> Result:
+        (other,) = beside(dataset, [than_column])
+        return await self.ask("compare", dataset, column, **with_options(asked, than=normal(than), than_column=other))
+
+    async def top(
+        self, dataset: str, column: str | None = None, *, count: int = 3, values: bool = False, **asked: Unpack[Asked]
+    ) -> Result:
+        return await self.ask("top", dataset, column, **with_options(asked, count=count, values=values))
+
+    async def auction(
+        self, dataset: str, column: str = "price", *, prices: tuple[str, str, str], **asked: Unpack[Asked]
+    ) -> Result:
+        low, high, tick = prices
+        return await self.ask("auction", dataset, column, **with_options(asked, low=low, high=high, tick=tick))
 
     async def ask(self, function: str, dataset: str, column: str | None = None, **asked: Unpack[Asked]) -> Result:
         """Creates a computation, waits for its end and opens the result; a cancelled task cancels the computation."""

@@ -21,7 +21,7 @@ from .connection import Connection
 from .deadlines import CALL, Deadline, Patience
 from .desk import Desk, Pages
 from .profile import Profile
-from .questions import DEFAULT_TIMEOUT, Asked, OnProgress, Question, Wanted, beside, question, with_options
+from .questions import DEFAULT_TIMEOUT, Asked, OnProgress, Question, Wanted, beside, normal, question, with_options
 from .results import Computation, Party, Result
 
 _WITHDRAW: Final = 1.0  # seconds that an interrupted caller waits for its cancellation
@@ -104,6 +104,32 @@ class Client:
     def regress(self, column: str, on: Sequence[str], **asked: Unpack[Asked]) -> Result:
         """Least squares: `regress("accounts.default", on=["accounts.income", "accounts.age"])`."""
         return self.ask("regress", column, **with_options(asked, on=beside(column, on)))
+
+    def compare(
+        self, dataset: str, column: str | None = None, *, than: str = "", than_column: str = "", **asked: Unpack[Asked]
+    ) -> Result:
+        """Which is greater: the sum over the rows that satisfy `where`, or that over those that satisfy `than`?
+
+        `than_column` compares with another column.  Counts as a search, like `exceeds`; neither sum becomes known.
+        """
+        (other,) = beside(dataset, [than_column])
+        return self.ask("compare", dataset, column, **with_options(asked, than=normal(than), than_column=other))
+
+    def top(
+        self, dataset: str, column: str | None = None, *, count: int = 3, values: bool = False, **asked: Unpack[Asked]
+    ) -> Result:
+        """The parties, or with `group_by` the groups, with the largest sums, in order; their sums with `values`."""
+        return self.ask("top", dataset, column, **with_options(asked, count=count, values=values))
+
+    def auction(
+        self, dataset: str, column: str = "price", *, prices: tuple[str, str, str], **asked: Unpack[Asked]
+    ) -> Result:
+        """Clears the market of all parties' orders at one of the prices (from, to, tick): `("10", "20", "0.05")`.
+
+        `options` may name the other columns, `quantity` and `side`, and ask for the `fills` of `clients.sdk.fills`.
+        """
+        low, high, tick = prices
+        return self.ask("auction", dataset, column, **with_options(asked, low=low, high=high, tick=tick))
 
     def ask(self, function: str, dataset: str, column: str | None = None, **asked: Unpack[Asked]) -> Result:
         """Creates a computation, waits for its end and opens the result.

@@ -131,6 +131,13 @@ def with_options(asked: Asked, **options: Any) -> Asked:
     return more
 
 
+def normal(where: str) -> str:
+    """A condition as it is signed.  Raises Invalid."""
+    from steelyard.tables.filter import parse
+
+    return parse(where).text
+
+
 def _given(wanted: Wanted) -> dict[str, Any]:
     """What was said beside column and filter; a function has no place for what is not its own."""
     given: dict[str, Any] = {

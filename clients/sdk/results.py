@@ -209,6 +209,27 @@ class Result:
         return _decimal(self.value.get("r2"))
 
     @property
+    def outcome(self) -> str | None:
+        """Of a comparison: "greater", "equal" or "less"; None when it is suppressed."""
+        found: str | None = self.value.get("outcome")
+        return found
+
+    @property
+    def top(self) -> tuple[str, ...]:
+        """The parties or groups of a ranking, the largest first."""
+        return tuple(each.get("party") or each["group"] for each in self.value.get("top", ()))
+
+    @property
+    def price(self) -> Decimal | None:
+        """Of an auction; None when nothing is traded, or it is suppressed."""
+        return _decimal(self.value.get("price"))
+
+    @property
+    def volume(self) -> Decimal | None:
+        """What is traded in an auction; None when it is suppressed."""
+        return _decimal(self.value.get("volume"))
+
+    @property
     def suppressed(self) -> bool:
         """True when the owners' minimum row count hides the result."""
         return bool(self.value.get("suppressed", False))

@@ -9,6 +9,8 @@ import msgspec
 from steelyard.documents.request import Request
 from steelyard.errors import Invalid
 from steelyard.functions.aggregate import Aggregate, Aggregation
+from steelyard.functions.auction import Auction, Book
+from steelyard.functions.compare import Compare, Sides
 from steelyard.functions.correlate import Correlate, Pair
 from steelyard.functions.exceeds import Exceeds, Limit
 from steelyard.functions.hhi import Concentration, Hhi
@@ -16,6 +18,7 @@ from steelyard.functions.histogram import Bins, Histogram
 from steelyard.functions.question import Question, Selection
 from steelyard.functions.regress import Explained, Regress
 from steelyard.functions.stats import Statistics, Stats
+from steelyard.functions.top import Ranking, Top
 
 FUNCTIONS: Final[dict[str, tuple[type[Selection], type[Question[Any]]]]] = {
     "sum": (Aggregate, Aggregation),
@@ -27,6 +30,9 @@ FUNCTIONS: Final[dict[str, tuple[type[Selection], type[Question[Any]]]]] = {
     "hhi": (Concentration, Hhi),
     "correlate": (Pair, Correlate),
     "regress": (Explained, Regress),
+    "compare": (Sides, Compare),
+    "top": (Ranking, Top),
+    "auction": (Book, Auction),
 }
 
 

@@ -63,6 +63,12 @@ def equal(circle: Circle, a: Vector, b: Vector) -> Protocol[Bits]:
     return flipped(signs[:, :, :width] ^ signs[:, :, width:])
 
 
+def longest_message(comparisons: int, parties: int) -> int:
+    """Bytes of the longest message of a batch of so many, at any threshold: codes of digits, or triples of addends."""
+    rows = max(_digits(2 if comparisons >= MANY else 4).rows, BITS * max(2, (parties + 1) // 6))
+    return 8 * bitfield.degree(parties) * rows * bitfield.words(comparisons)
+
+
 def _part(circle: Circle, a: Vector) -> Bits | None:
     """(61, words): the bits of my weighted share of 2a, if I am one of the adders."""
     if circle.me not in circle.adders:
@@ -74,10 +80,13 @@ def _part(circle: Circle, a: Vector) -> Bits | None:
 # ---- two adders: u + v does not wrap iff u < P - v, a comparison of two numbers known to one party each ------------
 
 
+def _digits(width: int) -> Digits:
+    return Digits((1, *[width] * ((BITS - 1) // width)))
+
+
 def _lowest_of_two(circle: Circle, part: Bits | None, count: int) -> Protocol[Bits]:
     first, second = circle.adders
-    width = 2 if count >= MANY else 4
-    digits = Digits((1, *[width] * ((BITS - 1) // width)))
+    digits = _digits(2 if count >= MANY else 4)
     # 1. The first adder deals which value every digit of u has, the second which values those of P - v = ~v reach.
     codes = None
     if part is not None:

@@ -12,6 +12,7 @@ from tests.cluster.runner import PARTIES
 
 _ROOT: Final = Path(__file__).resolve().parents[2]
 BALANCES: Final = _ROOT / "examples" / "balances"
+ORDERS: Final = _ROOT / "examples" / "orders"
 TOTAL: Final = "17500.00"
 
 # Figures that occur nowhere by chance, for the search for traces.
@@ -24,11 +25,14 @@ MARKED: Final = {
 LENGTH: Final = 1000  # of the vectors
 RARE: Final = "treasury"  # a segment with one row at one bank
 OWNED: Final = ("leaving", "returning", "halves", "once")  # datasets that one scenario each may change and leave out
-DATASETS: Final = ("marked", "rare", "huge", "vectors", *OWNED)  # and accounts
+DATASETS: Final = ("marked", "rare", "huge", "vectors", "orders", *OWNED)  # and accounts
 Row = tuple[str, Decimal]  # segment, amount
 
 POLICY: Final = """
-functions = ["sum", "count", "mean", "vector_sum", "exceeds", "stats", "histogram", "hhi", "correlate", "regress"]
+functions = [
+    "sum", "count", "mean", "vector_sum", "exceeds", "compare", "top", "auction", "hhi", "correlate", "regress",
+    "stats", "histogram",
+]
 requesters = ["analyst"]
 approval = "automatic"
 minimum_group = 3
@@ -43,7 +47,7 @@ columns = ["loss", "income", "age"]
 """ + "".join(
     f"""
 [datasets.{name}]
-columns = ["amount"]
+columns = {'["price", "quantity", "side"]' if name == "orders" else '["amount"]'}
 filters = ["segment"]
 """
     for name in DATASETS
@@ -61,6 +65,8 @@ def write(folder: Path, datasets: Sequence[str] = DATASETS) -> Path:
     (folder / "loans.schema.toml").write_text(_LOANS)
     for name in datasets:
         (folder / f"{name}.schema.toml").write_text(_SCHEMA)
+    if "orders" in datasets:
+        shutil.copytree(ORDERS, folder, dirs_exist_ok=True)
     return folder
 
 

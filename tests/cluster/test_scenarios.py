@@ -6,7 +6,7 @@ from typing import Final
 
 import pytest
 
-from tests.cluster import relations, spread
+from tests.cluster import markets, relations, spread
 from tests.cluster import scenarios as told
 from tests.cluster.runner import Runner
 
@@ -33,6 +33,9 @@ ON_ONE_MACHINE: Final = [
     spread.bins_over_too_few_rows_are_suppressed,
     relations.concentration_tells_neither_the_total_nor_parts,
     relations.columns_are_related_over_the_rows_of_all_parties,
+    markets.two_sums_are_compared_and_neither_is_shown,
+    markets.the_largest_are_named_in_order,
+    markets.an_auction_clears_at_one_price_and_shows_no_order,
     told.vectors_add_up_position_by_position,
     told.cells_over_too_few_rows_are_suppressed,
     told.an_input_that_could_overflow_is_refused,
@@ -82,7 +85,8 @@ def test_every_scenario_is_played() -> None:
     played = {*EVERYWHERE, *ON_ONE_MACHINE, *(each for several in WITH.values() for each in several)}
     told_here = {
         each
-        for each in [*vars(told).values(), *vars(relations).values(), *vars(spread).values()]
+        for module in (told, markets, relations, spread)
+        for each in vars(module).values()
         if callable(each) and getattr(each, "__annotations__", {}) == {"runner": "Runner", "return": "None"}
     }
     assert told_here - played == {told.again}
