@@ -12,7 +12,7 @@ from clients.cli.output import emit, note, progress
 
 if TYPE_CHECKING:
     from clients.sdk.questions import Asked
-    from clients.sdk.results import Computation, Result
+    from clients.sdk.results import Bin, Computation, Result
 
 Column: TypeAlias = Annotated[str, Parameter(help="dataset.column, such as accounts.balance.")]
 Where: TypeAlias = Annotated[str, Parameter(help="Only rows that satisfy this: =, IN, ranges, AND.")]
@@ -162,6 +162,8 @@ def ask_and_show(function: str, column: str, asked: Asked, json: bool) -> None:
 
 
 def _for_people(result: Result) -> Any:
+    if result.bins:
+        return [_bin(each) for each in result.bins]
     if result.value.get("top"):
         return result.value["top"]
     if result.groups:
@@ -171,9 +173,17 @@ def _for_people(result: Result) -> Any:
         more = [f"... {len(figures) - _SHOWN_POSITIONS} more (--json prints all)"]
         return {"positions": figures[:_SHOWN_POSITIONS] + (more if len(figures) > _SHOWN_POSITIONS else [])}
     figures = {
-        key: value for key, value in result.value.items() if key not in ("suppressed", "noise", "left_out", *_TABLES)
+        key: value
+        for key, value in result.value.items()
+        if key not in ("suppressed", "noise", "quantiles", "left_out", *_TABLES)
     }
+    figures |= {f"quantile {at}": value for at, value in result.quantiles.items()}
     return {key: _shown(value, result.suppressed) for key, value in figures.items()}
+
+
+def _bin(each: Bin) -> dict[str, str]:
+    ends = {"from": "" if each.low is None else str(each.low), "below": "" if each.high is None else str(each.high)}
+    return {**({"group": each.group} if each.group else {}), **ends, "rows": _shown(each.count, each.suppressed)}
 
 
 def _shown(value: object, suppressed: bool) -> str:

@@ -25,6 +25,8 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "count": ("clients.cli.ask:count_column", "The number of rows with a value in a column."),
     "mean": ("clients.cli.ask:mean_column", "The mean of a column over all parties."),
     "exceeds": ("clients.cli.ask:exceeds_column", "Whether a sum is greater than a limit; the sum stays hidden."),
+    "stats": ("clients.cli.stats:stats_column", "Mean, spread, extremes, median and quantiles of a column."),
+    "histogram": ("clients.cli.stats:histogram_column", "How many rows lie in each bin of a column."),
     "hhi": ("clients.cli.relate:hhi_column", "How concentrated a sum is among the parties."),
     "correlate": ("clients.cli.relate:correlate_columns", "The correlation of two columns over all rows."),
     "regress": ("clients.cli.relate:regress_column", "Least squares of a column on others."),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from decimal import Decimal
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Final, Self, TypeVar, Unpack
@@ -69,6 +70,23 @@ class AsyncClient:
 
     async def exceeds(self, dataset: str, column: str | None = None, **asked: Unpack[Asked]) -> Result:
         return await self.ask("exceeds", dataset, column, **asked)
+
+    async def stats(
+        self,
+        dataset: str,
+        column: str | None = None,
+        *,
+        quantiles: Sequence[str | float | Decimal] = (),
+        median: bool = True,
+        **asked: Unpack[Asked],
+    ) -> Result:
+        options = with_options(asked, quantiles=[str(each) for each in quantiles], median=median)
+        return await self.ask("stats", dataset, column, **options)
+
+    async def histogram(
+        self, dataset: str, column: str | None = None, *, edges: Sequence[str | int | Decimal], **asked: Unpack[Asked]
+    ) -> Result:
+        return await self.ask("histogram", dataset, column, **with_options(asked, edges=[str(each) for each in edges]))
 
     async def hhi(self, dataset: str, column: str | None = None, **asked: Unpack[Asked]) -> Result:
         return await self.ask("hhi", dataset, column, **asked)

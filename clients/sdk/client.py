@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
+from decimal import Decimal
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Self, Unpack
@@ -69,6 +70,28 @@ class Client:
         Every owner lets the same data be compared only so often: its policy's `searches_per_version`.
         """
         return self.ask("exceeds", dataset, column, **asked)
+
+    def stats(
+        self,
+        dataset: str,
+        column: str | None = None,
+        *,
+        quantiles: Sequence[str | float | Decimal] = (),
+        median: bool = True,
+        **asked: Unpack[Asked],
+    ) -> Result:
+        """Number, mean, standard deviation, extremes, median and quantiles of all rows of all parties.
+
+        Without median and quantiles no row is dealt, not even in secret: that is much faster for many rows.
+        """
+        options = with_options(asked, quantiles=[str(each) for each in quantiles], median=median)
+        return self.ask("stats", dataset, column, **options)
+
+    def histogram(
+        self, dataset: str, column: str | None = None, *, edges: Sequence[str | int | Decimal], **asked: Unpack[Asked]
+    ) -> Result:
+        """The number of rows below the first edge, from each edge to the next, and from the last on: `result.bins`."""
+        return self.ask("histogram", dataset, column, **with_options(asked, edges=[str(each) for each in edges]))
 
     def hhi(self, dataset: str, column: str | None = None, **asked: Unpack[Asked]) -> Result:
         """How concentrated a column's sum is among the parties, from 0 to 1; neither sum nor parts become known."""

@@ -106,6 +106,17 @@ class Group:
 
 
 @dataclass(frozen=True, slots=True)
+class Bin:
+    """How many rows are from `low` on and below `high` (None: no end); `count` is None when the bin is suppressed."""
+
+    low: Decimal | None
+    high: Decimal | None
+    count: int | None
+    suppressed: bool
+    group: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Result:
     """An opened result.
 
@@ -150,6 +161,32 @@ class Result:
         """Whether the total is greater than the limit; None when it is suppressed or the result has groups."""
         found: bool | None = self.value.get("exceeds")
         return found
+
+    @property
+    def std(self) -> Decimal | None:
+        """The sample standard deviation."""
+        return _decimal(self.value.get("std"))
+
+    @property
+    def median(self) -> Decimal | None:
+        """The lower of the two in the middle."""
+        return _decimal(self.value.get("median"))
+
+    @property
+    def extremes(self) -> tuple[Decimal | None, Decimal | None]:
+        """The least and the greatest value."""
+        return _decimal(self.value.get("min")), _decimal(self.value.get("max"))
+
+    @property
+    def quantiles(self) -> Mapping[str, Decimal]:
+        """By what was asked for, such as "0.25"."""
+        return {at: Decimal(shown) for at, shown in self.value.get("quantiles", {}).items()}
+
+    @property
+    def bins(self) -> tuple[Bin, ...]:
+        """Of a histogram, in ascending order, those of one group after the other."""
+        groups = self.value.get("groups", (self.value,))
+        return tuple(_bin(each, group.get("group", "")) for group in groups for each in group.get("bins", ()))
 
     @property
     def hhi(self) -> Decimal | None:
@@ -258,6 +295,11 @@ class Party(Fact, frozen=True, kw_only=True):
     manifest: str
     problem: str
     datasets: tuple[Dataset, ...]
+
+
+def _bin(cell: Mapping[str, Any], group: str) -> Bin:
+    low, high = _decimal(cell["from"]), _decimal(cell["below"])
+    return Bin(low, high, cell["count"], bool(cell.get("suppressed", False)), group)
 
 
 def _decimal(shown: object) -> Decimal | None:

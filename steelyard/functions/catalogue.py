@@ -14,8 +14,10 @@ from steelyard.functions.compare import Compare, Sides
 from steelyard.functions.correlate import Correlate, Pair
 from steelyard.functions.exceeds import Exceeds, Limit
 from steelyard.functions.hhi import Concentration, Hhi
+from steelyard.functions.histogram import Bins, Histogram
 from steelyard.functions.question import Question, Selection
 from steelyard.functions.regress import Explained, Regress
+from steelyard.functions.stats import Statistics, Stats
 from steelyard.functions.top import Ranking, Top
 
 FUNCTIONS: Final[dict[str, tuple[type[Selection], type[Question[Any]]]]] = {
@@ -23,6 +25,8 @@ FUNCTIONS: Final[dict[str, tuple[type[Selection], type[Question[Any]]]]] = {
     "count": (Aggregate, Aggregation),
     "mean": (Aggregate, Aggregation),
     "exceeds": (Limit, Exceeds),
+    "stats": (Statistics, Stats),
+    "histogram": (Bins, Histogram),
     "hhi": (Concentration, Hhi),
     "correlate": (Pair, Correlate),
     "regress": (Explained, Regress),

@@ -136,7 +136,9 @@ class Held:
 
     attempt: Attempt
     greeting: Greeting
-    shares: Mapping[PartyId, Vector] = field(repr=False)  # contributor -> my share of what it brought
+    shares: Mapping[PartyId, Vector] = field(
+        repr=False
+    )  # contributor, in one order everywhere -> my share of what it brought
 
     def sum(self) -> Vector:
         """My share of the sum of all that was brought; only where all bring the same cells."""

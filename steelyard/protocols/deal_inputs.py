@@ -75,7 +75,7 @@ def deal_inputs(
     except Cheated:
         _authenticate(attempt, headers)
         raise
-    return {dealer: vector[: lengths[dealer]] for dealer, vector in held.items()}, transcript.hex()
+    return {dealer: held[dealer][: lengths[dealer]] for dealer in greeting.contributors}, transcript.hex()
 
 
 def _deal(

@@ -274,6 +274,39 @@ def test_a_suppressed_cell_is_called_suppressed(memory: Memory, capsys: pytest.C
     assert "suppressed (too few rows)" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize(
+    ("line", "options"),
+    [
+        ("stats accounts.balance --quantiles 0.1,0.9", {"quantiles": ["0.1", "0.9"], "median": True}),
+        ("stats accounts.balance --no-median", {"quantiles": [], "median": False}),
+        ("histogram accounts.balance --edges=-5,2.50", {"edges": ["-5", "2.50"]}),
+    ],
+)
+def test_what_one_function_takes_reaches_the_client(memory: Memory, line: str, options: dict[str, Any]) -> None:
+    assert run(line.split()) == 0
+    assert memory.asked[0][0] == line.split()[0]
+    assert memory.asked[0][2]["options"] == options
+
+
+def test_a_quantile_is_a_figure_of_its_own(memory: Memory, capsys: pytest.CaptureFixture[str]) -> None:
+    memory.result = result(value={"count": 3, "std": None, "quantiles": {"0.9": "3.00"}})
+    assert run(["stats", "accounts.balance", "--quantiles", "0.9"]) == 0
+    assert capsys.readouterr().out.split() == ["count", "3", "std", "none", "quantile", "0.9", "3.00"]
+
+
+def test_a_histogram_has_a_line_for_each_bin(memory: Memory, capsys: pytest.CaptureFixture[str]) -> None:
+    bins = [
+        {"from": None, "below": "-5", "count": 3},
+        {"from": "-5", "below": None, "count": None, "suppressed": True},
+    ]
+    memory.result = result(value={"groups": [{"group": "retail", "bins": bins}]})
+    assert run(["histogram", "accounts.balance", "--edges=-5", "--group-by", "segment"]) == 0
+    lines = [line.split() for line in capsys.readouterr().out.splitlines()]
+    assert lines[0] == ["group", "from", "below", "rows"]
+    assert lines[1] == ["retail", "-5", "3"]
+    assert lines[2][:3] == ["retail", "-5", "suppressed"]
+
+
 def test_what_weakens_a_result_is_said_on_stderr(memory: Memory, capsys: pytest.CaptureFixture[str]) -> None:
     memory.result = result(verified=False, missing=("bank-c",), culprits=("bank-b",), rejected=("bank-a",))
     assert run(["sum", "accounts.balance"]) == 0

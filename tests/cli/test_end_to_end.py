@@ -101,6 +101,14 @@ def test_a_mean_shows_what_it_was_made_of(user: User) -> None:
     assert (result["total"], set(result)) == ("17500.00", {"mean", "total", "count"})
 
 
+def test_statistics_cover_the_rows_of_all_parties(user: User) -> None:
+    result = user.types("--profile d stats accounts.balance --quantiles 0.75 --json").json["result"]
+    moments = {"count": 69, "mean": "253.623188", "std": "201.167801"}
+    assert result == moments | {"min": "20.27", "max": "691.37", "median": "167.08", "quantiles": {"0.75": "404.82"}}
+    bins = user.types("--profile d histogram accounts.balance --edges 0,100,500 --json").json["result"]["bins"]
+    assert [each["count"] for each in bins] == [None, 21, 34, None]
+
+
 def test_a_computation_can_be_seen_again(user: User) -> None:
     asked = user.types("--profile d sum accounts.balance --json").json
     newest = user.types("--profile d computation list --json").json[0]

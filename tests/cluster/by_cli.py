@@ -20,7 +20,8 @@ class CliRunner(Runner):
         """The command line of a party's owner."""
 
     def ask(self, function: str, column: str, *, timeout: float = 60, **asked: Any) -> Answer:
-        asked |= asked.pop("options", {})
+        for name, value in asked.pop("options", {}).items():
+            asked |= {f"no_{name}": True} if value is False else {name: value}
         more = [str(asked.pop(name)) for name in ("limit", "other") if name in asked]
         arguments = [function, column, *more, "--timeout", str(timeout), *_flags(asked)]
         return Answer.of(self.steelyard(*arguments, "--json", timeout=timeout + 30))

@@ -31,6 +31,7 @@ Row = tuple[str, Decimal]  # segment, amount
 POLICY: Final = """
 functions = [
     "sum", "count", "mean", "vector_sum", "exceeds", "compare", "top", "auction", "hhi", "correlate", "regress",
+    "stats", "histogram",
 ]
 requesters = ["analyst"]
 approval = "automatic"

@@ -6,7 +6,7 @@ from typing import Final
 
 import pytest
 
-from tests.cluster import answers, markets, relations
+from tests.cluster import answers, markets, relations, spread
 from tests.cluster import scenarios as told
 from tests.cluster.runner import Runner
 
@@ -28,6 +28,9 @@ ON_ONE_MACHINE: Final = [
     answers.groups_add_up,
     answers.a_mean_is_its_sum_by_its_count,
     answers.groups_are_compared_one_by_one,
+    spread.the_spread_is_that_of_all_rows_in_one_list,
+    spread.without_the_median_no_row_is_dealt,
+    spread.bins_over_too_few_rows_are_suppressed,
     relations.concentration_tells_neither_the_total_nor_parts,
     relations.columns_are_related_over_the_rows_of_all_parties,
     markets.two_sums_are_compared_and_neither_is_shown,
@@ -82,7 +85,7 @@ def test_every_scenario_is_played() -> None:
     played = {*EVERYWHERE, *ON_ONE_MACHINE, *(each for several in WITH.values() for each in several)}
     told_here = {
         each
-        for module in (told, answers, markets, relations)
+        for module in (told, answers, markets, relations, spread)
         for each in vars(module).values()
         if callable(each) and getattr(each, "__annotations__", {}) == {"runner": "Runner", "return": "None"}
     }

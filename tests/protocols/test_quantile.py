@@ -13,8 +13,17 @@ from protocols.circles import SIZES, Ring
 
 from steelyard.errors import Invalid
 from steelyard.field import Vector
+from steelyard.protocols import quantile
 from steelyard.protocols.circle import Circle
-from steelyard.protocols.quantile import MAX_DENOMINATOR, median, nth, position, quantiles, valid_quantiles
+from steelyard.protocols.quantile import (
+    MAX_DENOMINATOR,
+    least_quantiles,
+    median,
+    nth,
+    position,
+    quantiles,
+    valid_quantiles,
+)
 from steelyard.rounds import Protocol
 
 MOST = 2**40 - 1
@@ -70,6 +79,28 @@ def test_the_element_at_a_secret_position(n: int, k: int, count: int) -> None:
     positions = [0, count - 1, count // 2, -1, count, -(2**58), 2**58]
     found = ring.reconstruct(ring.run(nth, ring.share(values), ring.share(positions)))
     assert found == [values[min(max(each, 0), count - 1)] for each in positions]
+
+
+@pytest.mark.parametrize(("n", "k"), [(3, 2), (5, 3)])
+@pytest.mark.parametrize("count", [4, 16, 17, 150])
+def test_of_many_rows_the_block_is_looked_for_first(
+    n: int, k: int, count: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(quantile, "FEW", 3)
+    ring, values = Ring.of(n, k), [3 * i - 50 for i in range(count)]
+    positions = [*range(0, count, 3), count - 1, -1, count, 2**40]
+    found = ring.reconstruct(ring.run(nth, ring.share(values), ring.share(positions)))
+    assert found == [values[min(max(each, 0), count - 1)] for each in positions]
+
+
+@pytest.mark.parametrize("count", range(5))
+def test_of_the_least_keys_only_a_share_of_their_number_is_known(count: int) -> None:
+    ring, values = Ring.of(3, 2), [MOST, -7, MOST, 5, 5, MOST, 6]
+    least = sorted(values)[: max(count, 1)]
+    outputs = ring.run(
+        lambda circle, key, many: least_quantiles(circle, key, many, AT), ring.share(values), ring.share([count])
+    )
+    assert ring.reconstruct(outputs) == [least[position(q, len(least))] for q in AT]
 
 
 def test_a_median_of_a_thousand_takes_a_fraction_of_the_comparisons_of_a_sort() -> None:
