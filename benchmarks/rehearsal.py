@@ -104,6 +104,7 @@ def attempts(setting: Setting) -> list[Attempt]:
             participants=parties,
             points={party: number for number, party in enumerate(parties, start=1)},
             threshold=setting.threshold,
+            liars=setting.threshold - 1,
             quorum=-(-(setting.parties + setting.threshold) // 2),
             minimum_group=2,
             signing=signing[me],

@@ -182,6 +182,9 @@ class Engine:
             raise PolicyRefused("the requester did not allow to leave parties out")
         if len(chosen) < membership.quorum:
             raise PolicyRefused(f"at least {membership.quorum} nodes must take part")
+        enough = 2 * (order.request.threshold or membership.threshold) - 1
+        if question_of(order.request).multiplies and len(chosen) < enough:
+            raise PolicyRefused(f"at least {enough} nodes must take part where numbers are multiplied or compared")
 
     def _peers(self, order: Order) -> frozenset[PartyId]:
         return frozenset(order.participants) - {self._books.party}
@@ -227,6 +230,7 @@ class Engine:
             participants=order.participants,
             points={party: membership.points[party] for party in order.participants},
             threshold=order.request.threshold or membership.threshold,
+            liars=membership.threshold - 1,
             quorum=membership.quorum,
             minimum_group=membership.minimum_group,
             signing=self._books.signing,

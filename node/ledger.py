@@ -13,7 +13,7 @@ from typing import Final
 
 import msgspec
 
-from steelyard.errors import BudgetExhausted, Conflict, Invalid
+from steelyard.errors import BudgetExhausted, Conflict, DifferencingRefused, Invalid
 from steelyard.privacy import differencing
 from steelyard.privacy.differencing import Input, Release
 from steelyard.storage.database import Database, Row
@@ -36,6 +36,7 @@ class Candidate:
     filter: str
     inputs: Release
     epsilon: float = 0.0  # 0 is an exact result
+    parts: bool = False  # about single parties' parts: with a total over the same data they can be solved for
     searches: bool = False  # one bit about a secret: asked again with other limits, it is a binary search
 
 
@@ -47,6 +48,7 @@ class Limits:
     period_days: int
     epsilon_per_period: float
     searches_per_version: int
+    parts_beside_totals: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,6 +119,8 @@ class Ledger:
         about = (candidate.dataset, limits.period_days)
         earlier = {_inputs(row[0]) for row in self._within("DISTINCT inputs", *about, now_ms)}
         differencing.check(candidate.inputs, earlier, limits.minimum_group)
+        if not limits.parts_beside_totals:
+            self._check_parts(candidate, limits.period_days, now_ms)
         if candidate.searches:
             self._check_searches(candidate, limits.searches_per_version)
         left = limits.epsilon_per_period - self.spent(*about, now_ms=now_ms)
@@ -124,6 +128,16 @@ class Ledger:
             raise BudgetExhausted(
                 f"epsilon {wanted:g} is asked for {candidate.dataset}, {max(left, 0):g} is left in this period"
             )
+
+    def _check_parts(self, candidate: Candidate, period_days: int, now_ms: int) -> None:
+        """Over the same data either totals, or what is about the parties' parts: both together give the parts away."""
+        columns = _columns(candidate.column)
+        for field, inputs, parts in self._within("field, inputs, parts", candidate.dataset, period_days, now_ms):
+            if bool(parts) != candidate.parts and _columns(field) & columns and _inputs(inputs) & candidate.inputs:
+                raise DifferencingRefused(
+                    f"an earlier result on {candidate.dataset}.{field} and this one, of which one is about single"
+                    " parties' parts, could together show them; the policy's parts_beside_totals allows it"
+                )
 
     def _check_searches(self, candidate: Candidate, most: int) -> None:
         """Over all requesters, and for ever: new data are another input."""
@@ -148,22 +162,22 @@ class Ledger:
         return entered.sequence
 
 
-_PLAIN: Final = ("dataset", "column", "function", "requester", "filter", "epsilon", "searches")
+_PLAIN: Final = ("dataset", "column", "function", "requester", "filter", "epsilon", "searches", "parts")
 _SELECT: Final = (
     "SELECT sequence, computation, digest, entered_ms,"
-    " dataset, field, function, requester, filter, epsilon, searches, inputs FROM release"
+    " dataset, field, function, requester, filter, epsilon, searches, parts, inputs FROM release"
 )
 _INSERT: Final = (
     "INSERT INTO release"
-    " (computation, digest, entered_ms, dataset, field, function, requester, filter, epsilon, searches, inputs)"
-    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+    " (computation, digest, entered_ms, dataset, field, function, requester, filter, epsilon, searches, parts, inputs)"
+    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 )
 
 
 def _entry(row: Row) -> Entry:
     sequence, computation, digest, entered_ms, *plain, encoded = row
     fields = dict(zip(_PLAIN, plain, strict=True))
-    fields["searches"] = bool(fields["searches"])
+    fields |= {each: bool(fields[each]) for each in ("searches", "parts")}
     candidate = Candidate(**fields, inputs=_inputs(encoded))
     return Entry(sequence=sequence, computation=computation, digest=digest, entered_ms=entered_ms, candidate=candidate)
 

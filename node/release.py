@@ -47,6 +47,7 @@ class PendingRelease:
             period_days=self.policy.period_days,
             epsilon_per_period=self.policy.epsilon_per_period,
             searches_per_version=self.policy.searches_per_version,
+            parts_beside_totals=self.policy.parts_beside_totals,
         )
 
     def _candidate(self, contributions: Sequence[Contribution]) -> Candidate:
@@ -60,4 +61,5 @@ class PendingRelease:
             inputs=frozenset((each.party, each.version) for each in contributions),
             epsilon=question.epsilon,
             searches=question.searches,
+            parts=question.parts,
         )

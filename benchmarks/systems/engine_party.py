@@ -138,6 +138,7 @@ def _context(membership: Membership, me: PartyId, attempt: str) -> Attempt:
         participants=membership.parties,
         points=membership.points,
         threshold=membership.threshold,
+        liars=membership.threshold - 1,
         quorum=membership.quorum,
         minimum_group=membership.minimum_group,
         signing=None,  # type: ignore[arg-type]  # nothing is signed

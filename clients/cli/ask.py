@@ -198,6 +198,8 @@ def _warnings(result: Result) -> list[str]:
     said = []
     if result.missing:
         said.append(f"Without: {', '.join(result.missing)}")
+    if not result.checked:
+        said.append("Right if all nodes keep to the protocol: comparisons and products are not checked.")
     if not result.verified:
         said.append("Not verified: so few nodes replied that a wrong share would have gone unnoticed.")
     if left_out := result.value.get("left_out"):

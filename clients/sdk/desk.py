@@ -145,6 +145,7 @@ class Desk:
             parties=tuple(opened.parties),
             missing=tuple(each for each in self.membership.parties if each not in opened.parties),
             verified=opened.verified,
+            checked=opened.checked,
             culprits=tuple(opened.culprits),
             rejected=tuple(opened.rejected),
             leakage=self.leakage(request),

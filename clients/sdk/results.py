@@ -121,10 +121,10 @@ class Result:
     """An opened result.
 
     `column` are the columns used, with commas between.  `value` is the JSON form; `total`, `count` and others read it.
-    `vector` is `(length,) int64` in minor units of
-    `decimals` decimals, for a sum of vectors.  `verified` is False when so few nodes replied that a lie would have gone
-    unnoticed; `culprits` sent wrong shares, which were corrected; the replies of `rejected` did not prove what they
-    are, perhaps because the coordinator changed them.
+    `vector` is `(length,) int64` in minor units of `decimals` decimals, for a sum of vectors.  `checked` is False for
+    results of comparisons and products, which are right if all nodes keep to the protocol; `verified` when so few nodes
+    replied that a lie would have gone unnoticed.  `culprits` sent wrong shares, which were corrected; the replies of
+    `rejected` did not prove what they are, perhaps because the coordinator changed them.
     """
 
     function: str
@@ -136,6 +136,7 @@ class Result:
     parties: tuple[str, ...]
     missing: tuple[str, ...]
     verified: bool
+    checked: bool
     culprits: tuple[str, ...]
     rejected: tuple[str, ...]
     leakage: tuple[Leak, ...]
@@ -259,6 +260,7 @@ class Result:
             "parties": list(self.parties),
             "missing": list(self.missing),
             "verified": self.verified,
+            "checked": self.checked,
             "culprits": list(self.culprits),
             "rejected": list(self.rejected),
             "leakage": [each.to_json() for each in self.leakage],

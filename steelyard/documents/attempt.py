@@ -30,13 +30,13 @@ class Hello(Document, frozen=True, kw_only=True):
     key: Hex32  # X25519, fresh for this attempt
     nonce: Hex16
     contributes: bool
-    version: str = ""  # the data version I contribute; empty when I do not
+    version: Annotated[str, msgspec.Meta(pattern="^([0-9a-f]{32})?\\Z")] = ""  # of the data I contribute
     decimals: tuple[Decimals, ...] = ()  # of the columns I contribute
     bounds: tuple[Bound, ...] = ()  # largest declared |value| of one row in each column, 0 for none declared
     rows: Annotated[int, msgspec.Meta(ge=0, le=MAX_ROWS)] = 0  # that I deal, padding included, where rows are dealt
     enough: bool = False  # all rows are asked for, and I have as many as my owner's minimum
-    minimum_rows: Annotated[int, msgspec.Meta(ge=0)]
-    minimum_group: Annotated[int, msgspec.Meta(ge=0)]
+    minimum_rows: Annotated[int, msgspec.Meta(ge=0, le=1_000_000_000)]
+    minimum_group: Annotated[int, msgspec.Meta(ge=0, le=31)]
 
 
 class DealingHeader(Document, frozen=True, kw_only=True):

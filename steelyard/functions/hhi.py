@@ -41,6 +41,10 @@ class Hhi(Question[Concentration]):
     """
 
     @property
+    def parts(self) -> bool:
+        return True
+
+    @property
     def multiplies(self) -> bool:
         return True
 

@@ -37,6 +37,7 @@ class Opened:
     value: Mapping[str, Any]
     parties: tuple[PartyId, ...]
     verified: bool
+    checked: bool  # whether a node that departs from the protocol would have been noticed
     culprits: tuple[PartyId, ...]  # their shares were wrong, and corrected
     rejected: tuple[PartyId, ...]  # their replies did not prove what they are; the coordinator may have changed them
     vector: NDArray[np.int64] | None
@@ -67,14 +68,15 @@ def open_results(
     # 3. Decode, correcting what can be corrected.
     asked, contributed = read(Request, request.payload), read(InputSet, input_set)
     threshold = asked.threshold or membership.threshold
-    decoded = open_robustly(shares, membership.points, threshold, threshold - 1)
+    decoded = open_robustly(shares, membership.points, threshold, membership.threshold - 1)
     # 4. Say it in figures.
     question = question_of(asked)
     opening = Opening(to_signed(decoded.value), shape.suppressed, shape.decimals, contributed.contributions, threshold)
     parties = tuple(PartyId(party) for party in contributed.parties)
     value, vector = question.figures(opening), question.vector(opening)
     decimals = shape.decimals[0] if shape.decimals else 0
-    return Opened(value, parties, decoded.verified, decoded.liars, tuple(sorted(bad)), vector, decimals)
+    checked = not question.multiplies
+    return Opened(value, parties, decoded.verified, checked, decoded.liars, tuple(sorted(bad)), vector, decimals)
 
 
 def _open_one(
@@ -84,7 +86,9 @@ def _open_one(
     sealing_key: X25519PrivateKey,
     signed: Callable[[CountedSignature, bytes], bool],
 ) -> tuple[bytes, Shape, Vector]:
-    note = result.note.open(ResultNote, {result.party: membership.signing_keys[result.party]})
+    note = result.note.open(ResultNote, membership.signing_keys)
+    if note.party != result.party or result.note.signer != result.party:
+        raise Malformed("a result in another party's name")
     asked = read(Request, request.payload).computation
     if (note.party, note.request, note.computation) != (result.party, request.digest.hex(), asked):
         raise Malformed("a result of another request")

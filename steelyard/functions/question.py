@@ -198,6 +198,11 @@ class Question(ABC, Generic[A]):
         return False
 
     @property
+    def parts(self) -> bool:
+        """Whether the result is about single parties' parts: beside a total over the same data it may show them."""
+        return False
+
+    @property
     def multiplies(self) -> bool:
         """Whether the nodes must multiply or compare: that takes 2k-1 of them."""
         return False

@@ -69,6 +69,10 @@ class Top(Question[Ranking]):
         return True
 
     @property
+    def parts(self) -> bool:
+        return not self.wanted.group_by
+
+    @property
     def searches(self) -> bool:
         """An order alone is a handful of comparisons."""
         return not self.wanted.values

@@ -92,6 +92,7 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     epsilon_per_period: Annotated[float, msgspec.Meta(ge=0, le=1_000)] = 0.0
     searches_per_version: Annotated[int, msgspec.Meta(ge=0, le=1_000)] = 8
     lower_threshold: bool = False
+    parts_beside_totals: bool = False
     datasets: dict[str, DatasetRule] = {}
 
     @property
@@ -147,6 +148,7 @@ def permissive(requesters: Iterable[str]) -> Policy:
         requesters=tuple(requesters),
         approval="automatic",
         epsilon_per_period=10.0,
+        parts_beside_totals=True,
         datasets={ALL: DatasetRule(columns=(ALL,), filters=(ALL,))},
     )
 

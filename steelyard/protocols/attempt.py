@@ -22,6 +22,7 @@ class Attempt:
     participants: tuple[PartyId, ...]  # in the manifest's order
     points: Mapping[PartyId, int]  # of the participants
     threshold: int
+    liars: int  # how many lying nodes are reckoned with: one less than the manifest's threshold, whatever that here
     quorum: int
     minimum_group: int
     signing: Ed25519PrivateKey = field(repr=False)
@@ -30,8 +31,3 @@ class Attempt:
     @property
     def others(self) -> tuple[PartyId, ...]:
         return tuple(party for party in self.participants if party != self.me)
-
-    @property
-    def liars(self) -> int:
-        """How many lying nodes an opening reckons with."""
-        return self.threshold - 1

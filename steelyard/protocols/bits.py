@@ -43,7 +43,9 @@ def add_dealt(circle: Circle, step: str, mine: Bits | None, shape: tuple[int, in
     """A share (m, rows, words) of the sum of what all multipliers deal."""
     dealers = _positions(circle, circle.multipliers)
     cooking = recipe(circle.n, circle.threshold, dealers, circle.position(circle.me), True)
-    return (yield from _deal(circle, step, cooking, mine, shape))
+    share = yield from _deal(circle, step, cooking, mine, shape)
+    circle.turn()
+    return share
 
 
 def conjunction(circle: Circle, step: str, a: Bits, b: Bits, terms: Terms | None = None) -> Protocol[Bits]:

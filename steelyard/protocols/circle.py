@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import cached_property
+from zlib import crc32
 
 from steelyard import bitfield
 from steelyard.errors import Invalid, PolicyRefused
@@ -39,6 +40,7 @@ class Circle:
         self.points = points
         self.threshold = threshold
         self.lane = lane
+        self._turn = crc32(lane.encode()) % len(parties)
         self._streams = streams
         self._open: dict[tuple[str, PartyId, frozenset[PartyId]], Keystream] = {}
         self._asides = 0
@@ -63,8 +65,17 @@ class Circle:
 
     @property
     def multipliers(self) -> tuple[PartyId, ...]:
-        """2k-1 parties, whose weighted products add up to the product."""
-        return self.parties[: 2 * self.threshold - 1]
+        """2k-1 parties, whose weighted products add up to the product; others at every turn.
+
+        So all have the same work, and nobody gets ahead of a slow party by more rounds than it takes to come to it.
+        """
+        count = 2 * self.threshold - 1
+        turned = {(self._turn * count + step) % self.n for step in range(count)}
+        return tuple(party for index, party in enumerate(self.parties) if index in turned)
+
+    def turn(self) -> None:
+        """To be called when the multipliers have dealt."""
+        self._turn += 1
 
     def position(self, party: PartyId) -> int:
         return self.parties.index(party) + 1

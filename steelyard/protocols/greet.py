@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 
 from steelyard.documents.attempt import Contribution, Hello
 from steelyard.documents.signed import Signed, from_wire, sign, to_wire
-from steelyard.errors import Cheated, GroupTooSmall, Invalid, NotFound
+from steelyard.errors import Cheated, GroupTooSmall, Invalid, Malformed, NotFound
 from steelyard.ids import PartyId
 from steelyard.protocols.attempt import Attempt
 from steelyard.protocols.disputes import COORDINATOR, blaming, doubting
@@ -119,6 +119,7 @@ def greet(attempt: Attempt, mine: Introduction, relayed: Mapping[PartyId, Signed
                 hellos[party] = _opened(attempt, party, signed[party])
         _check_same_question(attempt, party, hellos[party])
         with blaming(party):
+            _check_columns(party, hellos[party])
             mine.keys.agree(party, bytes.fromhex(hellos[party].key), bytes.fromhex(hellos[party].nonce))
     # 3. Enough contributors for the manifest and for every owner, and one scale.
     contributors = tuple(party for party in attempt.participants if hellos[party].contributes)
@@ -161,6 +162,11 @@ def _check_same_question(attempt: Attempt, party: PartyId, hello: Hello) -> None
             f"{party} was asked something else than {attempt.me} under the same computation",
             suspects=(COORDINATOR, party),
         )
+
+
+def _check_columns(party: PartyId, hello: Hello) -> None:
+    if len(hello.decimals) != len(hello.bounds) or hello.contributes != bool(hello.decimals):
+        raise Malformed(f"{party} says nothing, or too much, about the columns it brings", culprits=(party,))
 
 
 def _check_group(greeting: Greeting) -> None:

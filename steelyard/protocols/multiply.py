@@ -52,6 +52,7 @@ def part_of(circle: Circle, a: Vector) -> Vector:
 def add_dealt(circle: Circle, step: str, mine: Vector | None, length: int) -> Protocol[Vector]:
     """Shares of the sum of what all multipliers deal."""
     dealt = yield from deal_values(circle, step, circle.multipliers, mine, length)
+    circle.turn()
     return total(list(dealt.values()))
 
 

@@ -11,7 +11,7 @@ from itertools import count
 from typing import Generic, TypeVar
 from typing import Protocol as Interface
 
-from steelyard.errors import SteelyardError, Unreachable
+from steelyard.errors import Invalid, SteelyardError, Unreachable
 from steelyard.ids import PartyId
 from steelyard.rounds import Fork, Inbox, Message, Protocol, Round
 from steelyard.rpc.mailbox import FRAME_BYTES, MAIN, Mailbox
@@ -69,6 +69,8 @@ class _Drive:
                 if isinstance(step, _Output):
                     return step.value
                 if isinstance(step, Fork):
+                    if branch != MAIN:  # branches of branches would be numbered by chance
+                        raise Invalid("a branch does not fork")
                     await self._fork(step)
                     inbox = {}
                     continue
@@ -109,6 +111,8 @@ class _Drive:
 
     async def _send(self, peer: PartyId, branch: int, number: int, step: str, message: Message) -> None:
         view = memoryview(message)
+        if not len(view):
+            raise Invalid("an empty message cannot be told from none")
         try:
             for offset in range(0, len(view), FRAME_BYTES):
                 piece = view[offset : offset + FRAME_BYTES]

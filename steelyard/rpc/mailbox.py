@@ -6,18 +6,21 @@ Everything a peer sends is bounded here: who, which attempt, how far ahead, how 
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from dataclasses import dataclass, field
 from typing import Final
 
-from steelyard.errors import Cheated, Failed, Malformed, Refused, SteelyardError, TimedOut
+from steelyard.errors import Cheated, Failed, Malformed, Overloaded, Refused, SteelyardError, TimedOut
 from steelyard.ids import PartyId
 from steelyard.rounds import Inbox, Round
 from steelyard.v1 import peer_pb2
 
 FRAME_BYTES: Final = 1 << 20
 MAIN: Final = 0  # the branch of the protocol itself
-ROUNDS_AHEAD: Final = 32  # who hears from few is ahead of the others by at most as many rounds as there are parties
-BRANCHES_AHEAD: Final = 32
+ROUNDS_AHEAD: Final = 64  # who hears from few is ahead of the others by no more rounds than it takes to hear from all
+BRANCHES_AHEAD: Final = 64
+ROUNDS_BEFORE: Final = 2  # that peers may be ahead of a party that has not begun
+MESSAGES_KEPT: Final = 16  # of the longest kind that one peer may be ahead
 GRACE: Final = 1.0  # seconds that a round with enough messages waits for the rest
 
 
@@ -52,6 +55,8 @@ class Mailbox:
         self._newest = MAIN  # of the branches that this party has begun
         self._over: set[int] = set()
         self._gone: dict[PartyId, SteelyardError] = {}
+        self._begun = False
+        self._kept = Counter[PartyId]()  # bytes
 
     def deliver(self, peer: PartyId, frame: peer_pb2.Frame) -> None:
         """Takes one frame; a peer that breaks a bound is gone, as a cheat."""
@@ -59,7 +64,7 @@ class Mailbox:
             return
         try:
             self._take(peer, frame)
-        except Malformed as error:
+        except (Malformed, Overloaded) as error:
             self.lose(peer, error)
 
     def lose(self, peer: PartyId, error: SteelyardError) -> None:
@@ -70,7 +75,9 @@ class Mailbox:
 
     def end(self, branch: int) -> None:
         """The branch is over here; what others still send for it is not looked at."""
-        self._branches.pop(branch, None)
+        ended = self._branches.pop(branch, None)
+        for (_, peer), message in ended.messages.items() if ended else ():
+            self._kept[peer] -= len(message.buffer)
         self._over.add(branch)
 
     async def collect(self, branch: int, number: int, round_: Round, patience: float) -> Inbox:
@@ -78,7 +85,7 @@ class Mailbox:
 
         Raises what took a needed peer away, or TimedOut naming who is missing after `patience` seconds.
         """
-        self._newest = max(self._newest, branch)
+        self._begun, self._newest = True, max(self._newest, branch)
         here = self._branches.setdefault(branch, _Branch())
         here.round = number
         start = asyncio.get_running_loop().time()
@@ -105,12 +112,12 @@ class Mailbox:
             return self.lose(peer, _claimed(peer, frame.abort) or raise_)
         if frame.branch in self._over:
             return None
-        if frame.branch > self._newest + BRANCHES_AHEAD:
+        if frame.branch > (self._newest + BRANCHES_AHEAD if self._begun else MAIN):
             raise Malformed(f"{peer} sent a frame of another branch", culprits=(peer,))
         branch = self._branches.setdefault(frame.branch, _Branch())
         if frame.round < branch.round:
             return None  # of a round that is over: late is not dishonest
-        if frame.round > branch.round + ROUNDS_AHEAD:
+        if frame.round > branch.round + (ROUNDS_AHEAD if self._begun else ROUNDS_BEFORE):
             raise Malformed(f"{peer} sent a frame of another round", culprits=(peer,))
         message = self._filled(peer, branch, frame)
         if message.whole and frame.round == branch.round:
@@ -127,6 +134,9 @@ class Mailbox:
             return message
         if not 0 < frame.length <= self._max_message:
             raise Malformed(f"{peer} sent a message that is too long or empty", culprits=(peer,))
+        self._kept[peer] += frame.length
+        if self._kept[peer] > MESSAGES_KEPT * self._max_message:
+            raise Overloaded(f"{peer} is further ahead than this node can keep", party=peer)
         if len(body) == frame.length and not frame.offset:  # whole at once, and kept as it is
             message = _Message(frame.step, body, frame.length)
         else:
@@ -158,7 +168,8 @@ class Mailbox:
 
     def _forget(self, branch: _Branch, number: int) -> None:
         for peer in self._peers:
-            branch.messages.pop((number, peer), None)
+            if message := branch.messages.pop((number, peer), None):
+                self._kept[peer] -= len(message.buffer)
         branch.round = number + 1
 
     def _worst(self, missing: frozenset[PartyId]) -> SteelyardError:

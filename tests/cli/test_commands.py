@@ -49,6 +49,7 @@ def result(**changes: Any) -> Result:
         "parties": ("bank-a", "bank-b"),
         "missing": (),
         "verified": True,
+        "checked": True,
         "culprits": (),
         "rejected": (),
         "leakage": (LEAK,),

@@ -37,6 +37,7 @@ requesters = ["analyst"]
 approval = "automatic"
 minimum_group = 3
 minimum_rows = 3
+parts_beside_totals = true
 
 [datasets.accounts]
 columns = ["balance"]

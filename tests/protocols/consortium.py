@@ -70,6 +70,7 @@ class Consortium:
             participants=chosen,
             points={party: self.points[party] for party in chosen},
             threshold=self.threshold,
+            liars=self.threshold - 1,
             quorum=-(-(self.size + self.threshold) // 2),
             minimum_group=self.minimum_group,
             signing=self.signing[me],

@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
 
+import numpy as np
 import pytest
+from protocols.circles import Ring
 
 from steelyard.errors import Cheated, Malformed, SteelyardError, TimedOut, Unreachable
 from steelyard.ids import PartyId
+from steelyard.protocols.bits import conjunction
+from steelyard.protocols.convene import convene
 from steelyard.rounds import Inbox, Protocol, Round, broadcast, pipeline
 from steelyard.rpc.drive import Link, drive, give_up
-from steelyard.rpc.mailbox import FRAME_BYTES, MAIN, Mailbox
+from steelyard.rpc.mailbox import FRAME_BYTES, MAIN, ROUNDS_AHEAD, Mailbox
 from steelyard.v1 import peer_pb2
 
 PARTIES = tuple(PartyId(f"bank-{letter}") for letter in "abc")
@@ -259,3 +264,26 @@ async def _quiet(
         await drive(
             pipeline(iter([exchange(me, (1,)), exchange(me, (1,))]), 2), ATTEMPT, mailboxes[me], wires[me], executor, 1
         )
+
+
+async def test_nobody_gets_far_ahead_of_a_slow_party_even_where_not_all_multiply() -> None:
+    """With 2 of 4 three parties multiply in a round: other ones in the next, so that all wait for the slow one."""
+    ring, rounds = Ring.of(4, 2), 3 * ROUNDS_AHEAD
+    slow, keys = ring.parties[3], ring._keys()
+
+    def multiplying(party: PartyId) -> Protocol[int]:
+        circle = yield from convene(ring.consortium.attempt(party), keys[party])
+        bits = np.zeros((circle.m, 1, 1), dtype=np.uint64)
+        for _ in range(rounds):
+            if party == slow:
+                time.sleep(0.005)
+            bits = yield from conjunction(circle, "and", bits, bits)
+        return rounds
+
+    mailboxes = {me: Mailbox(frozenset(ring.parties) - {me}, FRAME_BYTES) for me in ring.parties}
+    wires = {me: {peer: Wire(me, mailboxes[peer]) for peer in ring.parties if peer != me} for me in ring.parties}
+    with ThreadPoolExecutor(4) as pool:
+        done = await asyncio.gather(
+            *(drive(multiplying(me), ATTEMPT, mailboxes[me], wires[me], pool, 20) for me in ring.parties)
+        )
+    assert done == [rounds] * 4

@@ -7,11 +7,20 @@ from typing import Any, Final
 
 import pytest
 
-from steelyard.errors import Cheated, Failed, Malformed, PolicyRefused, SteelyardError, TimedOut, Unreachable
+from steelyard.errors import (
+    Cheated,
+    Failed,
+    Malformed,
+    Overloaded,
+    PolicyRefused,
+    SteelyardError,
+    TimedOut,
+    Unreachable,
+)
 from steelyard.ids import PartyId
 from steelyard.rounds import Round
 from steelyard.rpc import mailbox as module
-from steelyard.rpc.mailbox import BRANCHES_AHEAD, FRAME_BYTES, MAIN, ROUNDS_AHEAD, Mailbox
+from steelyard.rpc.mailbox import BRANCHES_AHEAD, FRAME_BYTES, MAIN, MESSAGES_KEPT, ROUNDS_AHEAD, ROUNDS_BEFORE, Mailbox
 from steelyard.v1 import peer_pb2
 
 A, B, C = PartyId("bank-a"), PartyId("bank-b"), PartyId("bank-c")
@@ -70,9 +79,10 @@ async def test_a_message_that_comes_while_we_wait_ends_the_waiting() -> None:
 
 async def test_a_message_of_the_next_rounds_waits_for_them() -> None:
     mailbox = box()
+    await begun(mailbox)
     mailbox.deliver(A, frame(b"later", round=ROUNDS_AHEAD, step="vote"))
-    mailbox.deliver(A, frame())
-    await collected(mailbox, hearing(A))
+    mailbox.deliver(A, frame(b"sooner", round=1))
+    assert await collected(mailbox, hearing(A), number=1) == {A: b"sooner"}
     assert await collected(mailbox, hearing(A, step="vote"), number=ROUNDS_AHEAD) == {A: b"later"}
 
 
@@ -285,6 +295,7 @@ async def test_nothing_is_kept_of_a_round_that_is_over() -> None:
 
 async def test_branches_are_kept_apart_and_may_come_before_they_are_begun() -> None:
     mailbox = box()
+    await begun(mailbox)
     mailbox.deliver(A, frame(b"second", branch=2))
     mailbox.deliver(A, frame(b"first", branch=1))
     assert await mailbox.collect(1, 0, hearing(A), 1) == {A: b"first"}
@@ -296,3 +307,32 @@ async def test_what_comes_for_a_branch_that_is_over_is_not_kept() -> None:
     mailbox.end(1)
     mailbox.deliver(A, frame(branch=1))
     assert 1 not in mailbox._branches
+
+
+@pytest.mark.parametrize("early", [frame(branch=1), frame(round=ROUNDS_BEFORE + 1)], ids=["a branch", "a round"])
+async def test_before_a_party_has_begun_little_is_kept_for_it(early: peer_pb2.Frame) -> None:
+    mailbox = box()
+    mailbox.deliver(A, early)
+    with pytest.raises(Malformed):
+        await collected(mailbox, hearing(A))
+
+
+async def test_a_peer_that_sends_more_than_can_be_kept_is_no_cheat_but_lost() -> None:
+    mailbox = box()
+    await begun(mailbox)
+    for number in range(MESSAGES_KEPT + 1):
+        mailbox.deliver(A, frame(bytes(LIMIT), round=1 + number))
+    with pytest.raises(Overloaded):
+        await collected(mailbox, hearing(A), number=1 + MESSAGES_KEPT)
+
+
+async def test_what_is_used_up_makes_room() -> None:
+    mailbox = box()
+    for number in range(3 * MESSAGES_KEPT):
+        mailbox.deliver(A, frame(bytes(LIMIT), round=number))
+        assert len((await collected(mailbox, hearing(A), number=number))[A]) == LIMIT
+
+
+async def begun(mailbox: Mailbox) -> None:
+    mailbox.deliver(A, frame())
+    await collected(mailbox, hearing(A))

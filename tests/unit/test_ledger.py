@@ -193,3 +193,29 @@ def test_the_table_is_append_only(database: Database, ledger: Ledger, statement:
     enter(ledger, ASKED, "one")
     with pytest.raises(sqlite3.IntegrityError, match="append-only"):
         database.execute(statement)
+
+
+@pytest.mark.parametrize("first_is_about_parts", [True, False])
+def test_totals_and_results_about_single_parties_do_not_go_together(ledger: Ledger, first_is_about_parts: bool) -> None:
+    """The total and the sum of squares of three parties, of whom one helps the requester, give the other two away."""
+    first, second = (replace(ASKED, parts=first_is_about_parts == which) for which in (True, False))
+    enter(ledger, first, "one")
+    with pytest.raises(DifferencingRefused, match="parts_beside_totals"):
+        ledger.check(second, LIMITS, now_ms=NOW)
+    ledger.check(first, LIMITS, now_ms=NOW)
+    ledger.check(replace(second, column="income"), LIMITS, now_ms=NOW)
+    ledger.check(second, replace(LIMITS, parts_beside_totals=True), now_ms=NOW)
+
+
+@pytest.mark.parametrize("column", ["balance", "income,balance"])
+def test_one_bit_questions_are_counted_over_requesters_and_columns(ledger: Ledger, column: str) -> None:
+    few = replace(LIMITS, searches_per_version=2)
+    for number in range(2):
+        asked = replace(ASKED, searches=True, requester=f"analyst-{number}", filter=f"opened >= {number}")
+        enter(ledger, asked, str(number), limits=few)
+    again = replace(ASKED, searches=True, column=column)
+    with pytest.raises(BudgetExhausted, match="compared 2 times"):
+        ledger.check(again, few, now_ms=NOW + 1000 * DAY_MS)
+    ledger.check(replace(again, column="income"), few, now_ms=NOW)
+    ledger.check(replace(ASKED, searches=False), few, now_ms=NOW)
+    ledger.check(replace(again, inputs=over("abcd", "2")), few, now_ms=NOW)
