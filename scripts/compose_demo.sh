@@ -67,6 +67,9 @@ run steelyard sum accounts.balance --group-by segment
 run steelyard sum accounts.balance --where "segment = 'retail'"
 run steelyard mean accounts.balance
 
+say 'Is their total above a limit?  One bit; the total itself is opened to nobody'
+run steelyard exceeds accounts.balance 10000
+
 say 'One bank dies: it is named, and nothing is guessed'
 run kill_node bank-d
 expect 5 steelyard sum accounts.balance --timeout 30

@@ -49,10 +49,10 @@ def weighted_sums(
         raise Invalid("a sum of bits needs one weight for every row")
     # A bit is half of (1 - its sign).
     halves = np.concatenate([field.combine([-HALF * weight for weight in each], rows) for each in weights])
-    mine = local_product(circle, halves)
+    mine = local_product(circle, halves, circle.first)  # the adders among them
     if mine is not None and known is not None:
         mine = field.add(mine, known)
-    shares = yield from add_dealt(circle, "sums of bits", mine, halves.size)
+    shares = yield from add_dealt(circle, "sums of bits", mine, halves.size, circle.first)
     constant = np.array([HALF * sum(each) % P for each in weights], dtype=np.uint64)
     return field.add(shares, np.repeat(constant, count)).reshape(len(weights), count)
 

@@ -64,6 +64,11 @@ class Circle:
         return self.parties[: self.threshold]
 
     @property
+    def first(self) -> tuple[PartyId, ...]:
+        """2k-1 parties that could multiply, the adders among them: for what only those know in part."""
+        return self.parties[: 2 * self.threshold - 1]
+
+    @property
     def multipliers(self) -> tuple[PartyId, ...]:
         """2k-1 parties, whose weighted products add up to the product; others at every turn.
 

@@ -39,9 +39,10 @@ def reshare(circle: Circle, step: str, product: Vector) -> Protocol[Vector]:
     return (yield from add_dealt(circle, step, local_product(circle, product), product.size))
 
 
-def local_product(circle: Circle, product: Vector) -> Vector | None:
+def local_product(circle: Circle, product: Vector, dealers: tuple[PartyId, ...] = ()) -> Vector | None:
     """My part of what `product` are shares of, of degree at most 2k-2: those of all multipliers add up to it."""
-    return _weighted(circle, circle.multipliers, product) if circle.me in circle.multipliers else None
+    dealers = dealers or circle.multipliers
+    return _weighted(circle, dealers, product) if circle.me in dealers else None
 
 
 def part_of(circle: Circle, a: Vector) -> Vector:
@@ -49,9 +50,11 @@ def part_of(circle: Circle, a: Vector) -> Vector:
     return _weighted(circle, circle.adders, a)
 
 
-def add_dealt(circle: Circle, step: str, mine: Vector | None, length: int) -> Protocol[Vector]:
+def add_dealt(
+    circle: Circle, step: str, mine: Vector | None, length: int, dealers: tuple[PartyId, ...] = ()
+) -> Protocol[Vector]:
     """Shares of the sum of what all multipliers deal."""
-    dealt = yield from deal_values(circle, step, circle.multipliers, mine, length)
+    dealt = yield from deal_values(circle, step, dealers or circle.multipliers, mine, length)
     circle.turn()
     return total(list(dealt.values()))
 
