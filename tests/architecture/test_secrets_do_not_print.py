@@ -65,6 +65,7 @@ def attempt(signing: Ed25519PrivateKey) -> Attempt:
         participants=(A, B),
         points={A: 1, B: 2},
         threshold=2,
+        liars=1,
         quorum=2,
         minimum_group=2,
         signing=signing,

@@ -81,8 +81,8 @@ class Consortium:
         values = {
             "contributes": contributes,
             "version": "ee" * 16 if contributes else "",
-            "decimals": self.decimals,
-            "bounds": (10_000_00,) * len(self.decimals),
+            "decimals": self.decimals if contributes else (),
+            "bounds": (10_000_00,) * len(self.decimals) if contributes else (),
             "enough": self.enough,
             "minimum_rows": self.minimum_rows,
             "minimum_group": self.minimum_group,

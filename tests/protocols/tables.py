@@ -131,7 +131,7 @@ def _played(
 ) -> Protocol[ResultShare]:
     attempt = consortium.attempt(party)
     rows = question.rows(table) if table else 0
-    offer = consortium.offer(table is not None, **{"bounds": (0,), "rows": rows, **offered})
+    offer = consortium.offer(table is not None, **({"bounds": (0,), "rows": rows, **offered} if table else {}))
     return compute(
         attempt,
         question,

@@ -35,6 +35,7 @@ def said(hellos: Hellos, sessions: Sessions, computation: int, attempt: int) -> 
         participants=BOTH,
         points={A: 1, B: 2},
         threshold=2,
+        liars=1,
         quorum=2,
         minimum_group=2,
         signing=SIGNING,
