@@ -20,7 +20,7 @@ from steelyard.field import Vector
 from steelyard.protocols.circle import Circle
 from steelyard.rounds import Protocol, pipeline
 
-PIECE: Final = 1 << 16  # values: fewer messages cost less than what overlaps in smaller pieces
+PIECE: Final = 1 << 17  # values: fewer messages cost less than what overlaps in smaller pieces
 DEPTH: Final = 4  # pieces under way at once
 
 
