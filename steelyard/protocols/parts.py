@@ -19,7 +19,7 @@ addition have k-1 empty places at the bottom, which take the k-1.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import accumulate
 from typing import Final
 
@@ -89,9 +89,11 @@ class _Addends:
 
     head: int  # bits that tell T, below the others
     digits: Digits
-    u: Bits  # one-hot code
-    v: Bits  # thermometer code of the complement, ~v
-    saved: tuple[Bits, ...]  # (m, bits, words): what each carry-save step has carried out of every bit
+    u: Bits = field(repr=False)  # one-hot code
+    v: Bits = field(repr=False)  # thermometer code of the complement, ~v
+    saved: tuple[Bits, ...] = field(
+        repr=False
+    )  # (m, bits, words): what each carry-save step has carried out of every bit
 
     def cut(self, begin: int, end: int | None) -> Codes:
         """Some of the digits, with their codes."""

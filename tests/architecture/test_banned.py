@@ -84,3 +84,32 @@ def test_no_key_and_no_certificate_is_committed() -> None:
     marked = lines_with(re.compile(r"^-----BEGIN [A-Z ]+-----$"))
     assert marked == []
     assert [name(path) for path, _ in texts() if path.suffix in (".key", ".pem", ".csr", ".p12")] == []
+
+
+def addresses_taken_of_own_arrays(function: ast.FunctionDef) -> set[str]:
+    """Arrays that a kernel makes itself and takes the address of: numba frees them before the address is used."""
+    made = {
+        target.id
+        for each in ast.walk(function)
+        if isinstance(each, ast.Assign) and ast.unparse(each.value).startswith("np.")
+        for target in each.targets
+        if isinstance(target, ast.Name)
+    }
+    taken = {ast.unparse(each.value.value) for each in ast.walk(function) if _is_address(each)}  # type: ignore[attr-defined]
+    return made & taken
+
+
+def _is_address(each: ast.AST) -> bool:
+    return isinstance(each, ast.Attribute) and each.attr == "data" and ast.unparse(each.value).endswith(".ctypes")
+
+
+def test_no_kernel_takes_the_address_of_an_array_that_it_made() -> None:
+    """One did, and read what other threads had put there meanwhile."""
+    for kernels in ("field_kernels", "bit_kernels"):
+        tree = parsed(ROOT / "steelyard" / f"{kernels}.py")
+        functions = [each for each in tree.body if isinstance(each, ast.FunctionDef)]
+        assert functions
+        assert [each.name for each in functions if addresses_taken_of_own_arrays(each)] == []
+    bad = ast.parse("def f():\n    zeros = np.zeros(4)\n    return zeros.ctypes.data").body[0]
+    assert isinstance(bad, ast.FunctionDef)
+    assert addresses_taken_of_own_arrays(bad) == {"zeros"}

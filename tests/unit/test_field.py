@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
-
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -217,15 +215,3 @@ def test_without_a_place_for_the_cache_kernels_are_compiled_in_memory(monkeypatc
 
     monkeypatch.setattr("numba.njit", nowhere)
     assert kernel(lambda: "signature")(len)("abc") == 3
-
-
-def test_threads_do_not_disturb_each_other() -> None:
-    """The kernel once used memory that was free already; another thread's allocations then showed in the result."""
-    vector = np.arange(1, 1 << 17, dtype=np.uint64)
-    expected = field.scale(3, vector)
-
-    def scaled(_: int) -> bool:
-        return bool(np.array_equal(field.combine([1, 2], [vector, vector]), expected))
-
-    with ThreadPoolExecutor(4) as pool:
-        assert all(pool.map(scaled, range(400)))
