@@ -22,9 +22,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from fractions import Fraction
-from typing import Annotated, Any, Final
+from typing import Any, Final
 
-import msgspec
 import numpy as np
 
 from steelyard import field, fixedpoint
@@ -32,7 +31,18 @@ from steelyard.bitfield import flipped
 from steelyard.errors import Invalid, Malformed
 from steelyard.field import Vector
 from steelyard.functions import suppression
-from steelyard.functions.question import Held, Layers, Leak, Opening, Question, Released, Selection, Table, Values
+from steelyard.functions.question import (
+    Amount,
+    Held,
+    Layers,
+    Leak,
+    Opening,
+    Question,
+    Released,
+    Selection,
+    Table,
+    Values,
+)
 from steelyard.protocols.attempt import Attempt
 from steelyard.protocols.bit_to_field import to_field
 from steelyard.protocols.bits import conjunction
@@ -48,7 +58,6 @@ BUY, SELL = "buy", "sell"
 MAX_POINTS: Final = 4_096
 _NONE: Final = np.zeros(1, dtype=np.uint64)
 _ALL: Final = np.ones(1, dtype=np.uint64)
-Price = Annotated[str, msgspec.Meta(pattern=r"^-?[0-9]{1,18}(\.[0-9]{1,6})?\Z")]
 
 
 class Book(Selection, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -56,9 +65,9 @@ class Book(Selection, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
     quantity: str = "quantity"
     side: str = "side"
-    low: Price
-    high: Price
-    tick: Price
+    low: Amount
+    high: Amount
+    tick: Amount
     fills: bool = False
 
     @property

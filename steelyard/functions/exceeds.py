@@ -10,15 +10,14 @@ Differs     nothing.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Annotated, Any
+from typing import Any
 
-import msgspec
 import numpy as np
 
 from steelyard import field, fixedpoint
 from steelyard.errors import Malformed
 from steelyard.functions import suppression
-from steelyard.functions.question import Cells, Held, Layers, Leak, Opening, Question, Released, Table, Values
+from steelyard.functions.question import Amount, Cells, Held, Layers, Leak, Opening, Question, Released, Table, Values
 from steelyard.protocols.attempt import Attempt
 from steelyard.protocols.bit_to_field import to_field
 from steelyard.protocols.compare import negative
@@ -30,7 +29,7 @@ from steelyard.rounds import Protocol
 class Limit(Cells, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Arguments.  `limit` is a decimal number, with no more decimals than the column."""
 
-    limit: Annotated[str, msgspec.Meta(pattern=r"^-?[0-9]{1,18}(\.[0-9]{1,6})?\Z")]
+    limit: Amount
 
 
 class Exceeds(Question[Limit]):

@@ -36,6 +36,7 @@ A = TypeVar("A", bound="Selection")
 MAX_GROUPS: Final = 4_096
 _COMPARED: Final = 3  # comparisons of a cell in one round
 GroupName = Annotated[str, msgspec.Meta(max_length=200)]
+Amount = Annotated[str, msgspec.Meta(pattern=r"^-?[0-9]{1,18}(\.[0-9]{1,6})?\Z")]  # in units, as people write it
 
 
 class Selection(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

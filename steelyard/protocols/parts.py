@@ -31,6 +31,7 @@ from steelyard.errors import Invalid
 from steelyard.field import Vector
 from steelyard.protocols.bits import conjunction, deal_bits
 from steelyard.protocols.circle import Circle
+from steelyard.protocols.compare import MANY
 from steelyard.protocols.digits import Digits, compare_digits, differing_bits, low_parts
 from steelyard.protocols.multiply import part_of
 from steelyard.protocols.prefix import prefix_carries
@@ -38,7 +39,6 @@ from steelyard.rounds import Protocol
 
 BITS: Final = 61  # of a part
 BOUND: Final = 60  # bits of y
-MANY: Final = 1 << 14  # numbers, from which traffic counts for more than rounds
 
 
 def low_bits(circle: Circle, y: Vector, width: int, first: int = 0) -> Protocol[Bits]:
