@@ -17,7 +17,8 @@ import numpy as np
 from steelyard import field, fixedpoint
 from steelyard.errors import Malformed
 from steelyard.functions import suppression
-from steelyard.functions.question import Amount, Cells, Held, Layers, Leak, Opening, Question, Released, Table, Values
+from steelyard.functions.question import Amount, Cells, Held, Layers, Leak, Opening, Released, Values
+from steelyard.functions.totals import OfTotals
 from steelyard.protocols.attempt import Attempt
 from steelyard.protocols.bit_to_field import to_field
 from steelyard.protocols.compare import negative
@@ -32,8 +33,8 @@ class Limit(Cells, frozen=True, kw_only=True, forbid_unknown_fields=True):
     limit: Amount
 
 
-class Exceeds(Question[Limit]):
-    """Contributors deal their totals, row counts, and whether they have rows at all."""
+class Exceeds(OfTotals[Limit]):
+    """True where the total is greater than the limit."""
 
     @property
     def multiplies(self) -> bool:
@@ -43,18 +44,9 @@ class Exceeds(Question[Limit]):
     def searches(self) -> bool:
         return True
 
-    def values(self, rows: int) -> int:
-        return 3 * self.wanted.cells
-
-    def bring(self, table: Table, rows: int) -> Layers:
-        sums, counts = table.totals(self.wanted.column, self.wanted.filters)
-        return {"sum": sums, "count": counts, "parties": (counts > 0).astype(np.int64)}
-
     def inputs(self, brought: Layers, attempt: Attempt, greeting: Greeting, noise: Randomness) -> Values:
         fixedpoint.parse(self.wanted.limit, greeting.decimals[0])  # before anything is dealt
-        for layer in brought.values():
-            fixedpoint.check_aggregate(layer, len(attempt.participants))
-        return np.concatenate(list(brought.values()))
+        return OfTotals.inputs(self, brought, attempt, greeting, noise)
 
     def release(self, held: Held) -> Protocol[Released]:
         totals, rows, parties = held.sum().reshape(3, self.wanted.cells)

@@ -21,12 +21,10 @@ from steelyard import field, fixedpoint
 from steelyard.errors import Invalid, Malformed
 from steelyard.field import Vector
 from steelyard.functions import suppression
-from steelyard.functions.question import Cells, Held, Layers, Leak, Opening, Question, Released, Table, Values
-from steelyard.protocols.attempt import Attempt
+from steelyard.functions.question import Cells, Held, Leak, Opening, Released
+from steelyard.functions.totals import OfTotals
 from steelyard.protocols.compare import longest_message
-from steelyard.protocols.greet import Greeting
 from steelyard.protocols.sort import top
-from steelyard.randomness import Randomness
 from steelyard.rounds import Protocol
 
 MAX_RANKED: Final = 256
@@ -54,8 +52,8 @@ class Ranking(Cells, frozen=True, kw_only=True, forbid_unknown_fields=True):
             raise Invalid(f"at most {MAX_RANKED} groups are ranked at once")
 
 
-class Top(Question[Ranking]):
-    """Contributors deal their totals, row counts, and whether they have rows at all."""
+class Top(OfTotals[Ranking]):
+    """Places, and totals if asked for, of the largest."""
 
     @property
     def allowed_as(self) -> str:
@@ -81,18 +79,6 @@ class Top(Question[Ranking]):
     def layers(self) -> int:
         """What the requester learns of each place."""
         return 1 + self.wanted.values
-
-    def values(self, rows: int) -> int:
-        return 3 * self.wanted.cells
-
-    def bring(self, table: Table, rows: int) -> Layers:
-        sums, counts = table.totals(self.wanted.column, self.wanted.filters)
-        return {"sum": sums, "count": counts, "parties": (counts > 0).astype(np.int64)}
-
-    def inputs(self, brought: Layers, attempt: Attempt, greeting: Greeting, noise: Randomness) -> Values:
-        for layer in brought.values():
-            fixedpoint.check_aggregate(layer, len(attempt.participants))
-        return np.concatenate(list(brought.values()))
 
     def release(self, held: Held) -> Protocol[Released]:
         totals, rows, parties = self._by_group(held) if self.wanted.group_by else self._by_party(held)
