@@ -14,7 +14,7 @@ setup: $(VENV)/ready ## make .venv with everything in it
 $(VENV)/ready: pyproject.toml
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet --upgrade pip
-	$(BIN)/pip install --quiet --editable '.[dev,bench]'
+	$(BIN)/pip install --quiet --editable '.[dev,bench,aws,learn,reference]'
 	$(BIN)/python -m steelyard.warm
 	touch $@
 
