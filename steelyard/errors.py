@@ -159,6 +159,12 @@ class StoreFault(Failed):
         self.inside = inside
 
 
+class Stale(Failed):
+    reason = "STALE"
+    status = "FAILED_PRECONDITION"
+    advice = "Give the party named its share back: `steelyard recover PARTY`."
+
+
 class Cheated(SteelyardError):
     reason = "CHEATED"
     exit_code = 6
