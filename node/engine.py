@@ -182,9 +182,16 @@ class Engine:
             raise PolicyRefused("the requester did not allow to leave parties out")
         if len(chosen) < membership.quorum:
             raise PolicyRefused(f"at least {membership.quorum} nodes must take part")
-        enough = 2 * (order.request.threshold or membership.threshold) - 1
+        enough = 2 * self._threshold(order) - 1
         if question_of(order.request).multiplies and len(chosen) < enough:
             raise PolicyRefused(f"at least {enough} nodes must take part where numbers are multiplied or compared")
+
+    def _threshold(self, order: Order) -> int:
+        """That of the sharing asked about, or what the request says, or the manifest's."""
+        shelf = self._books.sharings.find(question_of(order.request).wanted.stored)
+        if shelf and shelf.record.active:
+            return shelf.record.active.committee.threshold
+        return order.request.threshold or self._books.membership.threshold
 
     def _peers(self, order: Order) -> frozenset[PartyId]:
         return frozenset(order.participants) - {self._books.party}
@@ -197,7 +204,7 @@ class Engine:
         """The owner's policy of today, which allows this, and what this node brings."""
         books, request = self._books, order.recorded.request
         policy = books.consent.check(books.consent.read(request), order.participants)
-        return policy, inputs.offer(books.datasets, policy, question_of(order.request))
+        return policy, inputs.offer(books.datasets, books.sharings, policy, question_of(order.request))
 
     def _protocol(self, order: Order, question: Question[Any], mine: Introduction | None) -> Protocol[ResultShare]:
         books, recorded = self._books, order.recorded
@@ -207,7 +214,17 @@ class Engine:
         context = self._context(order)
         brought = inputs.layers(books.datasets, question, offer) if offer.contributes else None
         minimum = books.membership.minimum_group
-        release = PendingRelease(books.ledger, books.consent, order.request, question, policy, minimum, order.on_signed)
+        shelf = books.sharings.get(question.wanted.stored) if question.wanted.stored else None
+        release = PendingRelease(
+            books.ledger,
+            books.consent,
+            order.request,
+            question,
+            policy,
+            minimum,
+            order.on_signed,
+            shelf.stored if shelf else None,
+        )
         return compute(
             context,
             question,
@@ -217,6 +234,7 @@ class Engine:
             SystemRandomness(),
             lambda identity: Keystream(digest("noise", recorded.noise, identity.encode())),
             order.relayed,
+            books.sharings.kept(shelf) if shelf else None,
         )
 
     def _context(self, order: Order) -> Attempt:
@@ -229,8 +247,8 @@ class Engine:
             me=self._books.party,
             participants=order.participants,
             points={party: membership.points[party] for party in order.participants},
-            threshold=order.request.threshold or membership.threshold,
-            liars=membership.threshold - 1,
+            threshold=(threshold := self._threshold(order)),
+            liars=min(threshold, membership.threshold) - 1,
             quorum=membership.quorum,
             minimum_group=membership.minimum_group,
             signing=self._books.signing,

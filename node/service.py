@@ -121,8 +121,10 @@ class NodeService(OwnerService):
         )
 
     def _holds(self, recorded: Recorded) -> bool:
-        question = question_of(read(Request, recorded.request.payload))
-        return self._books.datasets.find(question.wanted.dataset) is not None
+        wanted = question_of(read(Request, recorded.request.payload)).wanted
+        if wanted.stored:
+            return self._books.sharings.find(wanted.stored) is not None
+        return self._books.datasets.find(wanted.dataset) is not None
 
     async def _run(self, recorded: Recorded, request: node_pb2.RunRequest, reports: _Reports) -> None:
         try:

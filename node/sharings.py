@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 
@@ -18,6 +18,7 @@ from steelyard.epochs.change import Base, Slot
 from steelyard.epochs.record import Record
 from steelyard.errors import Conflict, NotFound, Stale, StoreFault
 from steelyard.field import Vector, from_bytes, to_bytes
+from steelyard.functions.question import Question
 from steelyard.functions.record import Kept
 from steelyard.storage.database import Database
 from steelyard.vault.unit import Unit
@@ -72,6 +73,14 @@ class Sharings:
     def kept(self, shelf: Shelf) -> Kept:
         """Its description and this node's share; raises StoreFault."""
         return Kept(shelf.stored, shelf.epoch, self.vector(shelf.slot))
+
+    def origin(self, question: Question[Any]) -> str:
+        """The dataset whose rules hold for a question.  Raises NotFound or Stale, unless it makes good for just that."""
+        name = question.wanted.stored
+        if not name:
+            return question.wanted.dataset
+        shelf = self.find(name) if question.restores else self.get(name)
+        return shelf.stored.dataset if shelf else question.wanted.dataset
 
     def describe(self, stored: Stored) -> None:
         """Remembers what a sharing holds, once and for all.  Raises Conflict for another description, or a taken name."""

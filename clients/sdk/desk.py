@@ -51,7 +51,7 @@ class Desk:
             requester=self.requester,
             function=question.function,
             arguments=question.arguments,
-            threshold=lowered(self.membership.size, self.membership.threshold, multiplies=question.multiplies),
+            threshold=lowered(self.membership.size, self.membership.threshold, multiplies=question.on_fresh_inputs),
             allow_missing=question.allow_missing,
             purpose=question.purpose,
             created_ms=now,

@@ -64,6 +64,16 @@ class Question:
     multiplies: bool = False
 
     @property
+    def stored(self) -> bool:
+        """Whether it is about a stored sharing."""
+        return str(self.arguments["dataset"]).startswith("@")
+
+    @property
+    def on_fresh_inputs(self) -> bool:
+        """Whether fresh inputs are multiplied or compared: these can be dealt at a lower threshold."""
+        return self.multiplies and not self.stored
+
+    @property
     def needs_groups(self) -> bool:
         return bool(self.arguments.get("group_by")) and not self.arguments.get("groups")
 

@@ -236,6 +236,11 @@ class Question(ABC, Generic[A]):
         return True
 
     @property
+    def restores(self) -> bool:
+        """Whether nodes without a share of the stored sharing take part, to be given one."""
+        return False
+
+    @property
     def parts(self) -> bool:
         """Whether the result is about single parties' parts: beside a total over the same data it may show them."""
         return False

@@ -45,6 +45,7 @@ def agree(attempt: Attempt, greeting: Greeting, transcript: str, ledger: Ledger)
         computation=attempt.computation,
         request=attempt.request,
         contributions=greeting.contributions,
+        threshold=attempt.threshold,
         attempt=attempt.attempt,
         transcript=transcript,
     )
