@@ -111,7 +111,7 @@ class Consent:
     def check(self, request: Request, parties: Sequence[PartyId]) -> Policy:
         """The owner's policy of today, if it allows this request with these parties; raises PolicyRefused.
 
-        What holds of a dataset holds of what was shared of it.  Raises NotFound or Stale without the sharing asked about.
+        What holds of a dataset holds of what was shared of it.  Raises NotFound or Stale without the sharing.
         """
         question, policy = question_of(request), self.policy.read()
         policy.check(

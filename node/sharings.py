@@ -75,7 +75,7 @@ class Sharings:
         return Kept(shelf.stored, shelf.epoch, self.vector(shelf.slot))
 
     def origin(self, question: Question[Any]) -> str:
-        """The dataset whose rules hold for a question.  Raises NotFound or Stale, unless it makes good for just that."""
+        """The dataset whose rules hold for a question.  Raises NotFound, Stale."""
         name = question.wanted.stored
         if not name:
             return question.wanted.dataset
@@ -83,7 +83,7 @@ class Sharings:
         return shelf.stored.dataset if shelf else question.wanted.dataset
 
     def describe(self, stored: Stored) -> None:
-        """Remembers what a sharing holds, once and for all.  Raises Conflict for another description, or a taken name."""
+        """Remembers what a sharing holds, for good.  Raises Conflict for a taken name, or another description."""
         with self._database.transaction():
             known = self._database.one("SELECT description FROM sharing WHERE id = ?", (stored.id,))
             if known is not None and known[0] != stored.encode():
