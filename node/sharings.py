@@ -52,11 +52,11 @@ class Sharings:
         self._database = database
         self._vault = vault
 
-    def list(self) -> list[Shelf]:
-        """All that this node has, or should have, a share of; by name."""
+    def list(self, *, every: bool = False) -> list[Shelf]:
+        """All that this node has, or should have, a share of; by name.  With `every`, all it has heard of."""
         rows = self._database.query("SELECT id, description FROM sharing ORDER BY name, id")
         shelves = [Shelf(read(Stored, description), self.load(id_) or Record(id_)) for id_, description in rows]
-        return [shelf for shelf in shelves if shelf.record.standing != "empty"]
+        return [shelf for shelf in shelves if every or shelf.record.standing != "empty"]
 
     def find(self, name: str) -> Shelf | None:
         return next((shelf for shelf in self.list() if shelf.stored.name == name), None)
@@ -69,6 +69,10 @@ class Sharings:
         if shelf.record.standing != "active":
             raise Stale(f"this node's share of @{name[:60]} is of an epoch that is over: recover it")
         return shelf
+
+    def sound(self, shelf: Shelf) -> bool:
+        """Whether this node's share is in the vault."""
+        return shelf.record.standing != "active" or bool(self.digest(shelf.slot))
 
     def kept(self, shelf: Shelf) -> Kept:
         """Its description and this node's share; raises StoreFault."""
