@@ -7,14 +7,18 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
+import structlog
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from node import upgrade
 from node.audit import Audit
+from node.blobs import Blobs
 from node.computations import Computations
 from node.config import NodeConfig
 from node.consent import Consent
 from node.datasets import Datasets
 from node.health import Health
+from node.keyring import open_vault
 from node.ledger import Ledger
 from node.policy import PolicyFile
 from steelyard.errors import Invalid
@@ -23,8 +27,10 @@ from steelyard.identity.homes import Home
 from steelyard.identity.membership import Membership
 from steelyard.ids import PartyId, party_id
 from steelyard.storage.database import Database
+from steelyard.vault.vault import Vault
 
 _MIGRATIONS: Final = Path(__file__).parent / "migrations"
+_log = structlog.get_logger(__name__)
 
 
 def now_ms() -> int:
@@ -41,6 +47,7 @@ class Books:
     signing: Ed25519PrivateKey = field(repr=False)
     database: Database
     health: Health
+    vault: Vault
     datasets: Datasets
     policy: PolicyFile
     ledger: Ledger
@@ -59,7 +66,13 @@ class Books:
         database = Database(state / "node.db", _MIGRATIONS)
         audit, policy = Audit(database), PolicyFile(config.policy)
         audit.verify()
-        computations = Computations(database, party)
+        vault = open_vault(config.vault, party, database, state / "vault")
+        blobs = Blobs(vault, config.vault.cache_mib << 20)
+        upgrade.seal_rows_of_before(database, vault)
+        upgrade.seal_blobs_of_before(database, blobs, state / "blobs")
+        for fault in vault.faults():
+            _log.error("store_fault", unit=str(fault.unit), problem=fault.problem)
+        computations = Computations(database, vault, party)
         computations.purge(now_ms())
         return cls(
             party=party,
@@ -67,7 +80,8 @@ class Books:
             signing=home.signing_key(),
             database=database,
             health=Health(database),
-            datasets=Datasets(database, state / "blobs"),
+            vault=vault,
+            datasets=Datasets(database, vault, blobs),
             policy=policy,
             ledger=Ledger(database),
             audit=audit,

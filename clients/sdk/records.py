@@ -19,6 +19,46 @@ class OwnedDataset(Fact, frozen=True, kw_only=True):
     unchanged: bool = False
 
 
+class DatasetRows(Fact, frozen=True, kw_only=True):
+    """A dataset and its first rows as text, in the order of its columns."""
+
+    dataset: OwnedDataset
+    rows: tuple[tuple[str, ...], ...]
+
+
+class KeyVersion(Fact, frozen=True, kw_only=True):
+    """A version of the key-encryption key, how many data keys it wraps, and whether the node can use it."""
+
+    version: str
+    keys: int
+    held: bool
+
+
+class VaultFault(Fact, frozen=True, kw_only=True):
+    unit: str
+    problem: str
+
+
+class VaultStatus(Fact, frozen=True, kw_only=True):
+    """What a node keeps sealed; `units` counts by kind, more than one of `versions` is a rotation that did not end."""
+
+    current: str
+    versions: tuple[KeyVersion, ...]
+    units: dict[str, int]
+    files: int
+    bytes: int
+    generation: int
+    faults: tuple[VaultFault, ...]
+
+
+class VaultRotation(Fact, frozen=True, kw_only=True):
+    """`dropped` versions of the key-encryption key are gone: older copies of the store cannot be opened any more."""
+
+    current: str
+    rewrapped: int
+    dropped: tuple[str, ...]
+
+
 class OwnerRequest(Fact, frozen=True, kw_only=True):
     """A request as it reached this owner's node, and what would become known to whom.
 

@@ -12,7 +12,17 @@ from steelyard.v1 import coordinator_pb2 as coordinator
 from steelyard.v1 import node_pb2 as node
 from steelyard.v1 import types_pb2 as types
 
-from .records import Audit, AuditEntry, Budget, Ledger, OwnedDataset, Release
+from .records import (
+    Audit,
+    AuditEntry,
+    Budget,
+    KeyVersion,
+    Ledger,
+    OwnedDataset,
+    Release,
+    VaultFault,
+    VaultStatus,
+)
 from .results import Column, Dataset, Party, Problem, Progress
 
 
@@ -74,6 +84,18 @@ def owned_dataset(message: node.OwnedDataset, *, unchanged: bool = False) -> Own
         version=message.version,
         imported_ms=message.imported_ms,
         unchanged=unchanged,
+    )
+
+
+def vault_status(message: node.ReadVaultResponse) -> VaultStatus:
+    return VaultStatus(
+        current=message.current,
+        versions=tuple(KeyVersion(version=each.version, keys=each.keys, held=each.held) for each in message.versions),
+        units={each.kind: each.units for each in message.kinds},
+        files=message.files,
+        bytes=message.bytes,
+        generation=message.generation,
+        faults=tuple(VaultFault(unit=each.unit, problem=each.problem) for each in message.faults),
     )
 
 

@@ -535,6 +535,291 @@ class DeleteDatasetResponse(_message.Message):
 Global___DeleteDatasetResponse: _TypeAlias = DeleteDatasetResponse  # noqa: Y015
 
 @_typing.final
+class ShowDatasetRequest(_message.Message):
+    """See ShowDataset."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    DATASET_FIELD_NUMBER: _builtins.int
+    LIMIT_FIELD_NUMBER: _builtins.int
+    dataset: _builtins.str
+    """The dataset's name."""
+    limit: _builtins.int
+    """At most this many rows, from the first; 0 for all."""
+    def __init__(
+        self,
+        *,
+        dataset: _builtins.str = ...,
+        limit: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["dataset", b"dataset", "limit", b"limit"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ShowDatasetRequest: _TypeAlias = ShowDatasetRequest  # noqa: Y015
+
+@_typing.final
+class ShowDatasetResponse(_message.Message):
+    """See ShowDataset."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    DATASET_FIELD_NUMBER: _builtins.int
+    ROWS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def dataset(self) -> Global___OwnedDataset:
+        """The dataset; first message only."""
+
+    @_builtins.property
+    def rows(self) -> _containers.RepeatedCompositeFieldContainer[Global___Row]:
+        """The next rows, in the file's order."""
+
+    def __init__(
+        self,
+        *,
+        dataset: Global___OwnedDataset | None = ...,
+        rows: _abc.Iterable[Global___Row] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["dataset", b"dataset"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["dataset", b"dataset", "rows", b"rows"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ShowDatasetResponse: _TypeAlias = ShowDatasetResponse  # noqa: Y015
+
+@_typing.final
+class Row(_message.Message):
+    """One row of a dataset."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CELLS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def cells(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """As text, in the order of the dataset's columns: 1234.56, 2024-01-31, true."""
+
+    def __init__(
+        self,
+        *,
+        cells: _abc.Iterable[_builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["cells", b"cells"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Row: _TypeAlias = Row  # noqa: Y015
+
+@_typing.final
+class ReadVaultRequest(_message.Message):
+    """See ReadVault."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    VERIFY_FIELD_NUMBER: _builtins.int
+    verify: _builtins.bool
+    """True to read every file to its last bit, which takes a second for each hundred megabytes."""
+    def __init__(
+        self,
+        *,
+        verify: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["verify", b"verify"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ReadVaultRequest: _TypeAlias = ReadVaultRequest  # noqa: Y015
+
+@_typing.final
+class ReadVaultResponse(_message.Message):
+    """See ReadVault."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CURRENT_FIELD_NUMBER: _builtins.int
+    VERSIONS_FIELD_NUMBER: _builtins.int
+    KINDS_FIELD_NUMBER: _builtins.int
+    FILES_FIELD_NUMBER: _builtins.int
+    BYTES_FIELD_NUMBER: _builtins.int
+    GENERATION_FIELD_NUMBER: _builtins.int
+    FAULTS_FIELD_NUMBER: _builtins.int
+    current: _builtins.str
+    """The version of the key-encryption key that new data keys are wrapped under."""
+    files: _builtins.int
+    """How many files."""
+    bytes: _builtins.int
+    """How many bytes they have."""
+    generation: _builtins.int
+    """Counts starts and changes of keys."""
+    @_builtins.property
+    def versions(self) -> _containers.RepeatedCompositeFieldContainer[Global___KeyVersion]:
+        """Every version, and how many data keys it wraps."""
+
+    @_builtins.property
+    def kinds(self) -> _containers.RepeatedCompositeFieldContainer[Global___SealedKind]:
+        """What is sealed, by kind."""
+
+    @_builtins.property
+    def faults(self) -> _containers.RepeatedCompositeFieldContainer[Global___VaultFault]:
+        """What cannot be read, and why."""
+
+    def __init__(
+        self,
+        *,
+        current: _builtins.str = ...,
+        versions: _abc.Iterable[Global___KeyVersion] | None = ...,
+        kinds: _abc.Iterable[Global___SealedKind] | None = ...,
+        files: _builtins.int = ...,
+        bytes: _builtins.int = ...,
+        generation: _builtins.int = ...,
+        faults: _abc.Iterable[Global___VaultFault] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["bytes", b"bytes", "current", b"current", "faults", b"faults", "files", b"files", "generation", b"generation", "kinds", b"kinds", "versions", b"versions"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ReadVaultResponse: _TypeAlias = ReadVaultResponse  # noqa: Y015
+
+@_typing.final
+class KeyVersion(_message.Message):
+    """One version of the key-encryption key."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    VERSION_FIELD_NUMBER: _builtins.int
+    KEYS_FIELD_NUMBER: _builtins.int
+    HELD_FIELD_NUMBER: _builtins.int
+    version: _builtins.str
+    """Its name; says nothing about the key."""
+    keys: _builtins.int
+    """How many data keys it wraps."""
+    held: _builtins.bool
+    """True when the node can use it."""
+    def __init__(
+        self,
+        *,
+        version: _builtins.str = ...,
+        keys: _builtins.int = ...,
+        held: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["held", b"held", "keys", b"keys", "version", b"version"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___KeyVersion: _TypeAlias = KeyVersion  # noqa: Y015
+
+@_typing.final
+class SealedKind(_message.Message):
+    """How much of one kind is sealed."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    KIND_FIELD_NUMBER: _builtins.int
+    UNITS_FIELD_NUMBER: _builtins.int
+    kind: _builtins.str
+    """dataset, share, checkpoint, model, inbox or node."""
+    units: _builtins.int
+    """How many."""
+    def __init__(
+        self,
+        *,
+        kind: _builtins.str = ...,
+        units: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["kind", b"kind", "units", b"units"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SealedKind: _TypeAlias = SealedKind  # noqa: Y015
+
+@_typing.final
+class VaultFault(_message.Message):
+    """One thing that cannot be read."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    UNIT_FIELD_NUMBER: _builtins.int
+    PROBLEM_FIELD_NUMBER: _builtins.int
+    unit: _builtins.str
+    """What it is."""
+    problem: _builtins.str
+    """Why."""
+    def __init__(
+        self,
+        *,
+        unit: _builtins.str = ...,
+        problem: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["problem", b"problem", "unit", b"unit"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___VaultFault: _TypeAlias = VaultFault  # noqa: Y015
+
+@_typing.final
+class RotateVaultRequest(_message.Message):
+    """See RotateVault."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    def __init__(
+        self,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RotateVaultRequest: _TypeAlias = RotateVaultRequest  # noqa: Y015
+
+@_typing.final
+class RotateVaultResponse(_message.Message):
+    """See RotateVault."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CURRENT_FIELD_NUMBER: _builtins.int
+    REWRAPPED_FIELD_NUMBER: _builtins.int
+    DROPPED_FIELD_NUMBER: _builtins.int
+    current: _builtins.str
+    """The version that wraps every data key now."""
+    rewrapped: _builtins.int
+    """How many data keys were wrapped anew."""
+    @_builtins.property
+    def dropped(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Versions that are gone: older copies of the store cannot be opened any more."""
+
+    def __init__(
+        self,
+        *,
+        current: _builtins.str = ...,
+        rewrapped: _builtins.int = ...,
+        dropped: _abc.Iterable[_builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["current", b"current", "dropped", b"dropped", "rewrapped", b"rewrapped"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RotateVaultResponse: _TypeAlias = RotateVaultResponse  # noqa: Y015
+
+@_typing.final
 class ListRequestsRequest(_message.Message):
     """See ListRequests."""
 

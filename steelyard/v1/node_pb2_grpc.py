@@ -75,6 +75,21 @@ class NodeServiceStub:
                 request_serializer=steelyard_dot_v1_dot_node__pb2.DeleteDatasetRequest.SerializeToString,
                 response_deserializer=steelyard_dot_v1_dot_node__pb2.DeleteDatasetResponse.FromString,
                 _registered_method=True)
+        self.ShowDataset = channel.unary_stream(
+                '/steelyard.v1.NodeService/ShowDataset',
+                request_serializer=steelyard_dot_v1_dot_node__pb2.ShowDatasetRequest.SerializeToString,
+                response_deserializer=steelyard_dot_v1_dot_node__pb2.ShowDatasetResponse.FromString,
+                _registered_method=True)
+        self.ReadVault = channel.unary_unary(
+                '/steelyard.v1.NodeService/ReadVault',
+                request_serializer=steelyard_dot_v1_dot_node__pb2.ReadVaultRequest.SerializeToString,
+                response_deserializer=steelyard_dot_v1_dot_node__pb2.ReadVaultResponse.FromString,
+                _registered_method=True)
+        self.RotateVault = channel.unary_unary(
+                '/steelyard.v1.NodeService/RotateVault',
+                request_serializer=steelyard_dot_v1_dot_node__pb2.RotateVaultRequest.SerializeToString,
+                response_deserializer=steelyard_dot_v1_dot_node__pb2.RotateVaultResponse.FromString,
+                _registered_method=True)
         self.ListRequests = channel.unary_unary(
                 '/steelyard.v1.NodeService/ListRequests',
                 request_serializer=steelyard_dot_v1_dot_node__pb2.ListRequestsRequest.SerializeToString,
@@ -157,6 +172,27 @@ class NodeServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ShowDataset(self, request, context):
+        """Owner: the rows of a dataset, as they were imported.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ReadVault(self, request, context):
+        """Owner: what the vault holds, under which keys, and what is wrong with it.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def RotateVault(self, request, context):
+        """Owner: a new key-encryption key for everything in the vault.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def ListRequests(self, request, context):
         """Owner: requests that wait for a decision or were decided.
         """
@@ -227,6 +263,21 @@ def add_NodeServiceServicer_to_server(servicer, server):
                     servicer.DeleteDataset,
                     request_deserializer=steelyard_dot_v1_dot_node__pb2.DeleteDatasetRequest.FromString,
                     response_serializer=steelyard_dot_v1_dot_node__pb2.DeleteDatasetResponse.SerializeToString,
+            ),
+            'ShowDataset': grpc.unary_stream_rpc_method_handler(
+                    servicer.ShowDataset,
+                    request_deserializer=steelyard_dot_v1_dot_node__pb2.ShowDatasetRequest.FromString,
+                    response_serializer=steelyard_dot_v1_dot_node__pb2.ShowDatasetResponse.SerializeToString,
+            ),
+            'ReadVault': grpc.unary_unary_rpc_method_handler(
+                    servicer.ReadVault,
+                    request_deserializer=steelyard_dot_v1_dot_node__pb2.ReadVaultRequest.FromString,
+                    response_serializer=steelyard_dot_v1_dot_node__pb2.ReadVaultResponse.SerializeToString,
+            ),
+            'RotateVault': grpc.unary_unary_rpc_method_handler(
+                    servicer.RotateVault,
+                    request_deserializer=steelyard_dot_v1_dot_node__pb2.RotateVaultRequest.FromString,
+                    response_serializer=steelyard_dot_v1_dot_node__pb2.RotateVaultResponse.SerializeToString,
             ),
             'ListRequests': grpc.unary_unary_rpc_method_handler(
                     servicer.ListRequests,
@@ -466,6 +517,87 @@ class NodeService:
             '/steelyard.v1.NodeService/DeleteDataset',
             steelyard_dot_v1_dot_node__pb2.DeleteDatasetRequest.SerializeToString,
             steelyard_dot_v1_dot_node__pb2.DeleteDatasetResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ShowDataset(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/steelyard.v1.NodeService/ShowDataset',
+            steelyard_dot_v1_dot_node__pb2.ShowDatasetRequest.SerializeToString,
+            steelyard_dot_v1_dot_node__pb2.ShowDatasetResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ReadVault(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/steelyard.v1.NodeService/ReadVault',
+            steelyard_dot_v1_dot_node__pb2.ReadVaultRequest.SerializeToString,
+            steelyard_dot_v1_dot_node__pb2.ReadVaultResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RotateVault(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/steelyard.v1.NodeService/RotateVault',
+            steelyard_dot_v1_dot_node__pb2.RotateVaultRequest.SerializeToString,
+            steelyard_dot_v1_dot_node__pb2.RotateVaultResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -49,6 +49,12 @@ class NodeServiceStub:
     """Owner: the datasets with their numbers of rows and versions."""
     DeleteDataset: _grpc.UnaryUnaryMultiCallable[_node_pb2.DeleteDatasetRequest, _node_pb2.DeleteDatasetResponse]
     """Owner: removes a dataset."""
+    ShowDataset: _grpc.UnaryStreamMultiCallable[_node_pb2.ShowDatasetRequest, _node_pb2.ShowDatasetResponse]
+    """Owner: the rows of a dataset, as they were imported."""
+    ReadVault: _grpc.UnaryUnaryMultiCallable[_node_pb2.ReadVaultRequest, _node_pb2.ReadVaultResponse]
+    """Owner: what the vault holds, under which keys, and what is wrong with it."""
+    RotateVault: _grpc.UnaryUnaryMultiCallable[_node_pb2.RotateVaultRequest, _node_pb2.RotateVaultResponse]
+    """Owner: a new key-encryption key for everything in the vault."""
     ListRequests: _grpc.UnaryUnaryMultiCallable[_node_pb2.ListRequestsRequest, _node_pb2.ListRequestsResponse]
     """Owner: requests that wait for a decision or were decided."""
     DecideRequest: _grpc.UnaryUnaryMultiCallable[_node_pb2.DecideRequestRequest, _node_pb2.DecideRequestResponse]
@@ -79,6 +85,12 @@ class NodeServiceAsyncStub(NodeServiceStub):
     """Owner: the datasets with their numbers of rows and versions."""
     DeleteDataset: _aio.UnaryUnaryMultiCallable[_node_pb2.DeleteDatasetRequest, _node_pb2.DeleteDatasetResponse]  # type: ignore[assignment]
     """Owner: removes a dataset."""
+    ShowDataset: _aio.UnaryStreamMultiCallable[_node_pb2.ShowDatasetRequest, _node_pb2.ShowDatasetResponse]  # type: ignore[assignment]
+    """Owner: the rows of a dataset, as they were imported."""
+    ReadVault: _aio.UnaryUnaryMultiCallable[_node_pb2.ReadVaultRequest, _node_pb2.ReadVaultResponse]  # type: ignore[assignment]
+    """Owner: what the vault holds, under which keys, and what is wrong with it."""
+    RotateVault: _aio.UnaryUnaryMultiCallable[_node_pb2.RotateVaultRequest, _node_pb2.RotateVaultResponse]  # type: ignore[assignment]
+    """Owner: a new key-encryption key for everything in the vault."""
     ListRequests: _aio.UnaryUnaryMultiCallable[_node_pb2.ListRequestsRequest, _node_pb2.ListRequestsResponse]  # type: ignore[assignment]
     """Owner: requests that wait for a decision or were decided."""
     DecideRequest: _aio.UnaryUnaryMultiCallable[_node_pb2.DecideRequestRequest, _node_pb2.DecideRequestResponse]  # type: ignore[assignment]
@@ -154,6 +166,30 @@ class NodeServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_node_pb2.DeleteDatasetResponse, _abc.Awaitable[_node_pb2.DeleteDatasetResponse]]:
         """Owner: removes a dataset."""
+
+    @_abc_1.abstractmethod
+    def ShowDataset(
+        self,
+        request: _node_pb2.ShowDatasetRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_abc.Iterator[_node_pb2.ShowDatasetResponse], _abc.AsyncIterator[_node_pb2.ShowDatasetResponse]]:
+        """Owner: the rows of a dataset, as they were imported."""
+
+    @_abc_1.abstractmethod
+    def ReadVault(
+        self,
+        request: _node_pb2.ReadVaultRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_node_pb2.ReadVaultResponse, _abc.Awaitable[_node_pb2.ReadVaultResponse]]:
+        """Owner: what the vault holds, under which keys, and what is wrong with it."""
+
+    @_abc_1.abstractmethod
+    def RotateVault(
+        self,
+        request: _node_pb2.RotateVaultRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_node_pb2.RotateVaultResponse, _abc.Awaitable[_node_pb2.RotateVaultResponse]]:
+        """Owner: a new key-encryption key for everything in the vault."""
 
     @_abc_1.abstractmethod
     def ListRequests(

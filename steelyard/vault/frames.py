@@ -16,7 +16,7 @@ from typing import BinaryIO, Final
 
 import msgspec
 
-from steelyard.digest import digest
+from steelyard.digest import Part, digest
 from steelyard.errors import StoreFault
 from steelyard.vault.codecs import Codec
 
@@ -46,14 +46,15 @@ class Seal:
     check: bytes
     place: Header
 
-    def write(self, target: BinaryIO, chunks: Iterable[bytes]) -> int:
+    def write(self, target: BinaryIO, chunks: Iterable[Part]) -> int:
         """Seals the bytes of all chunks as they come; returns how many there were."""
         target.write(_MAGIC + bytes([FORMAT]) + self.check)
         total = index = 0
         pending = bytearray()
         for chunk in chunks:
-            total += len(chunk)
-            pending += chunk
+            view = memoryview(chunk).cast("B")
+            total += len(view)
+            pending += view
             while len(pending) > _BODY:
                 target.write(self.frame(bytes(pending[:_BODY]), index))
                 del pending[:_BODY]

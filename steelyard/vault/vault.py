@@ -13,6 +13,7 @@ from pathlib import Path
 from threading import Lock
 from typing import Final
 
+from steelyard.digest import Part
 from steelyard.errors import Failed, StoreFault
 from steelyard.randomness import token
 from steelyard.storage.database import Database
@@ -101,7 +102,7 @@ class Vault:
             self._keys.create(unit)
         self._step("created")
 
-    def write(self, unit: Unit, file: str, chunks: Iterable[bytes]) -> int:
+    def write(self, unit: Unit, file: str, chunks: Iterable[Part]) -> int:
         """Seals a file of the unit durably, in place of an earlier one, as the chunks come; returns their bytes.
 
         Raises NotFound without the unit, Failed when the disk does not take it; an earlier file is untouched then.
