@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from enum import Enum
@@ -12,10 +12,12 @@ from pathlib import Path
 from typing import Final, TypeAlias
 
 import grpc.aio
+import msgspec
 
 from steelyard.documents.attempt import ResultNote
 from steelyard.documents.sealed_result import SealedResult
-from steelyard.documents.signed import Signed
+from steelyard.documents.signed import Signed, decode
+from steelyard.epochs.settlement import Ask, Show, Status
 from steelyard.errors import Failed, Malformed, Refused, SteelyardError, Unauthenticated
 from steelyard.identity.certificates import Identity, Role
 from steelyard.identity.membership import Membership
@@ -124,6 +126,23 @@ class NodeClient:
     async def describe(self, seconds: float) -> node_pb2.DescribeResponse:
         async with self._calling() as stub:
             return await stub.Describe(node_pb2.DescribeRequest(), timeout=seconds)
+
+    async def standings(self, seconds: float) -> list[Status]:
+        """Where the node stands with its stored sharings."""
+        async with self._calling() as stub:
+            response = await stub.ListStandings(node_pb2.ListStandingsRequest(), timeout=seconds)
+        found = [decode(each, Status, "standing") for each in response.statuses]
+        if any(each.party != self.party for each in found):
+            raise Malformed(f"{self.party} speaks of another party's standing", party=self.party)
+        return found
+
+    async def settle(self, step: Show | Ask, votes: Iterable[Signed], seconds: float) -> None:
+        """Shows the node a certificate, or asks it for a vote."""
+        message = node_pb2.SettleChangeRequest(
+            step=msgspec.json.encode(step), votes=map(codec.signed_to_proto, votes)
+        )
+        async with self._calling() as stub:
+            await stub.SettleChange(message, timeout=seconds)
 
     async def close(self) -> None:
         await self._channel.close()

@@ -97,6 +97,7 @@ def _party(entry: Entry) -> pb.Party:
         version=described.version,
         certificate_days=described.certificate_days,
         datasets=described.datasets,
+        sharings=described.sharings,
         manifest=described.manifest,
         problem=entry.problem,
     )

@@ -16,6 +16,8 @@ ROLES: Final[Rules] = {
     _NODE + "Run": _COORDINATOR,
     _NODE + "FetchResult": _COORDINATOR,
     _NODE + "Cancel": _COORDINATOR,
+    _NODE + "ListStandings": _COORDINATOR,
+    _NODE + "SettleChange": _COORDINATOR,
     _NODE + "Describe": _COORDINATOR | _OWNER,
     _NODE + "ImportDataset": _OWNER,
     _NODE + "ListDatasets": _OWNER,

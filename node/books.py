@@ -13,6 +13,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from node import upgrade
 from node.audit import Audit
 from node.blobs import Blobs
+from node.changes import Changes
 from node.computations import Computations
 from node.config import NodeConfig
 from node.consent import Consent
@@ -21,6 +22,9 @@ from node.health import Health
 from node.keyring import open_vault
 from node.ledger import Ledger
 from node.policy import PolicyFile
+from node.sharings import Sharings
+from steelyard.epochs.crash_points import Hook, pass_by
+from steelyard.epochs.machine import Machine
 from steelyard.errors import Invalid
 from steelyard.identity import files
 from steelyard.identity.homes import Home
@@ -53,10 +57,12 @@ class Books:
     ledger: Ledger
     audit: Audit
     computations: Computations
+    sharings: Sharings
+    changes: Changes
     consent: Consent
 
     @classmethod
-    def open(cls, config: NodeConfig) -> Books:
+    def open(cls, config: NodeConfig, crash_point: Hook = pass_by) -> Books:
         """Opens the store and the identity folder; raises what is wrong with them, naming the file."""
         party, home = party_id(config.party), Home(config.identity)
         membership = home.membership()
@@ -72,12 +78,14 @@ class Books:
         upgrade.seal_blobs_of_before(database, blobs, state / "blobs")
         for fault in vault.faults():
             _log.error("store_fault", unit=str(fault.unit), problem=fault.problem)
+        signing, sharings = home.signing_key(), Sharings(database, vault)
+        machine = Machine(party, signing, membership.signing_keys, membership.points, sharings, crash_point)
         computations = Computations(database, vault, party)
         computations.purge(now_ms())
         return cls(
             party=party,
             membership=membership,
-            signing=home.signing_key(),
+            signing=signing,
             database=database,
             health=Health(database),
             vault=vault,
@@ -86,5 +94,7 @@ class Books:
             ledger=Ledger(database),
             audit=audit,
             computations=computations,
-            consent=Consent(party, membership, policy, computations, audit, database, now_ms),
+            sharings=sharings,
+            changes=Changes(party, machine, sharings, membership.signing_keys, audit, now_ms),
+            consent=Consent(party, membership, policy, computations, sharings, audit, database, now_ms),
         )

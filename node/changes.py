@@ -1,4 +1,4 @@
-"""Changes of stored sharings at this node: begins them, votes, hears how they were decided, and says where it stands."""
+"""Changes of stored sharings at this node: begins them, votes, hears how they end, and says where it stands."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from steelyard.documents.stored import Stored
 from steelyard.epochs.certificate import Certificate, Commit, Keys, decide
 from steelyard.epochs.change import Change
 from steelyard.epochs.machine import Machine
-from steelyard.epochs.settlement import Ask, Show, Status, Step
+from steelyard.epochs.settlement import Ask, Show, Status
 from steelyard.errors import Conflict, Failed, Invalid
 from steelyard.field import Vector, from_bytes
 
@@ -55,18 +55,22 @@ class Changes:
         """Where this node stands with everything it has heard of."""
         with self._turn:
             return [
-                (shelf.stored, Status(self.party, shelf.record, self.sharings.sound(shelf)))
+                (shelf.stored, Status(self.party, shelf.record, self.sharings.is_sound(shelf.record)))
                 for shelf in self.sharings.list(every=True)
             ]
 
-    def take(self, step: Step, votes: Iterable[Signed]) -> None:
-        """What somebody shows or asks; who it is does not matter.  Raises Refused or Cheated where it proves nothing."""
+    def take(self, step: Show | Ask, votes: Iterable[Signed]) -> Status:
+        """What somebody shows or asks, whoever it is.  Raises Refused or Cheated where it proves nothing."""
         with self._turn:
             self._machine.notice(votes)
             if isinstance(step, Show):
                 self._show(step.certificate)
-            elif isinstance(step, Ask):
+                sharing = step.certificate.change.sharing
+            else:
                 self._ask(step)
+                sharing = step.change.sharing
+            record = self._machine.record(sharing)
+            return Status(self.party, record, self.sharings.is_sound(record))
 
     def _ask(self, step: Ask) -> None:
         if step.what == "unlock":

@@ -9,15 +9,18 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
 
+import msgspec
+
 import steelyard
 from node.books import Books
-from node.catalogue import catalogue
+from node.catalogue import catalogue, sharings
 from node.computations import Recorded
 from node.engine import Engine, Order
 from node.owner import DECISIONS, OwnerService
 from steelyard.documents.request import Request
 from steelyard.documents.sealed_result import SealedResult
-from steelyard.documents.signed import read
+from steelyard.documents.signed import decode, read
+from steelyard.epochs.settlement import Ask, Show
 from steelyard.errors import Conflict, Invalid, SteelyardError
 from steelyard.functions.catalogue import question_of
 from steelyard.identity.homes import Home
@@ -109,6 +112,21 @@ class NodeService(OwnerService):
         self._engine.cancel(computation_id(request.computation))
         return node_pb2.CancelResponse()
 
+    async def ListStandings(
+        self, request: node_pb2.ListStandingsRequest, context: Context
+    ) -> node_pb2.ListStandingsResponse:
+        found = await asyncio.to_thread(self._books.changes.statuses)
+        wanted = [each for _, each in found if each.record.undecided or not request.undecided_only]
+        return node_pb2.ListStandingsResponse(statuses=map(msgspec.json.encode, wanted))
+
+    async def SettleChange(
+        self, request: node_pb2.SettleChangeRequest, context: Context
+    ) -> node_pb2.SettleChangeResponse:
+        step = decode(request.step, Show | Ask, "step of a settlement")
+        votes = [codec.signed_from_proto(each) for each in request.votes]
+        status = await asyncio.to_thread(self._books.changes.take, step, votes)
+        return node_pb2.SettleChangeResponse(status=msgspec.json.encode(status))
+
     async def Describe(self, request: node_pb2.DescribeRequest, context: Context) -> node_pb2.DescribeResponse:
         self._books.health.require()
         return node_pb2.DescribeResponse(
@@ -117,6 +135,7 @@ class NodeService(OwnerService):
             manifest=self._books.membership.digest,
             certificate_days=tls.days_left(self._home.path),
             datasets=await asyncio.to_thread(catalogue, self._books),
+            sharings=await asyncio.to_thread(sharings, self._books),
             connected_peers=self._links.connected,
         )
 

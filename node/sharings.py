@@ -70,9 +70,10 @@ class Sharings:
             raise Stale(f"this node's share of @{name[:60]} is of an epoch that is over: recover it")
         return shelf
 
-    def sound(self, shelf: Shelf) -> bool:
+    def is_sound(self, record: Record) -> bool:
         """Whether this node's share is in the vault."""
-        return shelf.record.standing != "active" or bool(self.digest(shelf.slot))
+        base = record.base
+        return record.standing != "active" or bool(self.digest(Slot(record.sharing, base.epoch, base.attempt)))
 
     def kept(self, shelf: Shelf) -> Kept:
         """Its description and this node's share; raises StoreFault."""

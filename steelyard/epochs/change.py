@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, ClassVar, Literal, NamedTuple
+from typing import Annotated, ClassVar, Final, Literal, NamedTuple
 
 import msgspec
 
@@ -25,6 +25,7 @@ class Base(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     attempt: Annotated[str, msgspec.Meta(pattern="^([0-9a-f]{32})?\\Z")]
 
 
+CHANGING: Final = frozenset({"share", "refresh", "reshare", "recover", "forget"})  # functions that vote on a sharing
 NOTHING = Base(0, "")  # before a sharing exists
 
 

@@ -460,6 +460,7 @@ class Party(_message.Message):
     DATASETS_FIELD_NUMBER: _builtins.int
     MANIFEST_FIELD_NUMBER: _builtins.int
     PROBLEM_FIELD_NUMBER: _builtins.int
+    SHARINGS_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     """The party's id."""
     reachable: _builtins.bool
@@ -478,6 +479,10 @@ class Party(_message.Message):
     def datasets(self) -> _containers.RepeatedCompositeFieldContainer[_types_pb2.Dataset]:
         """The datasets the node describes."""
 
+    @_builtins.property
+    def sharings(self) -> _containers.RepeatedCompositeFieldContainer[_types_pb2.Sharing]:
+        """Stored sharings as the node describes them."""
+
     def __init__(
         self,
         *,
@@ -489,10 +494,11 @@ class Party(_message.Message):
         datasets: _abc.Iterable[_types_pb2.Dataset] | None = ...,
         manifest: _builtins.str = ...,
         problem: _builtins.str = ...,
+        sharings: _abc.Iterable[_types_pb2.Sharing] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["certificate_days", b"certificate_days", "datasets", b"datasets", "id", b"id", "manifest", b"manifest", "problem", b"problem", "reachable", b"reachable", "seen_ms", b"seen_ms", "version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["certificate_days", b"certificate_days", "datasets", b"datasets", "id", b"id", "manifest", b"manifest", "problem", b"problem", "reachable", b"reachable", "seen_ms", b"seen_ms", "sharings", b"sharings", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

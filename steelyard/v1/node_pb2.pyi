@@ -294,6 +294,102 @@ class CancelResponse(_message.Message):
 Global___CancelResponse: _TypeAlias = CancelResponse  # noqa: Y015
 
 @_typing.final
+class ListStandingsRequest(_message.Message):
+    """See ListStandings."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    UNDECIDED_ONLY_FIELD_NUMBER: _builtins.int
+    undecided_only: _builtins.bool
+    """Only of sharings of which a change is not decided."""
+    def __init__(
+        self,
+        *,
+        undecided_only: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["undecided_only", b"undecided_only"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListStandingsRequest: _TypeAlias = ListStandingsRequest  # noqa: Y015
+
+@_typing.final
+class ListStandingsResponse(_message.Message):
+    """See ListStandings."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    STATUSES_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def statuses(self) -> _containers.RepeatedScalarFieldContainer[_builtins.bytes]:
+        """Each a steelyard.epochs.settlement.Status as JSON."""
+
+    def __init__(
+        self,
+        *,
+        statuses: _abc.Iterable[_builtins.bytes] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["statuses", b"statuses"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListStandingsResponse: _TypeAlias = ListStandingsResponse  # noqa: Y015
+
+@_typing.final
+class SettleChangeRequest(_message.Message):
+    """See SettleChange."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    STEP_FIELD_NUMBER: _builtins.int
+    VOTES_FIELD_NUMBER: _builtins.int
+    step: _builtins.bytes
+    """A steelyard.epochs.settlement step as JSON: a certificate, or a question."""
+    @_builtins.property
+    def votes(self) -> _containers.RepeatedCompositeFieldContainer[_types_pb2.SignedDocument]:
+        """Votes of this node that others have."""
+
+    def __init__(
+        self,
+        *,
+        step: _builtins.bytes = ...,
+        votes: _abc.Iterable[_types_pb2.SignedDocument] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["step", b"step", "votes", b"votes"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SettleChangeRequest: _TypeAlias = SettleChangeRequest  # noqa: Y015
+
+@_typing.final
+class SettleChangeResponse(_message.Message):
+    """See SettleChange."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    STATUS_FIELD_NUMBER: _builtins.int
+    status: _builtins.bytes
+    """Where the node stands now: a steelyard.epochs.settlement.Status as JSON."""
+    def __init__(
+        self,
+        *,
+        status: _builtins.bytes = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["status", b"status"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SettleChangeResponse: _TypeAlias = SettleChangeResponse  # noqa: Y015
+
+@_typing.final
 class DescribeRequest(_message.Message):
     """See Describe."""
 
@@ -322,6 +418,7 @@ class DescribeResponse(_message.Message):
     CERTIFICATE_DAYS_FIELD_NUMBER: _builtins.int
     DATASETS_FIELD_NUMBER: _builtins.int
     CONNECTED_PEERS_FIELD_NUMBER: _builtins.int
+    SHARINGS_FIELD_NUMBER: _builtins.int
     party: _builtins.str
     """The party."""
     version: _builtins.str
@@ -338,6 +435,10 @@ class DescribeResponse(_message.Message):
     def connected_peers(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Parties whose peer stream is up."""
 
+    @_builtins.property
+    def sharings(self) -> _containers.RepeatedCompositeFieldContainer[_types_pb2.Sharing]:
+        """Stored sharings that this node has heard of."""
+
     def __init__(
         self,
         *,
@@ -347,10 +448,11 @@ class DescribeResponse(_message.Message):
         certificate_days: _builtins.int = ...,
         datasets: _abc.Iterable[_types_pb2.Dataset] | None = ...,
         connected_peers: _abc.Iterable[_builtins.str] | None = ...,
+        sharings: _abc.Iterable[_types_pb2.Sharing] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["certificate_days", b"certificate_days", "connected_peers", b"connected_peers", "datasets", b"datasets", "manifest", b"manifest", "party", b"party", "version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["certificate_days", b"certificate_days", "connected_peers", b"connected_peers", "datasets", b"datasets", "manifest", b"manifest", "party", b"party", "sharings", b"sharings", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

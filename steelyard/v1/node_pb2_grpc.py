@@ -55,6 +55,16 @@ class NodeServiceStub:
                 request_serializer=steelyard_dot_v1_dot_node__pb2.CancelRequest.SerializeToString,
                 response_deserializer=steelyard_dot_v1_dot_node__pb2.CancelResponse.FromString,
                 _registered_method=True)
+        self.ListStandings = channel.unary_unary(
+                '/steelyard.v1.NodeService/ListStandings',
+                request_serializer=steelyard_dot_v1_dot_node__pb2.ListStandingsRequest.SerializeToString,
+                response_deserializer=steelyard_dot_v1_dot_node__pb2.ListStandingsResponse.FromString,
+                _registered_method=True)
+        self.SettleChange = channel.unary_unary(
+                '/steelyard.v1.NodeService/SettleChange',
+                request_serializer=steelyard_dot_v1_dot_node__pb2.SettleChangeRequest.SerializeToString,
+                response_deserializer=steelyard_dot_v1_dot_node__pb2.SettleChangeResponse.FromString,
+                _registered_method=True)
         self.Describe = channel.unary_unary(
                 '/steelyard.v1.NodeService/Describe',
                 request_serializer=steelyard_dot_v1_dot_node__pb2.DescribeRequest.SerializeToString,
@@ -139,6 +149,20 @@ class NodeServiceServicer:
 
     def Cancel(self, request, context):
         """Coordinator: ends whatever runs for this computation.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListStandings(self, request, context):
+        """Coordinator: where this node stands with its stored sharings; nothing in it is secret.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def SettleChange(self, request, context):
+        """Coordinator: shows a certificate about a change, or asks for a vote.  The node believes signatures, not the caller.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -243,6 +267,16 @@ def add_NodeServiceServicer_to_server(servicer, server):
                     servicer.Cancel,
                     request_deserializer=steelyard_dot_v1_dot_node__pb2.CancelRequest.FromString,
                     response_serializer=steelyard_dot_v1_dot_node__pb2.CancelResponse.SerializeToString,
+            ),
+            'ListStandings': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListStandings,
+                    request_deserializer=steelyard_dot_v1_dot_node__pb2.ListStandingsRequest.FromString,
+                    response_serializer=steelyard_dot_v1_dot_node__pb2.ListStandingsResponse.SerializeToString,
+            ),
+            'SettleChange': grpc.unary_unary_rpc_method_handler(
+                    servicer.SettleChange,
+                    request_deserializer=steelyard_dot_v1_dot_node__pb2.SettleChangeRequest.FromString,
+                    response_serializer=steelyard_dot_v1_dot_node__pb2.SettleChangeResponse.SerializeToString,
             ),
             'Describe': grpc.unary_unary_rpc_method_handler(
                     servicer.Describe,
@@ -409,6 +443,60 @@ class NodeService:
             '/steelyard.v1.NodeService/Cancel',
             steelyard_dot_v1_dot_node__pb2.CancelRequest.SerializeToString,
             steelyard_dot_v1_dot_node__pb2.CancelResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListStandings(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/steelyard.v1.NodeService/ListStandings',
+            steelyard_dot_v1_dot_node__pb2.ListStandingsRequest.SerializeToString,
+            steelyard_dot_v1_dot_node__pb2.ListStandingsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def SettleChange(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/steelyard.v1.NodeService/SettleChange',
+            steelyard_dot_v1_dot_node__pb2.SettleChangeRequest.SerializeToString,
+            steelyard_dot_v1_dot_node__pb2.SettleChangeResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -41,6 +41,10 @@ class NodeServiceStub:
     """Coordinator: the sealed result of a computation this node has finished."""
     Cancel: _grpc.UnaryUnaryMultiCallable[_node_pb2.CancelRequest, _node_pb2.CancelResponse]
     """Coordinator: ends whatever runs for this computation."""
+    ListStandings: _grpc.UnaryUnaryMultiCallable[_node_pb2.ListStandingsRequest, _node_pb2.ListStandingsResponse]
+    """Coordinator: where this node stands with its stored sharings; nothing in it is secret."""
+    SettleChange: _grpc.UnaryUnaryMultiCallable[_node_pb2.SettleChangeRequest, _node_pb2.SettleChangeResponse]
+    """Coordinator: shows a certificate about a change, or asks for a vote.  The node believes signatures, not the caller."""
     Describe: _grpc.UnaryUnaryMultiCallable[_node_pb2.DescribeRequest, _node_pb2.DescribeResponse]
     """Coordinator, owner: version, manifest, described datasets."""
     ImportDataset: _grpc.StreamUnaryMultiCallable[_node_pb2.ImportDatasetRequest, _node_pb2.ImportDatasetResponse]
@@ -77,6 +81,10 @@ class NodeServiceAsyncStub(NodeServiceStub):
     """Coordinator: the sealed result of a computation this node has finished."""
     Cancel: _aio.UnaryUnaryMultiCallable[_node_pb2.CancelRequest, _node_pb2.CancelResponse]  # type: ignore[assignment]
     """Coordinator: ends whatever runs for this computation."""
+    ListStandings: _aio.UnaryUnaryMultiCallable[_node_pb2.ListStandingsRequest, _node_pb2.ListStandingsResponse]  # type: ignore[assignment]
+    """Coordinator: where this node stands with its stored sharings; nothing in it is secret."""
+    SettleChange: _aio.UnaryUnaryMultiCallable[_node_pb2.SettleChangeRequest, _node_pb2.SettleChangeResponse]  # type: ignore[assignment]
+    """Coordinator: shows a certificate about a change, or asks for a vote.  The node believes signatures, not the caller."""
     Describe: _aio.UnaryUnaryMultiCallable[_node_pb2.DescribeRequest, _node_pb2.DescribeResponse]  # type: ignore[assignment]
     """Coordinator, owner: version, manifest, described datasets."""
     ImportDataset: _aio.StreamUnaryMultiCallable[_node_pb2.ImportDatasetRequest, _node_pb2.ImportDatasetResponse]  # type: ignore[assignment]
@@ -134,6 +142,22 @@ class NodeServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_node_pb2.CancelResponse, _abc.Awaitable[_node_pb2.CancelResponse]]:
         """Coordinator: ends whatever runs for this computation."""
+
+    @_abc_1.abstractmethod
+    def ListStandings(
+        self,
+        request: _node_pb2.ListStandingsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_node_pb2.ListStandingsResponse, _abc.Awaitable[_node_pb2.ListStandingsResponse]]:
+        """Coordinator: where this node stands with its stored sharings; nothing in it is secret."""
+
+    @_abc_1.abstractmethod
+    def SettleChange(
+        self,
+        request: _node_pb2.SettleChangeRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_node_pb2.SettleChangeResponse, _abc.Awaitable[_node_pb2.SettleChangeResponse]]:
+        """Coordinator: shows a certificate about a change, or asks for a vote.  The node believes signatures, not the caller."""
 
     @_abc_1.abstractmethod
     def Describe(
