@@ -103,6 +103,14 @@ def introduce(attempt: Attempt, offer: Offer) -> Introduction:
 
 def greet(attempt: Attempt, mine: Introduction, relayed: Mapping[PartyId, Signed] | None = None) -> Protocol[Greeting]:
     """`relayed`: the others' hellos, when the coordinator has brought them; nobody is blamed then for a forgery."""
+    greeting = yield from meet(attempt, mine, relayed)
+    # 3. Enough contributors for the manifest and for every owner, and one scale.
+    _check_group(greeting)
+    return greeting
+
+
+def meet(attempt: Attempt, mine: Introduction, relayed: Mapping[PartyId, Signed] | None = None) -> Protocol[Greeting]:
+    """As `greet`, where nobody need contribute anything."""
     # 1. Everybody's hello: relayed, or exchanged now.
     if relayed is None:
         received = yield broadcast("hello", to_wire(mine.signed), attempt.others)
@@ -121,12 +129,9 @@ def greet(attempt: Attempt, mine: Introduction, relayed: Mapping[PartyId, Signed
         with blaming(party):
             _check_columns(party, hellos[party])
             mine.keys.agree(party, bytes.fromhex(hellos[party].key), bytes.fromhex(hellos[party].nonce))
-    # 3. Enough contributors for the manifest and for every owner, and one scale.
     contributors = tuple(party for party in attempt.participants if hellos[party].contributes)
     digests = {party: each.digest for party, each in signed.items()}
-    greeting = Greeting(hellos, digests, mine.keys, contributors, attempt.minimum_group)
-    _check_group(greeting)
-    return greeting
+    return Greeting(hellos, digests, mine.keys, contributors, attempt.minimum_group)
 
 
 def _opened(attempt: Attempt, party: PartyId, signed: Signed) -> Hello:
