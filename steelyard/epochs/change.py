@@ -110,3 +110,9 @@ class Change(Document, frozen=True, kw_only=True):
     def _enough(self, committee: Committee, count: int, which: str) -> None:
         if count < committee.quorum(self.liars):
             raise Invalid(f"{count} {which} holders are no quorum of {committee.quorum(self.liars)}")
+
+
+def share_digest(slot: Slot, party: str, share: bytes | bytearray | memoryview) -> str:
+    """Stands for one holder's share; the padding in every share keeps it from being guessed."""
+    names = (slot.sharing, str(slot.epoch), slot.attempt, party)
+    return digest("share", *(each.encode() for each in names), share).hex()
