@@ -17,6 +17,7 @@ from coordinator.nodes import connect
 from coordinator.registry import Disk, Registry
 from coordinator.scheduler import Scheduler
 from coordinator.service import CoordinatorService
+from coordinator.settlements import Settlements
 from coordinator.store import Store
 from steelyard.identity import files
 from steelyard.identity.homes import Home
@@ -46,6 +47,7 @@ class App:
         self.directory = Directory(self._nodes, digest, self.store, self._disk, timing)
         self.metrics = Metrics()
         self.scheduler = Scheduler(self._nodes, self.membership, self.registry, self.directory, config, self.metrics)
+        self.settlements = Settlements(self._nodes, self.membership, self.directory, self.registry, timing.call)
         self._server = self._make_server()
         self._tasks: list[asyncio.Task[None]] = []
 
@@ -55,7 +57,8 @@ class App:
 
     async def start(self) -> None:
         """Resumes what had not ended, then listens."""
-        self._tasks = [asyncio.create_task(self.directory.watch()), asyncio.create_task(self._purge())]
+        watching = (self.directory.watch(), self.settlements.watch(), self._purge())
+        self._tasks = [asyncio.create_task(each) for each in watching]
         for computation in await self.registry.resume():
             _log.info("resumed", computation=computation.id, state=computation.state)
             self.scheduler.start(computation, resumed=True)

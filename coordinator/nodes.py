@@ -138,9 +138,7 @@ class NodeClient:
 
     async def settle(self, step: Show | Ask, votes: Iterable[Signed], seconds: float) -> None:
         """Shows the node a certificate, or asks it for a vote."""
-        message = node_pb2.SettleChangeRequest(
-            step=msgspec.json.encode(step), votes=map(codec.signed_to_proto, votes)
-        )
+        message = node_pb2.SettleChangeRequest(step=msgspec.json.encode(step), votes=map(codec.signed_to_proto, votes))
         async with self._calling() as stub:
             await stub.SettleChange(message, timeout=seconds)
 

@@ -41,6 +41,7 @@ class Settlements:
     ) -> None:
         self._nodes = nodes
         self._membership = membership
+        self._points = membership.points_by_name
         self._directory = directory
         self._registry = registry
         self._seconds = seconds
@@ -89,7 +90,7 @@ class Settlements:
     async def _bring(self, statuses: Iterable[Status]) -> bool:
         """Whether anything was brought to anybody."""
         known = list(statuses)
-        found = outlook(known, self._membership.signing_keys, self._membership.points, now_ms())
+        found = outlook(known, self._membership.signing_keys, self._points, now_ms())
         steps = [each for each in found.steps if not isinstance(each, Recover)]
         return any([await self._take(each, known) for each in steps])
 

@@ -79,7 +79,7 @@ class Books:
         for fault in vault.faults():
             _log.error("store_fault", unit=str(fault.unit), problem=fault.problem)
         signing, sharings = home.signing_key(), Sharings(database, vault)
-        machine = Machine(party, signing, membership.signing_keys, membership.points, sharings, crash_point)
+        machine = Machine(party, signing, membership.signing_keys, membership.points_by_name, sharings, crash_point)
         computations = Computations(database, vault, party)
         computations.purge(now_ms())
         return cls(

@@ -119,11 +119,27 @@ class Changes:
         if not stands or record.gave_up(change.attempt):
             raise Failed("the change was given up: everything is as it was before")
 
-    def rebuilt(self, certificate: Commit, share: str) -> Signed:
+    # Giving a lost share back, and giving all up.
+
+    def expect(self, certificate: Commit, stored: Stored) -> None:
+        """Before my share of the epoch that the certificate made is rebuilt."""
         with self._turn:
-            signed = self._machine.recover(certificate, share)
+            self.sharings.describe(stored)
+            self._machine.expect(certificate)
+
+    def restore(self, certificate: Commit, share: Vector, hashed: str) -> None:
+        """My share is rebuilt."""
+        self.sharings.put(certificate.change.slot, share, hashed)
+        with self._turn:
+            self._machine.recover(certificate, hashed)
             self._note("share_recovered", certificate.change)
-            return signed
+
+    def forget(self, stored: Stored) -> None:
+        """Erases the share, for good."""
+        with self._turn:
+            self.sharings.forget(stored.id)
+            fields = {"sharing": stored.id, "name": stored.name}
+            self._audit.record("sharing_forgotten", fields, now_ms=self._now_ms())
 
     def _is_open(self, change: Change) -> bool:
         undecided = self._machine.record(change.sharing).undecided

@@ -19,8 +19,8 @@ from node.engine import Engine, Order
 from node.owner import DECISIONS, OwnerService
 from steelyard.documents.request import Request
 from steelyard.documents.sealed_result import SealedResult
-from steelyard.documents.signed import decode, read
-from steelyard.epochs.settlement import Ask, Show
+from steelyard.documents.signed import read
+from steelyard.epochs.settlement import decode_step
 from steelyard.errors import Conflict, Invalid, SteelyardError
 from steelyard.functions.catalogue import question_of
 from steelyard.identity.homes import Home
@@ -122,7 +122,7 @@ class NodeService(OwnerService):
     async def SettleChange(
         self, request: node_pb2.SettleChangeRequest, context: Context
     ) -> node_pb2.SettleChangeResponse:
-        step = decode(request.step, Show | Ask, "step of a settlement")
+        step = decode_step(request.step)
         votes = [codec.signed_from_proto(each) for each in request.votes]
         status = await asyncio.to_thread(self._books.changes.take, step, votes)
         return node_pb2.SettleChangeResponse(status=msgspec.json.encode(status))

@@ -81,11 +81,11 @@ class Sharings:
 
     def origin(self, question: Question[Any]) -> str:
         """The dataset whose rules hold for a question.  Raises NotFound, Stale."""
-        name = question.wanted.stored
-        if not name:
-            return question.wanted.dataset
-        shelf = self.find(name) if question.restores else self.get(name)
-        return shelf.stored.dataset if shelf else question.wanted.dataset
+        wanted = question.wanted
+        if not wanted.stored:
+            return str(wanted.dataset)
+        shelf = self.find(wanted.stored) if question.restores else self.get(wanted.stored)
+        return shelf.stored.dataset if shelf else str(wanted.dataset)
 
     def describe(self, stored: Stored) -> None:
         """Remembers what a sharing holds, for good.  Raises Conflict for a taken name, or another description."""
@@ -99,6 +99,17 @@ class Sharings:
             if known is None:
                 row = (stored.id, stored.name, stored.encode())
                 self._database.execute("INSERT INTO sharing VALUES (?, ?, ?)", row)
+
+    def forget(self, sharing: str) -> None:
+        """Erases every share of it, and what is known of it.  Raises Conflict while a change is not decided."""
+        record = self.load(sharing)
+        if record is not None and record.undecided is not None:
+            raise Conflict("a change of this sharing is not decided yet: it is forgotten after that")
+        with self._database.transaction():
+            for slot in self.held(sharing):
+                self.erase(slot)
+            self._database.execute("DELETE FROM sharing WHERE id = ?", (sharing,))
+            self._database.execute("DELETE FROM sharing_record WHERE sharing = ?", (sharing,))
 
     def put(self, slot: Slot, share: Vector, hashed: str) -> None:
         """Durable when it returns; `hashed` is its digest.  A share that is there already stays."""

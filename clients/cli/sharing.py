@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from typing import Annotated, TypeAlias
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Annotated, TypeAlias
 
 from cyclopts import App, Parameter
 
@@ -12,6 +13,9 @@ from clients.cli.invocation import open_client
 from clients.cli.options import DEFAULT_TIMEOUT, Json, Timeout
 from clients.cli.output import confirm, emit, note, progress
 from steelyard.errors import Cancelled, Invalid
+
+if TYPE_CHECKING:
+    from clients.sdk.sharings import Sharing
 
 app = App(
     name="sharing",
@@ -64,7 +68,7 @@ def refresh_sharing(
     """
     pause = _seconds(every)
     while True:
-        _upkeep("refresh", name, purpose, timeout, json)
+        upkeep("refresh", name, purpose, timeout, json)
         if not pause:
             return
         time.sleep(pause)
@@ -83,12 +87,12 @@ def recover_share(
     Example: `steelyard recover bank-b`
     """
     with open_client() as client:
-        names = [name] if name else client.missing_at(party)
+        names = [name] if name else _missed_by(party, client.sharings())
     if not names:
         note(f"{party} misses no share.")
     for each in names:
-        _upkeep("recover", each, purpose, timeout, json, party=party)
-        _upkeep("refresh", each, purpose, timeout, json)
+        upkeep("recover", each, purpose, timeout, json, party=party)
+        upkeep("refresh", each, purpose, timeout, json)
 
 
 def reshare_sharing(
@@ -106,16 +110,9 @@ def reshare_sharing(
     Example: `steelyard reshare pool --threshold 3 --add bank-f --remove bank-b`
     """
     with open_client() as client:
-        holders = client.holders_of(name, add=_names(add), remove=_names(remove))
-    _upkeep("reshare", name, purpose, timeout, json, holders=holders, shares=threshold)
-
-
-def check_sharing(name: Name, *, purpose: Purpose = "", timeout: Timeout = DEFAULT_TIMEOUT, json: Json = False) -> None:
-    """Whether all shares of a sharing belong together, without opening anything; names who holds a wrong one.
-
-    Example: `steelyard audit pool`
-    """
-    _upkeep("audit", name, purpose, timeout, json)
+        now = client.sharing(name).holders
+    holders = [each for each in dict.fromkeys([*now, *_names(add)]) if each not in _names(remove)]
+    upkeep("reshare", name, purpose, timeout, json, holders=holders, shares=threshold)
 
 
 @app.command(name="list")
@@ -144,10 +141,10 @@ def forget(
     """
     if not yes and not confirm(f"Erase @{name} at all its holders?"):
         raise Cancelled("nothing was erased")
-    _upkeep("forget", name, purpose, timeout, json)
+    upkeep("forget", name, purpose, timeout, json)
 
 
-def _upkeep(function: str, name: str, purpose: str, timeout: float, json: bool, **options: object) -> None:
+def upkeep(function: str, name: str, purpose: str, timeout: float, json: bool, **options: object) -> None:
     from clients.cli.ask import show_result
     from clients.sdk.questions import with_options
 
@@ -156,6 +153,11 @@ def _upkeep(function: str, name: str, purpose: str, timeout: float, json: bool, 
         asked["on_progress"] = lambda computation: report(describe_progress(computation))
         result = client.ask(function, f"@{name.removeprefix('@')}", **with_options(asked, **options))
     show_result(result, json=json)
+
+
+def _missed_by(party: str, sharings: Iterable[Sharing]) -> list[str]:
+    """A node that has lost everything does not know what it lost: the others name it as a holder."""
+    return [each.name for each in sharings if party in each.missing]
 
 
 def _names(written: str) -> list[str]:

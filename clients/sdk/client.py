@@ -23,6 +23,7 @@ from .desk import Desk, Pages
 from .profile import Profile
 from .questions import DEFAULT_TIMEOUT, Asked, OnProgress, Question, Wanted, beside, normal, question, with_options
 from .results import Computation, Party, Result
+from .sharings import Sharing, named, sharings_of
 
 _WITHDRAW: Final = 1.0  # seconds that an interrupted caller waits for its cancellation
 _NEWEST: Final = 100
@@ -180,12 +181,22 @@ class Client:
         """The parties of the consortium, whether they answer, and what they describe."""
         return self._parties(Deadline(CALL))
 
+    def sharings(self) -> tuple[Sharing, ...]:
+        """The stored sharings, as the nodes that answer describe them."""
+        return sharings_of(self.parties())
+
+    def sharing(self, name: str) -> Sharing:
+        """One of them; raises NotFound."""
+        return named(self.sharings(), name)
+
     def _page(self, request: pb.ListComputationsRequest) -> pb.ListComputationsResponse:
         return self._line.call(lambda stub: stub.ListComputations(request, timeout=CALL))
 
     def _signed(self, asked: Question, deadline: Deadline) -> Signed:
         if asked.needs_groups:
             asked = asked.with_groups_of(self._parties(deadline)).checked()
+        if asked.needs_column:
+            asked = asked.with_column_of(sharings_of(self._parties(deadline))).checked()
         return self.desk.sign(asked)
 
     def _create(self, signed: Signed, deadline: Deadline) -> Computation:

@@ -23,7 +23,7 @@ from .records import (
     VaultFault,
     VaultStatus,
 )
-from .results import Column, Dataset, Party, Problem, Progress
+from .results import Column, Dataset, Party, Problem, Progress, Standing
 
 
 def state(value: int) -> str:
@@ -74,6 +74,22 @@ def party(message: coordinator.Party) -> Party:
         manifest=message.manifest,
         problem=message.problem,
         datasets=tuple(dataset(each) for each in message.datasets),
+        sharings=tuple(standing(each) for each in message.sharings),
+    )
+
+
+def standing(message: types.Sharing) -> Standing:
+    described = dataset(message.dataset)
+    return Standing(
+        id=message.id,
+        name=message.name,
+        dataset=described.name,
+        columns=described.columns,
+        epoch=message.epoch,
+        standing=message.standing,
+        threshold=message.threshold,
+        holders=tuple(message.holders),
+        undecided=message.undecided,
     )
 
 

@@ -14,7 +14,7 @@ from steelyard.documents.signed import Signed
 from steelyard.epochs.certificate import Abort, Certificate, Commit, Keys, decide, double_votes
 from steelyard.epochs.change import Change
 from steelyard.epochs.record import Record
-from steelyard.errors import SteelyardError
+from steelyard.errors import Malformed, SteelyardError
 
 
 class Status(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -79,6 +79,20 @@ def outlook(statuses: Iterable[Status], keys: Keys, manifest: Mapping[str, int],
     if not steps and current is not None:
         steps = list(_recoveries(known, current))
     return Outlook(current, tuple(steps), tuple(double_votes(votes, keys)))
+
+
+def decode_step(data: bytes) -> Show | Ask:
+    """What a node is shown or asked; Malformed for whatever is not exactly that."""
+    try:
+        return msgspec.json.decode(data, type=Show | Ask)
+    except (msgspec.DecodeError, ValueError, RecursionError):
+        raise Malformed("these bytes are no step of a settlement") from None
+
+
+def votes_of(party: str, statuses: Iterable[Status]) -> list[Signed]:
+    """What others have of a node's votes: it may have forgotten one, and is to notice."""
+    votes = (signed for status in statuses if status.party != party for signed in _votes(status.record))
+    return list(dict.fromkeys(signed for signed in votes if signed.signer == party))
 
 
 def _records(known: Mapping[str, Status]) -> Iterator[Record]:

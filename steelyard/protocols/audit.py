@@ -15,14 +15,13 @@ from dataclasses import dataclass
 from typing import Final
 
 from steelyard.digest import digest
-from steelyard.documents.signed import Signed
 from steelyard.errors import Cheated, Invalid
 from steelyard.field import Vector, add, from_bytes, to_bytes
 from steelyard.ids import PartyId
 from steelyard.protocols.attempt import Attempt
 from steelyard.protocols.deal_random import deal_random
 from steelyard.protocols.disputes import blaming
-from steelyard.protocols.greet import Introduction, meet
+from steelyard.protocols.greet import Greeting
 from steelyard.protocols.testimony import Scheme
 from steelyard.rounds import Protocol, broadcast
 from steelyard.sharing.combination import CHALLENGES, combine
@@ -48,22 +47,19 @@ class Audit:
 
 def audit(
     attempt: Attempt,
-    mine: Introduction,
+    greeting: Greeting,
     context: str,
     threshold: int,
     share: Vector,
-    relayed: Mapping[PartyId, Signed] | None = None,
 ) -> Protocol[Audit]:
     """`context`: digest of the certificate of the epoch that is audited; `share`: my whole share, padding included."""
     if len(attempt.participants) <= threshold:
         raise Invalid(f"an audit takes {threshold + 1} holders: with fewer any shares fit together")
-    with mine.keys:
-        greeting = yield from meet(attempt, mine, relayed)
-        code = masks(attempt.points, threshold)
-        about = digest("audit", bytes.fromhex(context)).hex()
-        scheme = Scheme(about, attempt.attempt, attempt.participants, (code,))
-        dealt = yield from deal_random(attempt, greeting, scheme)
-        return (yield from compare(attempt, code, dealt.transcript, dealt.shares[MASKS], share))
+    code = masks(attempt.points, threshold)
+    about = digest("audit", bytes.fromhex(context)).hex()
+    scheme = Scheme(about, attempt.attempt, attempt.participants, (code,))
+    dealt = yield from deal_random(attempt, greeting, scheme)
+    return (yield from compare(attempt, code, dealt.transcript, dealt.shares[MASKS], share))
 
 
 def masks(points: Mapping[PartyId, int], threshold: int) -> Code:

@@ -38,7 +38,7 @@ def create(
     transcript: str,
     ballot: Ballot,
 ) -> Protocol[Votes]:
-    """`held` and `transcript`: the outputs of `deal_inputs`.  A share is their vectors in the order of names, padded.
+    """`held` and `transcript`: the outputs of `deal_inputs`.  A share is their vectors one after the other, padded.
 
     The caller has begun the change on the machine, greeted, and erases the keys of the attempt.
     """
@@ -48,7 +48,7 @@ def create(
         context = about(change.digest, "create", transcript)
         scheme = Scheme(context, attempt.attempt, attempt.participants, (code,))
         dealt = yield from deal_random(attempt, greeting, scheme, ballot.abort)
-        share = np.concatenate([*(held[party] for party in sorted(held)), dealt.shares[_PADDING]])
+        share = np.concatenate([*held.values(), dealt.shares[_PADDING]])
         said = joined([transcript, dealt.transcript])
     # 2. Durable, then voted for.
     return (yield from vote(attempt, change, ballot, share, said, joined([said, dealt.checks])))

@@ -18,7 +18,6 @@ from typing import Final
 
 import numpy as np
 
-from steelyard.documents.signed import Signed
 from steelyard.epochs.change import Slot, share_digest
 from steelyard.errors import Cheated, Invalid
 from steelyard.field import Vector, add, from_bytes, to_bytes
@@ -26,7 +25,7 @@ from steelyard.ids import PartyId
 from steelyard.protocols.attempt import Attempt
 from steelyard.protocols.deal_random import deal_random
 from steelyard.protocols.disputes import usable
-from steelyard.protocols.greet import Introduction, meet
+from steelyard.protocols.greet import Greeting
 from steelyard.protocols.testimony import Scheme
 from steelyard.protocols.units import about, units
 from steelyard.randomness import token
@@ -63,10 +62,9 @@ class Rebuilt:
 
 def recover(
     attempt: Attempt,
-    mine: Introduction,
+    greeting: Greeting,
     loss: Loss,
     share: Vector | None,
-    relayed: Mapping[PartyId, Signed] | None = None,
 ) -> Protocol[Rebuilt | None]:
     """`share`: mine of that epoch, None at who lost it, who alone has an output.  Raises Cheated or Invalid.
 
@@ -76,16 +74,14 @@ def recover(
     if len(helpers) < loss.threshold:
         raise Invalid(f"a recovery takes {loss.threshold} helpers, there are {len(helpers)}")
     pieces: list[Mapping[PartyId, Vector]] = []
-    with mine.keys:
-        greeting = yield from meet(attempt, mine, relayed)
-        for unit, name in units(loss.size):
-            # 1. Helpers deal polynomials that vanish at the lost point.
-            context = about(loss.certificate, f"recover {loss.party}", name)
-            blind = Code(_BLIND, helpers, loss.threshold, unit.stop - unit.start, anchor=loss.point)
-            scheme = Scheme(context, attempt.attempt, tuple(helpers), (blind,))
-            dealt = yield from deal_random(attempt, greeting, scheme)
-            # 2. Each sends its share, moved by their sum, to who lost its own.
-            pieces.append((yield from _deliver(attempt, loss, helpers, unit, share, dealt.shares.get(_BLIND))))
+    for unit, name in units(loss.size):
+        # 1. Helpers deal polynomials that vanish at the lost point.
+        context = about(loss.certificate, f"recover {loss.party}", name)
+        blind = Code(_BLIND, helpers, loss.threshold, unit.stop - unit.start, anchor=loss.point)
+        scheme = Scheme(context, attempt.attempt, tuple(helpers), (blind,))
+        dealt = yield from deal_random(attempt, greeting, scheme)
+        # 2. Each sends its share, moved by their sum, to who lost its own.
+        pieces.append((yield from _deliver(attempt, loss, helpers, unit, share, dealt.shares.get(_BLIND))))
     if attempt.me != loss.party:
         return None
     # 3. The polynomials through the helpers' values give the lost share at its point.

@@ -10,19 +10,16 @@ Differs     the new shares are audited before anybody votes, and the old ones ar
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Final
 
 import numpy as np
 
-from steelyard.documents.signed import Signed
 from steelyard.epochs.change import Change
 from steelyard.field import Vector, add
-from steelyard.ids import PartyId
 from steelyard.protocols.attempt import Attempt
 from steelyard.protocols.audit import MASKS, compare, masks
 from steelyard.protocols.deal_random import deal_random
-from steelyard.protocols.greet import Introduction, meet
+from steelyard.protocols.greet import Greeting
 from steelyard.protocols.testimony import Scheme
 from steelyard.protocols.units import about, joined, spoiling, units
 from steelyard.protocols.vote import Ballot, Votes, vote
@@ -34,18 +31,16 @@ _ZERO: Final = "zero"
 
 def refresh(
     attempt: Attempt,
-    mine: Introduction,
+    greeting: Greeting,
     change: Change,
     share: Vector,
     ballot: Ballot,
-    relayed: Mapping[PartyId, Signed] | None = None,
 ) -> Protocol[Votes]:
     """`share`: mine of the base, whole; `attempt` is among the voters, and begun on the machine.  Raises Cheated."""
     said: list[str] = []
     masking = masks(attempt.points, change.new.threshold)
     fresh = np.empty_like(share)
-    with mine.keys, spoiling(ballot):
-        greeting = yield from meet(attempt, mine, relayed)
+    with spoiling(ballot):
         # 1. Everybody deals sharings of zero; their sum is added to the old share.
         for unit, name in units(share.size):
             zero = Code(_ZERO, attempt.points, change.new.threshold, unit.stop - unit.start)

@@ -13,7 +13,6 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from steelyard.documents.signed import Signed
 from steelyard.epochs.change import Change
 from steelyard.errors import Cheated
 from steelyard.field import Vector, add, from_bytes, subtract, to_bytes
@@ -22,7 +21,7 @@ from steelyard.protocols.attempt import Attempt
 from steelyard.protocols.audit import MASKS, compare, masks
 from steelyard.protocols.deal_random import Dealt, deal_random
 from steelyard.protocols.disputes import usable
-from steelyard.protocols.greet import Introduction, meet
+from steelyard.protocols.greet import Greeting
 from steelyard.protocols.testimony import Scheme
 from steelyard.protocols.units import about, joined, spoiling, units
 from steelyard.protocols.vote import Ballot, Votes, vote
@@ -36,12 +35,11 @@ Points = Mapping[PartyId, int]
 
 def reshare(
     attempt: Attempt,
-    mine: Introduction,
+    greeting: Greeting,
     change: Change,
     share: Vector | None,
     size: int,
     ballot: Ballot,
-    relayed: Mapping[PartyId, Signed] | None = None,
 ) -> Protocol[Votes]:
     """`share`: mine of the base, None if I am new; `size`: its length, padding included.  Raises Cheated.
 
@@ -51,8 +49,7 @@ def reshare(
     old, new = _points(attempt, change.old.points if change.old else {}), _points(attempt, change.new.points)
     masking = masks(new, change.new.threshold)
     fresh = np.empty(size, dtype=np.uint64) if attempt.me in new else None
-    with mine.keys, spoiling(ballot):
-        greeting = yield from meet(attempt, mine, relayed)
+    with spoiling(ballot):
         for unit, name in units(size):
             # 1. Old holders deal random values to both committees.
             context = about(change.digest, "reshare", name)

@@ -209,7 +209,7 @@ class Holders:
         tamper: Tamper | None = None,
         known: bool = True,
         liars: int | None = None,
-    ) -> Mapping[PartyId, Rebuilt | None | Exception]:
+    ) -> Mapping[PartyId, Rebuilt | Exception | None]:
         name, commit = token(16).hex(), self.commit
         assert commit is not None
         digest = commit.digests.get(party, "") if known else ""
