@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from steelyard.digest import digest
-from steelyard.epochs.committee import require
+from steelyard.epochs.committee import liars_for, require
 from steelyard.errors import Invalid
 from steelyard.functions.question import Leak
 from steelyard.functions.record import size_of
@@ -55,7 +55,8 @@ class Recover(Upkeep[Lost]):
             raise Invalid(f"{party} does not take part: start its node first")
         committee = change.new
         helpers = len(attempt.participants) - 1
-        require("recover", committee, helpers, min(committee.threshold - 1, max(0, helpers - committee.threshold)))
+        liars = liars_for(helpers, committee.threshold, committee.threshold - 1)
+        require("recover", committee, helpers, liars)
         return Loss(
             party=party,
             point=committee.points[party],
@@ -64,4 +65,5 @@ class Recover(Upkeep[Lost]):
             certificate=digest("commit", change.encode()).hex(),
             size=size_of(known.stored),
             digest=known.certificate.digests.get(party, ""),
+            liars=liars,
         )

@@ -49,6 +49,7 @@ class Loss:
     certificate: str
     size: int  # values, padding included
     digest: str = ""  # of the lost share, if the certificate has it
+    liars: int = 0  # helpers that are reckoned to lie where it has not
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +111,7 @@ def _rebuild(attempt: Attempt, loss: Loss, helpers: Mapping[PartyId, int], heard
     prints = {party: combine(seed, vector) for party, vector in heard.items()}
     for group in _groups(prints, helpers, loss):
         agreeing = _agreeing(prints, helpers, group)
-        sure = len(agreeing) >= loss.threshold + attempt.liars and len(heard) > loss.threshold
+        sure = len(agreeing) >= loss.threshold + loss.liars
         if not loss.digest and not sure:
             continue
         share = evaluate({helpers[party]: heard[party] for party in group}, loss.point)
