@@ -7,7 +7,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import pytest
+
 from node import migrations
+from steelyard.errors import StoreFault
 from steelyard.storage.database import Database
 from steelyard.vault.codecs import FERNET
 from steelyard.vault.key_file import open_key_file
@@ -73,6 +76,11 @@ def dies_at(point: str, time: int = 1) -> Callable[[str], None]:
             raise Crash
 
     return step
+
+
+def inside(error: pytest.ExceptionInfo[StoreFault]) -> str:
+    assert "cannot open what it has stored" in str(error.value)  # all that others learn
+    return error.value.inside
 
 
 def flip(path: Path, at: int) -> None:
