@@ -1,7 +1,7 @@
 """The financial statements of examples/statements: a listed company's published figures, and generated firms.
 
-The generated ones come from `steelyard.randomness.Keystream` under a key made of SEED and the firm's name, so they are the
-same at every run.  examples/statements/SOURCES.md names the source of every published figure.
+The generated ones come from `steelyard.randomness.Keystream` under a key made of SEED and the firm's name, so they are
+the same at every run.  examples/statements/SOURCES.md names the source of every published figure.
 """
 
 from __future__ import annotations
