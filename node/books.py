@@ -76,6 +76,7 @@ class Books:
         blobs = Blobs(vault, config.vault.cache_mib << 20)
         upgrade.seal_rows_of_before(database, vault)
         upgrade.seal_blobs_of_before(database, blobs, state / "blobs")
+        datasets = Datasets(database, vault, blobs)
         for fault in vault.faults():
             _log.error("store_fault", unit=str(fault.unit), problem=fault.problem)
         signing, sharings = home.signing_key(), Sharings(database, vault)
@@ -89,7 +90,7 @@ class Books:
             database=database,
             health=Health(database),
             vault=vault,
-            datasets=Datasets(database, vault, blobs),
+            datasets=datasets,
             policy=policy,
             ledger=Ledger(database),
             audit=audit,

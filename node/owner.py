@@ -10,7 +10,7 @@ from typing import Final
 import msgspec
 import polars as pl
 
-from node import catalogue
+from node import catalogue, plain
 from node.books import Books, now_ms
 from node.computations import Recorded
 from node.datasets import Dataset
@@ -24,7 +24,6 @@ from steelyard.functions.leakage import leakage
 from steelyard.ids import computation_id, identifier
 from steelyard.rpc import codec
 from steelyard.rpc.interceptors import Context
-from steelyard.tables import plain
 from steelyard.tables import schema as schemas
 from steelyard.v1 import node_pb2, node_pb2_grpc
 from steelyard.vault.vault import Rotation, Status

@@ -20,7 +20,7 @@ from steelyard.storage.database import Database
 from steelyard.storage.files import UNFINISHED, atomically, private_folder
 from steelyard.vault.codecs import FERNET
 from steelyard.vault.frames import PREAMBLE, check_preamble, tokens
-from steelyard.vault.keys import DataKey, Keys
+from steelyard.vault.keys import DataKey, KeyRow, Keys
 from steelyard.vault.mark import Mark
 from steelyard.vault.provider import Provider
 from steelyard.vault.unit import Unit, checked
@@ -93,6 +93,7 @@ class Vault:
         self._keys = Keys(node, database, provider, codec)
         self._step = step
         self._rotating = Lock()
+        self._marking = Lock()
         self._begin()
         self.sweep(unfinished=True)
 
@@ -192,16 +193,16 @@ class Vault:
         )
 
     def faults(self, *, verify: bool = False) -> Iterator[Fault]:
-        """Keys that do not open and files that are torn or another's; with `verify` changed bits as well."""
+        """Files that are missing, torn or another's; with `verify` also keys that do not open and bits that changed."""
+        files: dict[str, list[Path]] = {}
+        for file in sorted(self._folder.glob(f"*{SUFFIX}")):
+            files.setdefault(file.name.partition(".")[0], []).append(file)
         for row in self._keys.all():
-            try:
-                key = self._keys.open(row)
-            except StoreFault as error:
-                yield Fault(row.unit, error.inside)
-                continue
-            for path in sorted(self._folder.glob(f"{row.id}.*{SUFFIX}")):
+            if row.id not in files and row.unit.kind != "node":
+                yield Fault(row.unit, "its file is missing")
+            for path in files.get(row.id, [None] if verify else []):
                 try:
-                    self._verify(key, path, verify)
+                    self._verify(row, path, verify)
                 except StoreFault as error:
                     yield Fault(row.unit, error.inside)
 
@@ -254,7 +255,7 @@ class Vault:
 
     def _advance(self) -> None:
         """A mark that could not be moved is moved at the next change or start."""
-        with suppress(Failed):
+        with self._marking, suppress(Failed):
             self._mark.advance(*self._row())
         self._step("marked")
 
@@ -278,14 +279,18 @@ class Vault:
                 path.unlink(missing_ok=True)
             self._step("file removed")
 
-    def _verify(self, key: DataKey, path: Path, deeply: bool) -> None:
-        file = path.name.removeprefix(f"{key.id}.").removesuffix(SUFFIX)
-        with self._faults_named(key.unit, file), path.open("rb") as source:
-            if deeply:
+    def _verify(self, row: KeyRow, path: Path | None, deeply: bool) -> None:
+        """Raises StoreFault.  Without a path only the key is looked at."""
+        key = self._keys.open(row) if deeply else None
+        if path is None:
+            return
+        file = path.name.removeprefix(f"{row.id}.").removesuffix(SUFFIX)
+        with self._faults_named(row.unit, file), path.open("rb") as source:
+            if key is not None:
                 for _ in key.seal(file).read(source):
                     pass
                 return
-            check_preamble(source.read(PREAMBLE), key.check)
+            check_preamble(source.read(PREAMBLE), row.check)
             if not sum(1 for _ in tokens(source, skip=True)):
                 raise StoreFault("it was cut off before its first frame")
 

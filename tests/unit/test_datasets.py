@@ -10,7 +10,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from node import groups, migrations
+from node import groups, migrations, plain
 from node.blobs import Blobs
 from node.config import VaultConfig
 from node.datasets import Datasets
@@ -20,7 +20,7 @@ from scripts import make_examples
 from steelyard.errors import Conflict, Failed, Invalid, NotFound, StoreFault
 from steelyard.ids import PartyId
 from steelyard.storage.database import Database
-from steelyard.tables import plain, schema
+from steelyard.tables import schema
 from steelyard.tables.filter import Filter, parse
 from steelyard.tables.reader import Table
 from steelyard.tables.schema import BOUND

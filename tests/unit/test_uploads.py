@@ -10,9 +10,10 @@ from pathlib import Path
 import polars as pl
 import pytest
 
+from node import plain
 from node.uploads import MAX_UPLOAD, memory_file, received, remove_uploads_of_before
 from steelyard.errors import Failed, Invalid
-from steelyard.tables import plain, reader
+from steelyard.tables import reader
 from steelyard.v1 import node_pb2
 
 

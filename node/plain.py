@@ -1,4 +1,4 @@
-"""Typed columns back to text, as an owner would write them: the inverse of `cells`."""
+"""Typed columns back to text, as an owner would write them: the inverse of `steelyard.tables.cells`."""
 
 from __future__ import annotations
 
