@@ -8,6 +8,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from typing import Final
 
 import msgspec
@@ -30,7 +31,7 @@ class _Certificate(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     @property
     def change(self) -> Change:
-        return read(Change, self.terms)
+        return _read(self.terms)
 
 
 class Commit(_Certificate, frozen=True, tag=True):
@@ -64,15 +65,21 @@ class Abort(_Certificate, frozen=True, tag=True):
 Certificate = Commit | Abort
 
 
+@lru_cache(maxsize=256)
+def _read(terms: bytes) -> Change:
+    return read(Change, terms)
+
+
 def opened(change: Change, votes: Iterable[Signed], keys: Keys, *kinds: type[Vote]) -> dict[str, Vote]:
     """Votes of voters on exactly this change, of these kinds, one of each voter; anything else is refused."""
     found: dict[str, Vote] = {}
+    expected = (change.sharing, change.attempt, change.digest)
     for signed in votes:
         kind = KINDS.get(signed.kind)
         if kind not in kinds or kind is None or signed.signer not in change.voters or signed.signer in found:
             raise Unauthenticated("a vote of another kind, of somebody who has none, or a second one")
         vote = signed.open(kind, keys)
-        if (vote.sharing, vote.attempt, vote.change) != (change.sharing, change.attempt, change.digest):
+        if (vote.sharing, vote.attempt, vote.change) != expected:
             raise Unauthenticated(f"{signed.signer} voted on something else")
         found[signed.signer] = vote
     return found

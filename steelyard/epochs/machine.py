@@ -140,6 +140,8 @@ class Machine:
         change = certificate.verify(self._keys, self._manifest)
         record = self.record(change.sharing)
         self._check_way(record, change)
+        if self._is_whole(record, change):
+            return
         if record.ahead != certificate or record.standing != "stale":
             self._save(msgspec.structs.replace(record, standing="stale", ahead=certificate), "stale")
 
@@ -149,6 +151,9 @@ class Machine:
         record = self.record(change.sharing)
         self._check_way(record, change)
         self._check_rebuilt(change, certificate, share)
+        done = self._sign(Recovered(sharing=change.sharing, base=change.made, share=share))
+        if self._is_whole(record, change):
+            return done
         self._crash_point("recover.durable")
         again = record.active is not None and record.base == change.made
         record = msgspec.structs.replace(
@@ -164,7 +169,7 @@ class Machine:
         )
         self._save(record, "recover")
         self._settle(record)
-        return self._sign(Recovered(sharing=change.sharing, base=change.made, share=share))
+        return done
 
     def sweep(self, sharing: str) -> None:
         """At every start: erases what a crash left behind, gives up what was begun and not prepared."""
@@ -260,6 +265,11 @@ class Machine:
         aside = record.active is not None and change.made.epoch == record.base.epoch and change.made != record.base
         if (back or aside) and not record.gave_up(record.base.attempt):
             raise Conflict("a recovery does not go back to an earlier epoch", party=self._me)
+
+    def _is_whole(self, record: Record, change: Change) -> bool:
+        """Nothing is lost."""
+        there = record.standing == "active" and record.base == change.made
+        return there and bool(self._store.digest(change.slot))
 
     def _check_rebuilt(self, change: Change, certificate: Commit, share: str) -> None:
         if not share or self._store.digest(change.slot) != share:

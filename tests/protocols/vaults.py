@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -81,10 +82,8 @@ class MachineBallot:
 
     def abort(self) -> None:
         self.aborted = True
-        try:
+        with suppress(Conflict):
             self.machine.abort(self.change)
-        except Conflict:
-            pass
 
 
 class Holders:
@@ -209,7 +208,7 @@ class Holders:
         tamper: Tamper | None = None,
         known: bool = True,
         liars: int | None = None,
-    ) -> Mapping[PartyId, Rebuilt | None | Exception]:
+    ) -> Mapping[PartyId, Rebuilt | Exception | None]:
         name, commit = token(16).hex(), self.commit
         assert commit is not None
         digest = commit.digests.get(party, "") if known else ""
