@@ -8,6 +8,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
+from functools import lru_cache
 from typing import Final
 
 import msgspec
@@ -30,7 +32,7 @@ class _Certificate(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     @property
     def change(self) -> Change:
-        return read(Change, self.terms)
+        return _read(self.terms)
 
 
 class Commit(_Certificate, frozen=True, tag=True):
@@ -64,18 +66,30 @@ class Abort(_Certificate, frozen=True, tag=True):
 Certificate = Commit | Abort
 
 
+@lru_cache(maxsize=256)
+def _read(terms: bytes) -> Change:
+    return read(Change, terms)
+
+
 def opened(change: Change, votes: Iterable[Signed], keys: Keys, *kinds: type[Vote]) -> dict[str, Vote]:
     """Votes of voters on exactly this change, of these kinds, one of each voter; anything else is refused."""
     found: dict[str, Vote] = {}
+    expected = (change.sharing, change.attempt, change.digest)
     for signed in votes:
-        kind = KINDS.get(signed.kind)
-        if kind not in kinds or kind is None or signed.signer not in change.voters or signed.signer in found:
+        if KINDS.get(signed.kind) not in kinds or signed.signer not in change.voters or signed.signer in found:
             raise Unauthenticated("a vote of another kind, of somebody who has none, or a second one")
-        vote = signed.open(kind, keys)
-        if (vote.sharing, vote.attempt, vote.change) != (change.sharing, change.attempt, change.digest):
-            raise Unauthenticated(f"{signed.signer} voted on something else")
-        found[signed.signer] = vote
+        found[signed.signer] = _open(signed, keys, expected)
     return found
+
+
+def _open(signed: Signed, keys: Keys, expected: tuple[str, str, str]) -> Vote:
+    kind = KINDS.get(signed.kind)
+    if kind is None:
+        raise Unauthenticated("this is no vote")
+    vote = signed.open(kind, keys)
+    if (vote.sharing, vote.attempt, vote.change) != expected:
+        raise Unauthenticated(f"{signed.signer} voted on something else")
+    return vote
 
 
 def unanimous(change: Change, votes: Mapping[str, Vote]) -> bool:
@@ -99,12 +113,11 @@ def decide(change: Change, votes: Iterable[Signed], keys: Keys) -> Certificate |
     A Commit is preferred, since an Abort could only exist beside it by somebody's double vote or after an unlocking.
     """
     good: dict[tuple[str, str], tuple[Signed, Vote]] = {}
+    expected = (change.sharing, change.attempt, change.digest)
     for signed in votes:
-        try:
-            vote = opened(change, [signed], keys, *KINDS.values())[signed.signer]
-        except SteelyardError:
-            continue
-        good.setdefault((signed.signer, signed.kind), (signed, vote))
+        with suppress(SteelyardError):
+            if signed.signer in change.voters:
+                good.setdefault((signed.signer, signed.kind), (signed, _open(signed, keys, expected)))
     prepared = {party: each for (party, kind), each in good.items() if kind == Prepared.KIND}
     if unanimous(change, {party: vote for party, (_, vote) in prepared.items()}):
         return Commit(change.encode(), tuple(prepared[party][0] for party in change.voters))

@@ -83,10 +83,12 @@ class Machine:
         return signed
 
     def unlock(self, change: Change, now_ms: int) -> Signed:
-        """After the deadline: my Unlocked if I prepared, or else my Aborted."""
+        """After the deadline: my Unlocked if I prepared, or cannot tell whether I did; or else my Aborted."""
         record = self.record(change.sharing)
         undecided = record.undecided
-        if undecided is None or undecided.change != change or undecided.prepared is None:
+        if undecided is None and self._may_have_forgotten(record, change):
+            undecided = Undecided(change)
+        elif undecided is None or undecided.change != change or undecided.open:
             return self.abort(change)
         if undecided.unlocked is not None:
             return undecided.unlocked
@@ -140,6 +142,8 @@ class Machine:
         change = certificate.verify(self._keys, self._manifest)
         record = self.record(change.sharing)
         self._check_way(record, change)
+        if self._is_whole(record, change):
+            return
         if record.ahead != certificate or record.standing != "stale":
             self._save(msgspec.structs.replace(record, standing="stale", ahead=certificate), "stale")
 
@@ -149,13 +153,16 @@ class Machine:
         record = self.record(change.sharing)
         self._check_way(record, change)
         self._check_rebuilt(change, certificate, share)
+        done = self._sign(Recovered(sharing=change.sharing, base=change.made, share=share))
+        if self._is_whole(record, change):
+            return done
         self._crash_point("recover.durable")
         again = record.active is not None and record.base == change.made
         record = msgspec.structs.replace(
             record,
             standing="active",
             active=Generation(change.made, change.new, certificate),
-            kept=record.kept if again else None,
+            kept=record.kept if again else self._promised(record),
             undecided=record.undecided if again else None,
             refusals=record.refusals if again else (),
             abandoned=record.abandoned if again else _siblings(record, change),
@@ -164,7 +171,7 @@ class Machine:
         )
         self._save(record, "recover")
         self._settle(record)
-        return self._sign(Recovered(sharing=change.sharing, base=change.made, share=share))
+        return done
 
     def sweep(self, sharing: str) -> None:
         """At every start: erases what a crash left behind, gives up what was begun and not prepared."""
@@ -172,7 +179,7 @@ class Machine:
         if record is None:
             return
         undecided = record.undecided
-        if undecided is not None and undecided.prepared is None:
+        if undecided is not None and undecided.open:
             self.abort(undecided.change)
         else:
             self._settle(record)
@@ -226,7 +233,7 @@ class Machine:
         """Never beside Prepared; nor where I may have forgotten that I prepared."""
         undecided = record.undecided
         if mine:
-            if undecided is not None and undecided.prepared is not None:
+            if undecided is not None and not undecided.open:
                 raise Conflict("this node has prepared this change", party=self._me)
             return
         change.check(self._manifest)
@@ -261,27 +268,36 @@ class Machine:
         if (back or aside) and not record.gave_up(record.base.attempt):
             raise Conflict("a recovery does not go back to an earlier epoch", party=self._me)
 
+    def _is_whole(self, record: Record, change: Change) -> bool:
+        """Nothing is lost."""
+        there = record.standing == "active" and record.base == change.made
+        return there and bool(self._store.digest(change.slot))
+
     def _check_rebuilt(self, change: Change, certificate: Commit, share: str) -> None:
         if not share or self._store.digest(change.slot) != share:
             raise Conflict("the recovered share is not on the disk", party=self._me)
         if certificate.digests.get(self._me, share) != share:
             raise Conflict("this is not the share that this node had", party=self._me)
 
-    def _keeps_old(self, undecided: Undecided) -> bool:
-        """What I promised when I unlocked."""
-        return undecided.unlocked is not None
+    def _promised(self, record: Record) -> Generation | None:
+        """What I keep because I unlocked."""
+        unlocked = record.undecided is not None and record.undecided.unlocked is not None
+        return record.active if unlocked else None
+
+    def _may_have_forgotten(self, record: Record, change: Change) -> bool:
+        """I hold this base by recovery: before that I may have prepared.  So I cannot refuse, but keep the base."""
+        there = record.standing == "active" and record.base == change.base
+        return there and record.recovered and self._me in change.keepers and not record.gave_up(change.attempt)
 
     # ---- transitions ------------------------------------------------------------------------------------------------
 
     def _advance(self, record: Record, change: Change, certificate: Commit) -> None:
-        undecided = record.undecided
-        keeps = undecided is not None and self._keeps_old(undecided)
         staying = self._me in change.new.points
         record = msgspec.structs.replace(
             record,
             standing="active" if staying else "empty",
             active=Generation(change.made, change.new, certificate),
-            kept=record.active if keeps else None,
+            kept=self._promised(record),
             undecided=None,
             refusals=(),
             abandoned=_siblings(record, change),

@@ -23,6 +23,11 @@ class Undecided(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     prepared: Signed | None = None
     unlocked: Signed | None = None
 
+    @property
+    def open(self) -> bool:
+        """I can still refuse."""
+        return self.prepared is None and self.unlocked is None
+
 
 class Generation(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One epoch that I hold a share of, who else does, and by which certificate."""

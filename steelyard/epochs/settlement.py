@@ -65,11 +65,11 @@ class Outlook(msgspec.Struct, frozen=True):
 def outlook(statuses: Iterable[Status], keys: Keys, manifest: Mapping[str, int], now_ms: int) -> Outlook:
     """`statuses`: of the nodes that answered, about one sharing."""
     known = {status.party: status for status in statuses}
-    votes = [signed for status in known.values() for signed in _votes(status.record)]
+    votes = list(dict.fromkeys(signed for status in known.values() for signed in _votes(status.record)))
     commits, aborts = _certificates(known.values(), keys, manifest)
     changes = {each.undecided.change.attempt: each.undecided.change for each in _records(known) if each.undecided}
     for attempt, change in changes.items():
-        found = decide(change, votes, keys)
+        found = decide(change, [each for each in votes if attempt.encode() in each.payload], keys)
         if isinstance(found, Commit):
             commits.setdefault(attempt, found)
         elif isinstance(found, Abort):
@@ -172,11 +172,7 @@ def _questions(
             if record is None or not _may_answer(record, change):
                 continue
             prepared = record.undecided is not None and record.undecided.prepared is not None
-            yield Ask(party, "unlock" if prepared and _under_way(record, change) else "abort", change)
-
-
-def _under_way(record: Record, change: Change) -> bool:
-    return record.undecided is not None and record.undecided.change == change
+            yield Ask(party, "unlock" if prepared or record.recovered else "abort", change)
 
 
 def _may_answer(record: Record, change: Change) -> bool:
@@ -184,7 +180,7 @@ def _may_answer(record: Record, change: Change) -> bool:
     if record.undecided is not None and record.undecided.change == change:
         return record.undecided.unlocked is None
     refused = any(change.attempt.encode() in signed.payload for signed in record.refusals)
-    return not refused and record.standing == "active" and record.base == change.base and not record.recovered
+    return not refused and record.standing == "active" and record.base == change.base
 
 
 def _recoveries(known: Mapping[str, Status], current: Commit) -> Iterator[Step]:

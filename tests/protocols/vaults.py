@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -81,10 +82,8 @@ class MachineBallot:
 
     def abort(self) -> None:
         self.aborted = True
-        try:
+        with suppress(Conflict):
             self.machine.abort(self.change)
-        except Conflict:
-            pass
 
 
 class Holders:
