@@ -33,11 +33,14 @@ Step = Callable[[str], None]  # hears of the points between which a crash may fa
 
 @dataclass(frozen=True, slots=True)
 class Rotation:
-    """`rewrapped` data keys are now under `current`; the KEK's versions `dropped` open nothing any more."""
+    """`rewrapped` data keys are now under `current`; nothing needs the `retired` versions any more.
+
+    A provider that holds its KEK itself has erased them; in a key service their administrator does.
+    """
 
     current: str
     rewrapped: int
-    dropped: tuple[str, ...]
+    retired: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
