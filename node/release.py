@@ -27,10 +27,16 @@ class PendingRelease:
     on_signed: Callable[[], None]
 
     def check(self, contributions: Sequence[Contribution]) -> None:
-        self.ledger.check(self._candidate(contributions), self._limits, now_ms=self.consent.now_ms())
+        if self.question.releases:
+            self.ledger.check(self._candidate(contributions), self._limits, now_ms=self.consent.now_ms())
 
     def enter(self, input_set: InputSet) -> None:
         with self.consent.settling():
+            self._enter(input_set)
+        self.on_signed()
+
+    def _enter(self, input_set: InputSet) -> None:
+        if self.question.releases:
             self.ledger.enter(
                 self._candidate(input_set.contributions),
                 self._limits,
@@ -38,7 +44,6 @@ class PendingRelease:
                 digest=input_set.identity,
                 now_ms=self.consent.now_ms(),
             )
-        self.on_signed()
 
     @property
     def _limits(self) -> Limits:

@@ -104,7 +104,7 @@ def test_the_keys_of_an_attempt_print_nothing_of_themselves() -> None:
     mine, peer = (AttemptKeys(each, bytes(32), ComputationId("ab" * 16), AttemptId("cd" * 16)) for each in (A, B))
     mine.agree(B, peer.public, peer.nonce)
     stream = mine.stream_key("inputs", A, B)
-    greeting = Greeting(hellos={}, digests={}, keys=mine, contributors=(A,), least_group=3)
+    greeting = Greeting(hellos={}, digests={}, keys=mine, contributions=(), least_group=3)
     for thing in (mine, greeting):
         assert_hides(thing, stream, mine.nonce)
 
