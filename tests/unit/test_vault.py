@@ -9,7 +9,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from unit.vaults import OTHER, UNIT, Crash, Place, dies_at, inside
 
@@ -52,6 +52,7 @@ def test_what_was_written_is_read_after_a_restart(place: Place, codec: str, size
     assert not [file for file in place.root.rglob("*") if file.is_file() and MARKER in file.read_bytes()]
 
 
+@settings(deadline=None, max_examples=20)
 @given(st.lists(st.binary(max_size=100), max_size=20))
 def test_pieces_of_any_size_are_one_file(tmp_path_factory: pytest.TempPathFactory, pieces: list[bytes]) -> None:
     with Place(tmp_path_factory.mktemp("vault")).opened(codec=AES_GCM) as vault:
