@@ -46,5 +46,5 @@ def _passphrase(config: VaultConfig) -> bytes:
         return private_bytes(Path(config.passphrase_file)).strip()
     value = os.environ.get(config.passphrase_env)
     if value is None:
-        raise StoreFault(f"the environment variable {config.passphrase_env} with the passphrase is not set")
+        raise StoreFault.because(f"the environment variable {config.passphrase_env} with the passphrase is not set")
     return value.strip().encode()

@@ -78,7 +78,7 @@ class OwnerService(node_pb2_grpc.NodeServiceServicer):
 
     async def RotateVault(self, request: node_pb2.RotateVaultRequest, context: Context) -> node_pb2.RotateVaultResponse:
         done = await asyncio.to_thread(self._rotate)
-        return node_pb2.RotateVaultResponse(current=done.current, rewrapped=done.rewrapped, dropped=done.dropped)
+        return node_pb2.RotateVaultResponse(current=done.current, rewrapped=done.rewrapped, retired=done.retired)
 
     async def ListRequests(
         self, request: node_pb2.ListRequestsRequest, context: Context
@@ -130,7 +130,7 @@ class OwnerService(node_pb2_grpc.NodeServiceServicer):
 
     def _rotate(self) -> Rotation:
         done = self._books.vault.rotate()
-        fields = {"current": done.current, "rewrapped": done.rewrapped, "dropped": list(done.dropped)}
+        fields = {"current": done.current, "rewrapped": done.rewrapped, "retired": list(done.retired)}
         self._books.audit.record("vault_rotated", fields, now_ms=now_ms())
         return done
 

@@ -126,7 +126,7 @@ class Sharings:
         """Raises StoreFault for one that is missing or damaged."""
         row = self._database.one(f"SELECT length FROM share WHERE {_SLOT}", slot)
         if row is None:
-            raise StoreFault(f"no share of {slot.sharing} at epoch {slot.epoch}")
+            raise StoreFault.because(f"no share of {slot.sharing} at epoch {slot.epoch}")
         return from_bytes(self._vault.read(_unit(slot), _FILE), row[0])
 
     # What `steelyard.epochs.store.Store` asks for.

@@ -57,6 +57,6 @@ def _frame(path: Path, dataset: str) -> pl.DataFrame:
     try:
         return pl.read_parquet(path, glob=False, hive_partitioning=False)
     except (OSError, pl.exceptions.PolarsError):
-        raise StoreFault(
+        raise StoreFault.because(
             f"{path}, the unsealed rows of dataset {dataset} from an older version, is missing or damaged: put it back"
         ) from None

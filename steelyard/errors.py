@@ -27,7 +27,7 @@ A message is written for people of another organisation: it must never hold a se
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import ClassVar
+from typing import Any, ClassVar
 
 
 class SteelyardError(Exception):
@@ -154,9 +154,14 @@ class StoreFault(Failed):
     status = "FAILED_PRECONDITION"
     advice = "The operator of the node finds the reason in its log; nothing was overwritten."
 
-    def __init__(self, inside: str, *, party: str = "") -> None:
-        super().__init__("the node cannot open what it has stored", party=party)
-        self.inside = inside
+    inside = ""
+
+    @classmethod
+    def because(cls, inside: str) -> StoreFault:
+        """The same sentence for everybody else, whatever is wrong."""
+        fault = cls("the node cannot open what it has stored")
+        fault.inside = inside
+        return fault
 
 
 class Stale(Failed):

@@ -60,13 +60,14 @@ def status(
 
 @app.command
 def rotate(*, party: Party = "", json: Json = False) -> None:
-    """Wraps every data key under a new key and drops the old one; nothing is encrypted again.
+    """Wraps every data key under a new key and retires the old one; nothing is encrypted again.
 
-    Copies of the store made before cannot be opened afterwards.  Killed half-way, it goes on at the next call.
+    A node that holds its key itself erases the old one: copies of the store from before cannot be opened afterwards.
+    Killed half-way, it goes on at the next call.
 
     Example: `steelyard vault rotate --party bank-a`
     """
     with open_owner(party) as owner, progress("wrapping keys"):
         done = owner.rotate_vault()
     emit({"party": owner.party, **done.to_json()}, json=json)
-    note("Back up the new key, apart from the store: copies of the store from before open no more.")
+    note("Back up the new key, apart from the store. Retired ones are erased; in a key service disable them there.")

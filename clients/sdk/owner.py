@@ -90,9 +90,9 @@ class Owner:
         return wire.vault_status(self._line.call(lambda stub: stub.ReadVault(request, timeout=timeout)))
 
     def rotate_vault(self, timeout: float = LONG) -> VaultRotation:
-        """Wraps every data key under a new key-encryption key, and drops the old one.  May be repeated."""
+        """Wraps every data key under a new key-encryption key, and retires the old one.  May be repeated."""
         done = self._line.call(lambda stub: stub.RotateVault(pb.RotateVaultRequest(), timeout=timeout))
-        return VaultRotation(current=done.current, rewrapped=done.rewrapped, dropped=tuple(done.dropped))
+        return VaultRotation(current=done.current, rewrapped=done.rewrapped, retired=tuple(done.retired))
 
     def requests(self, pending_only: bool = False) -> tuple[OwnerRequest, ...]:
         """The requests that reached this node, newest first, with their leakage statements."""

@@ -52,11 +52,15 @@ class VaultStatus(Fact, frozen=True, kw_only=True):
 
 
 class VaultRotation(Fact, frozen=True, kw_only=True):
-    """`dropped` versions of the key-encryption key are gone: older copies of the store cannot be opened any more."""
+    """Nothing needs the `retired` versions of the key-encryption key any more.
+
+    A node that holds its key itself has erased them, and older copies of its store cannot be opened; in a key service
+    their administrator disables them.
+    """
 
     current: str
     rewrapped: int
-    dropped: tuple[str, ...]
+    retired: tuple[str, ...]
 
 
 class OwnerRequest(Fact, frozen=True, kw_only=True):

@@ -53,13 +53,15 @@ def private_bytes(path: Path) -> bytes:
             shared = os.fstat(file.fileno()).st_mode & _OTHERS  # of the open file: no race with a swapped name
             data = file.read(_SHORT + 1)
     except FileNotFoundError:
-        raise StoreFault(f"{path} is missing: put it back; without it nothing that is stored can be read") from None
+        raise StoreFault.because(
+            f"{path} is missing: put it back; without it nothing that is stored can be read"
+        ) from None
     except OSError as error:
-        raise StoreFault(f"{path} cannot be read ({error.strerror})") from None
+        raise StoreFault.because(f"{path} cannot be read ({error.strerror})") from None
     if shared:
-        raise StoreFault(f"{path} can be read by other users of this machine: run chmod 600 on it")
+        raise StoreFault.because(f"{path} can be read by other users of this machine: run chmod 600 on it")
     if len(data) > _SHORT:
-        raise StoreFault(f"{path} is longer than any key file")
+        raise StoreFault.because(f"{path} is longer than any key file")
     return data
 
 

@@ -897,25 +897,25 @@ class RotateVaultResponse(_message.Message):
 
     CURRENT_FIELD_NUMBER: _builtins.int
     REWRAPPED_FIELD_NUMBER: _builtins.int
-    DROPPED_FIELD_NUMBER: _builtins.int
+    RETIRED_FIELD_NUMBER: _builtins.int
     current: _builtins.str
     """The version that wraps every data key now."""
     rewrapped: _builtins.int
     """How many data keys were wrapped anew."""
     @_builtins.property
-    def dropped(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """Versions that are gone: older copies of the store cannot be opened any more."""
+    def retired(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Versions that nothing needs any more: erased where the node held them, to be disabled in a key service."""
 
     def __init__(
         self,
         *,
         current: _builtins.str = ...,
         rewrapped: _builtins.int = ...,
-        dropped: _abc.Iterable[_builtins.str] | None = ...,
+        retired: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["current", b"current", "dropped", b"dropped", "rewrapped", b"rewrapped"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["current", b"current", "retired", b"retired", "rewrapped", b"rewrapped"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -68,7 +68,7 @@ class KeyService:
     def _current(self) -> str:
         found = self._call(lambda: self._kms.describe_key(KeyId=self._key))["KeyMetadata"]
         if found["KeyState"] != "Enabled":
-            raise StoreFault(f"the key service has the key {self._key}, but in the state {found['KeyState']}")
+            raise StoreFault.because(f"the key service has the key {self._key}, but in the state {found['KeyState']}")
         return str(found["Arn"])
 
     def _call(self, call: Callable[[], T]) -> T:
@@ -77,8 +77,12 @@ class KeyService:
         except self._errors.ClientError as error:
             code = error.response["Error"]["Code"]
             if code in _WRONG:
-                raise StoreFault("a wrapped key is damaged, or was made for another unit, node or key") from None
-            raise StoreFault(f"the key service refused ({code}): check the key's name, state and policy") from None
+                raise StoreFault.because(
+                    "a wrapped key is damaged, or was made for another unit, node or key"
+                ) from None
+            raise StoreFault.because(
+                f"the key service refused ({code}): check the key's name, state and policy"
+            ) from None
         except self._errors.BotoCoreError as error:
             raise Failed(
                 f"the key service cannot be called ({type(error).__name__}): check network and login"
@@ -96,4 +100,6 @@ def _loaded(module: str) -> ModuleType:
     try:
         return import_module(module)
     except ImportError:
-        raise StoreFault("the provider aws-kms needs boto3: install steelyard[aws], or choose another one") from None
+        raise StoreFault.because(
+            "the provider aws-kms needs boto3: install steelyard[aws], or choose another one"
+        ) from None

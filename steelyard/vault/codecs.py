@@ -38,7 +38,7 @@ class _Fernet:
         try:
             return self._fernet.decrypt(sealed)
         except InvalidToken:
-            raise StoreFault("bits of it have changed since it was written") from None
+            raise StoreFault.because("bits of it have changed since it was written") from None
 
 
 class _AesGcm:
@@ -55,7 +55,7 @@ class _AesGcm:
         try:
             return self._cipher.decrypt(sealed[:_NONCE], sealed[_NONCE:], None)
         except (InvalidTag, ValueError):
-            raise StoreFault("bits of it have changed since it was written") from None
+            raise StoreFault.because("bits of it have changed since it was written") from None
 
 
 FERNET: Final = "fernet"

@@ -71,13 +71,13 @@ class Seal:
         index, last = 0, False
         for token in tokens(source):
             if last:
-                raise StoreFault("something was appended to it")
+                raise StoreFault.because("something was appended to it")
             header, body = self._opened(token)
             self._compare(header, index)
             index, last = index + 1, header.count == index + 1
             yield body
         if not last:
-            raise StoreFault("it was cut off between two frames")
+            raise StoreFault.because("it was cut off between two frames")
 
     def frame(self, body: bytes, index: int, count: int = 0) -> bytes:
         """One frame as it stands in a file."""
@@ -88,7 +88,7 @@ class Seal:
     def single(self, sealed: bytes) -> bytes:
         """The body of the one frame that these bytes are."""
         if len(sealed) < 4 or len(sealed) != 4 + int.from_bytes(sealed[:4], "little"):
-            raise StoreFault("a sealed value is not whole")
+            raise StoreFault.because("a sealed value is not whole")
         header, body = self._opened(sealed[4:])
         self._compare(header, 0)
         return body
@@ -96,19 +96,19 @@ class Seal:
     def _opened(self, token: bytes) -> tuple[Header, bytes]:
         plain = self.codec.open(token)
         if int.from_bytes(plain[:2], "little") > SCHEMA:
-            raise StoreFault("a newer version of the program wrote it: install that version")
+            raise StoreFault.because("a newer version of the program wrote it: install that version")
         end = 4 + int.from_bytes(plain[2:4], "little")
         try:
             return msgspec.msgpack.decode(plain[4:end], type=Header), plain[end:]
         except msgspec.DecodeError:
-            raise StoreFault("the header of a frame cannot be read") from None
+            raise StoreFault.because("the header of a frame cannot be read") from None
 
     def _compare(self, found: Header, index: int) -> None:
         for what in ("node", "unit", "file"):
             if getattr(found, what) != getattr(self.place, what):
-                raise StoreFault(f"it belongs to another {what}")
+                raise StoreFault.because(f"it belongs to another {what}")
         if found.index != index or found.count not in (0, index + 1):
-            raise StoreFault("its frames are not in their order")
+            raise StoreFault.because("its frames are not in their order")
 
 
 def check_value(key: bytes) -> bytes:
@@ -119,13 +119,13 @@ def check_value(key: bytes) -> bytes:
 def check_preamble(preamble: bytes, check: bytes) -> None:
     """Raises StoreFault unless a file that begins so is sealed in a known format and under the key of this check."""
     if len(preamble) < PREAMBLE:
-        raise StoreFault("it is cut off at its very beginning")
+        raise StoreFault.because("it is cut off at its very beginning")
     if not preamble.startswith(_MAGIC):
-        raise StoreFault("it is no sealed file, or its beginning was overwritten")
+        raise StoreFault.because("it is no sealed file, or its beginning was overwritten")
     if preamble[len(_MAGIC)] > FORMAT:
-        raise StoreFault("a newer version of the program wrote it: install that version")
+        raise StoreFault.because("a newer version of the program wrote it: install that version")
     if preamble[-_CHECK:] != check:
-        raise StoreFault("it is sealed under another key: it was copied from another unit, node or time")
+        raise StoreFault.because("it is sealed under another key: it was copied from another unit, node or time")
 
 
 def tokens(source: BinaryIO, *, skip: bool = False) -> Iterator[bytes]:
@@ -133,10 +133,10 @@ def tokens(source: BinaryIO, *, skip: bool = False) -> Iterator[bytes]:
     while prefix := source.read(4):
         length = int.from_bytes(prefix, "little")
         if len(prefix) < 4 or length > _LONGEST:
-            raise StoreFault("it is torn in the middle of a frame")
+            raise StoreFault.because("it is torn in the middle of a frame")
         token = _skipped(source, length) if skip else source.read(length)
         if token is None or (len(token) < length and not skip):
-            raise StoreFault("it is torn in the middle of a frame")
+            raise StoreFault.because("it is torn in the middle of a frame")
         yield token
 
 

@@ -30,9 +30,9 @@ def _read(path: Path) -> tuple[bytes, ...]:
     try:
         found = tuple(bytes.fromhex(line) for line in text.decode().split())
     except ValueError:
-        raise StoreFault(f"{path} holds no keys: hexadecimal digits, one key a line") from None
+        raise StoreFault.because(f"{path} holds no keys: hexadecimal digits, one key a line") from None
     if not found or min(map(len, found)) < LEAST:
-        raise StoreFault(f"{path}: every key has at least {LEAST} bytes, {2 * LEAST} hexadecimal digits")
+        raise StoreFault.because(f"{path}: every key has at least {LEAST} bytes, {2 * LEAST} hexadecimal digits")
     return found
 
 

@@ -143,9 +143,11 @@ class Keys:
     def _checked(self, row: KeyRow) -> DataKey:
         key = self._provider.unwrap(row.wrapped, self._context(row.unit))
         if check_value(key) != row.check:
-            raise StoreFault(f"the key of {row.unit} is not the one its files were sealed under")
+            raise StoreFault.because(f"the key of {row.unit} is not the one its files were sealed under")
         if row.codec not in CODECS:
-            raise StoreFault(f"{row.unit} is sealed in a way this version does not know: install the newer version")
+            raise StoreFault.because(
+                f"{row.unit} is sealed in a way this version does not know: install the newer version"
+            )
         return DataKey(row.id, self._node, row.unit, row.check, codec(row.codec, key), key)
 
     def _context(self, unit: Unit) -> Context:

@@ -32,9 +32,11 @@ class Mark:
         except FileNotFoundError:
             return None
         except OSError as error:
-            raise StoreFault(f"{self.path} cannot be read ({error.strerror})") from None
+            raise StoreFault.because(f"{self.path} cannot be read ({error.strerror})") from None
         except ValueError:
-            raise StoreFault(f"{self.path} is damaged: compare the store with its backups, then remove it") from None
+            raise StoreFault.because(
+                f"{self.path} is damaged: compare the store with its backups, then remove it"
+            ) from None
 
     def advance(self, store: str, generation: int) -> None:
         """Raises Failed."""
@@ -51,6 +53,6 @@ class Mark:
             return
         advice = f"put back the newest one; if there is none, see the operations manual and remove {self.path}"
         if found[0] != store:
-            raise StoreFault(f"this is not the store that the node used last: {advice}")
+            raise StoreFault.because(f"this is not the store that the node used last: {advice}")
         if generation < found[1]:
-            raise StoreFault(f"this store is older than when the node used it last: {advice}")
+            raise StoreFault.because(f"this store is older than when the node used it last: {advice}")

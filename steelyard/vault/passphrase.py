@@ -44,7 +44,7 @@ def open_passphrase(path: Path, passphrase: bytes, *, make: bool) -> Ring:
     Raises StoreFault: no file, a damaged one, a short passphrase or a wrong one.
     """
     if len(passphrase) < SHORTEST:
-        raise StoreFault(f"the passphrase has fewer than {SHORTEST} characters")
+        raise StoreFault.because(f"the passphrase has fewer than {SHORTEST} characters")
     if make and not path.exists():
         _keeper(path, passphrase)((token(LEAST),))
     return Ring(_read(path, passphrase), _keeper(path, passphrase), str(path))
@@ -54,18 +54,18 @@ def _read(path: Path, passphrase: bytes) -> tuple[bytes, ...]:
     sealed = _parsed(path)
     key = _derived(passphrase, sealed.argon2id)
     if check_value(key) != sealed.check:
-        raise StoreFault(f"wrong passphrase for {path}")
+        raise StoreFault.because(f"wrong passphrase for {path}")
     try:
         return tuple(msgspec.msgpack.decode(codec(AES_GCM, key).open(sealed.keys), type=list[bytes]))
     except StoreFault:
-        raise StoreFault(f"{path} is damaged: put it back from a backup") from None
+        raise StoreFault.because(f"{path} is damaged: put it back from a backup") from None
 
 
 def _parsed(path: Path) -> _Sealed:
     try:
         sealed = msgspec.json.decode(private_bytes(path), type=_Sealed)
     except msgspec.DecodeError:
-        raise StoreFault(f"{path} is damaged: put it back from a backup") from None
+        raise StoreFault.because(f"{path} is damaged: put it back from a backup") from None
     asked = sealed.argon2id
     in_bounds = (
         8 <= len(asked.salt) <= 64
@@ -74,7 +74,7 @@ def _parsed(path: Path) -> _Sealed:
         and 8 * asked.lanes <= asked.memory_kib <= _LARGEST_MEMORY
     )
     if not in_bounds:
-        raise StoreFault(f"{path} asks for an Argon2id that this program does not do")
+        raise StoreFault.because(f"{path} asks for an Argon2id that this program does not do")
     return sealed
 
 

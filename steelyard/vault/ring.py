@@ -45,7 +45,7 @@ class Ring:
     def unwrap(self, wrapped: Wrapped, context: Context) -> bytes:
         secret = self._held().get(wrapped.version)
         if secret is None:
-            raise StoreFault(
+            raise StoreFault.because(
                 f"wrong key: {context.unit} needs version {wrapped.version}, which {self.where} does not hold"
             )
         nonce, sealed = wrapped.key[:_NONCE], wrapped.key[_NONCE:]
@@ -53,7 +53,7 @@ class Ring:
             return _cipher(secret).decrypt(nonce, sealed, context.bound(wrapped.version))
         except (InvalidTag, ValueError):
             problem = f"the wrapped key of {context.unit} is damaged, or was made for another unit or node"
-            raise StoreFault(problem) from None
+            raise StoreFault.because(problem) from None
 
     def rotate(self, old: Collection[str]) -> str:
         with self._lock:

@@ -33,11 +33,14 @@ Step = Callable[[str], None]  # hears of the points between which a crash may fa
 
 @dataclass(frozen=True, slots=True)
 class Rotation:
-    """`rewrapped` data keys are now under `current`; the KEK's versions `dropped` open nothing any more."""
+    """`rewrapped` data keys are now under `current`; nothing needs the `retired` versions any more.
+
+    A provider that holds its KEK itself has erased them; in a key service their administrator does.
+    """
 
     current: str
     rewrapped: int
-    dropped: tuple[str, ...]
+    retired: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -233,7 +236,9 @@ class Vault:
             return fresh, 0
         node, store, generation = row
         if node != self._node:
-            raise StoreFault(f"this store belongs to {node}, this node is {self._node}: a store cannot be moved")
+            raise StoreFault.because(
+                f"this store belongs to {node}, this node is {self._node}: a store cannot be moved"
+            )
         return store, generation
 
     def _require_keys(self) -> None:
@@ -292,18 +297,18 @@ class Vault:
                 return
             check_preamble(source.read(PREAMBLE), row.check)
             if not sum(1 for _ in tokens(source, skip=True)):
-                raise StoreFault("it was cut off before its first frame")
+                raise StoreFault.because("it was cut off before its first frame")
 
     @contextmanager
     def _faults_named(self, unit: Unit, file: str) -> Iterator[None]:
         try:
             yield
         except StoreFault as error:
-            raise StoreFault(f"{unit}, {file}: {error.inside}") from None
+            raise StoreFault.because(f"{unit}, {file}: {error.inside}") from None
         except FileNotFoundError:
-            raise StoreFault(f"{unit}, {file}: the file is missing") from None
+            raise StoreFault.because(f"{unit}, {file}: the file is missing") from None
         except OSError as error:
-            raise StoreFault(f"{unit}, {file}: the file cannot be read ({error.strerror})") from None
+            raise StoreFault.because(f"{unit}, {file}: the file cannot be read ({error.strerror})") from None
 
 
 def _size(path: Path) -> int:

@@ -30,7 +30,7 @@ class Keeper(Memory):
         )
 
     def rotate_vault(self) -> VaultRotation:
-        return VaultRotation(current="ac", rewrapped=3, dropped=("aa", "ab"))
+        return VaultRotation(current="ac", rewrapped=3, retired=("aa", "ab"))
 
 
 @pytest.fixture(autouse=True)

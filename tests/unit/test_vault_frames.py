@@ -7,7 +7,7 @@ from io import BytesIO
 
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from steelyard.errors import StoreFault
@@ -66,6 +66,7 @@ def test_the_same_content_never_looks_the_same() -> None:
     assert sealed(seal(), b"x") != sealed(seal(), b"x")
 
 
+@settings(deadline=None)
 @given(st.integers(0, 10_000), st.integers(0, 7))
 def test_no_changed_bit_passes(at: int, bit: int) -> None:
     file = bytearray(sealed(seal(), b"the content of a file" * 10))
@@ -77,6 +78,7 @@ def test_no_changed_bit_passes(at: int, bit: int) -> None:
     assert content == b"the content of a file" * 10  # base64 has bits that mean nothing
 
 
+@settings(deadline=None)
 @given(st.integers(0, 10_000))
 def test_no_shorter_file_passes(at: int) -> None:
     file = sealed(seal(), b"the content of a file" * 10)

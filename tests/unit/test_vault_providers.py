@@ -317,3 +317,9 @@ def test_a_passphrase_comes_from_a_file_or_the_environment(
         vault = open_vault(chosen, PartyId("bank-a"), database, place.folder)
         assert len(vault.status().held) == 1
         database.close()
+
+
+def test_every_key_of_the_configuration_is_explained_to_operators() -> None:
+    text = (Path(__file__).parents[2] / "docs" / "operations.md").read_text("utf-8")
+    rows = "".join(line.split("|")[1] for line in text.splitlines() if line.startswith("| `"))
+    assert [key for key in VaultConfig.__struct_fields__ if f"`{key}`" not in rows] == []
