@@ -16,6 +16,7 @@ ROLES: Final[Rules] = {
     _NODE + "Run": _COORDINATOR,
     _NODE + "FetchResult": _COORDINATOR,
     _NODE + "Cancel": _COORDINATOR,
+    _NODE + "Deliver": _COORDINATOR,
     _NODE + "Describe": _COORDINATOR | _OWNER,
     _NODE + "ImportDataset": _OWNER,
     _NODE + "ListDatasets": _OWNER,

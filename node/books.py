@@ -15,6 +15,7 @@ from node.config import NodeConfig
 from node.consent import Consent
 from node.datasets import Datasets
 from node.health import Health
+from node.inbox import Inbox
 from node.ledger import Ledger
 from node.policy import PolicyFile
 from steelyard.errors import Invalid
@@ -47,6 +48,7 @@ class Books:
     audit: Audit
     computations: Computations
     consent: Consent
+    inbox: Inbox
 
     @classmethod
     def open(cls, config: NodeConfig) -> Books:
@@ -61,6 +63,7 @@ class Books:
         audit.verify()
         computations = Computations(database, party)
         computations.purge(now_ms())
+        sealing, folder = home.sealing_key(), state / "inbox"
         return cls(
             party=party,
             membership=membership,
@@ -73,4 +76,5 @@ class Books:
             audit=audit,
             computations=computations,
             consent=Consent(party, membership, policy, computations, audit, database, now_ms),
+            inbox=Inbox(party, membership, policy, audit, sealing, database, folder, now_ms),
         )

@@ -55,6 +55,11 @@ class NodeServiceStub:
                 request_serializer=steelyard_dot_v1_dot_node__pb2.CancelRequest.SerializeToString,
                 response_deserializer=steelyard_dot_v1_dot_node__pb2.CancelResponse.FromString,
                 _registered_method=True)
+        self.Deliver = channel.stream_unary(
+                '/steelyard.v1.NodeService/Deliver',
+                request_serializer=steelyard_dot_v1_dot_node__pb2.DeliverRequest.SerializeToString,
+                response_deserializer=steelyard_dot_v1_dot_node__pb2.DeliverResponse.FromString,
+                _registered_method=True)
         self.Describe = channel.unary_unary(
                 '/steelyard.v1.NodeService/Describe',
                 request_serializer=steelyard_dot_v1_dot_node__pb2.DescribeRequest.SerializeToString,
@@ -124,6 +129,13 @@ class NodeServiceServicer:
 
     def Cancel(self, request, context):
         """Coordinator: ends whatever runs for this computation.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def Deliver(self, request_iterator, context):
+        """Coordinator: this node's sealed shares of contributions.  Idempotent by their ids.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -207,6 +219,11 @@ def add_NodeServiceServicer_to_server(servicer, server):
                     servicer.Cancel,
                     request_deserializer=steelyard_dot_v1_dot_node__pb2.CancelRequest.FromString,
                     response_serializer=steelyard_dot_v1_dot_node__pb2.CancelResponse.SerializeToString,
+            ),
+            'Deliver': grpc.stream_unary_rpc_method_handler(
+                    servicer.Deliver,
+                    request_deserializer=steelyard_dot_v1_dot_node__pb2.DeliverRequest.FromString,
+                    response_serializer=steelyard_dot_v1_dot_node__pb2.DeliverResponse.SerializeToString,
             ),
             'Describe': grpc.unary_unary_rpc_method_handler(
                     servicer.Describe,
@@ -358,6 +375,33 @@ class NodeService:
             '/steelyard.v1.NodeService/Cancel',
             steelyard_dot_v1_dot_node__pb2.CancelRequest.SerializeToString,
             steelyard_dot_v1_dot_node__pb2.CancelResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Deliver(request_iterator,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.stream_unary(
+            request_iterator,
+            target,
+            '/steelyard.v1.NodeService/Deliver',
+            steelyard_dot_v1_dot_node__pb2.DeliverRequest.SerializeToString,
+            steelyard_dot_v1_dot_node__pb2.DeliverResponse.FromString,
             options,
             channel_credentials,
             insecure,

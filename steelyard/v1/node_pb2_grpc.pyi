@@ -41,6 +41,8 @@ class NodeServiceStub:
     """Coordinator: the sealed result of a computation this node has finished."""
     Cancel: _grpc.UnaryUnaryMultiCallable[_node_pb2.CancelRequest, _node_pb2.CancelResponse]
     """Coordinator: ends whatever runs for this computation."""
+    Deliver: _grpc.StreamUnaryMultiCallable[_node_pb2.DeliverRequest, _node_pb2.DeliverResponse]
+    """Coordinator: this node's sealed shares of contributions.  Idempotent by their ids."""
     Describe: _grpc.UnaryUnaryMultiCallable[_node_pb2.DescribeRequest, _node_pb2.DescribeResponse]
     """Coordinator, owner: version, manifest, described datasets."""
     ImportDataset: _grpc.StreamUnaryMultiCallable[_node_pb2.ImportDatasetRequest, _node_pb2.ImportDatasetResponse]
@@ -71,6 +73,8 @@ class NodeServiceAsyncStub(NodeServiceStub):
     """Coordinator: the sealed result of a computation this node has finished."""
     Cancel: _aio.UnaryUnaryMultiCallable[_node_pb2.CancelRequest, _node_pb2.CancelResponse]  # type: ignore[assignment]
     """Coordinator: ends whatever runs for this computation."""
+    Deliver: _aio.StreamUnaryMultiCallable[_node_pb2.DeliverRequest, _node_pb2.DeliverResponse]  # type: ignore[assignment]
+    """Coordinator: this node's sealed shares of contributions.  Idempotent by their ids."""
     Describe: _aio.UnaryUnaryMultiCallable[_node_pb2.DescribeRequest, _node_pb2.DescribeResponse]  # type: ignore[assignment]
     """Coordinator, owner: version, manifest, described datasets."""
     ImportDataset: _aio.StreamUnaryMultiCallable[_node_pb2.ImportDatasetRequest, _node_pb2.ImportDatasetResponse]  # type: ignore[assignment]
@@ -122,6 +126,14 @@ class NodeServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_node_pb2.CancelResponse, _abc.Awaitable[_node_pb2.CancelResponse]]:
         """Coordinator: ends whatever runs for this computation."""
+
+    @_abc_1.abstractmethod
+    def Deliver(
+        self,
+        request_iterator: _MaybeAsyncIterator[_node_pb2.DeliverRequest],
+        context: _ServicerContext,
+    ) -> _typing.Union[_node_pb2.DeliverResponse, _abc.Awaitable[_node_pb2.DeliverResponse]]:
+        """Coordinator: this node's sealed shares of contributions.  Idempotent by their ids."""
 
     @_abc_1.abstractmethod
     def Describe(
