@@ -212,8 +212,7 @@ class Contributions:
             "SELECT party, state, failure FROM deliveries WHERE contribution = ?", (identifier,)
         )
         found = {party: Delivery(party, state, _failure(failure)) for party, state, failure in rows}
-        known = [found[party] for party in self._parties if party in found]
-        return tuple([*known, *(each for party, each in found.items() if party not in self._parties)])
+        return tuple(found[party] for party in self._parties if party in found)
 
 
 def _signed(data: bytes) -> Signed:

@@ -1,7 +1,7 @@
 """Where sponsors hand in contributions: checked for origin, size and hashes, and stored.  Nobody here can open one.
 
-A firm without an entry in the manifest cannot call the coordinator: its sponsor's connection carries its bundle.  Whom a
-contribution is from, its own signatures say.
+A firm without an entry in the manifest cannot call the coordinator: its sponsor's connection carries its bundle.  Whom
+a contribution is from, its own signatures say.
 """
 
 from __future__ import annotations

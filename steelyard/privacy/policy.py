@@ -14,7 +14,8 @@
     columns = ["balance"]                    # may be summed
     filters = ["segment"]                    # may appear in --where and --group-by
 
-What is not listed is refused.  "*" stands for all requesters, peers, sponsors, datasets, columns or filters, never for functions.
+What is not listed is refused.  "*" stands for all requesters, peers, sponsors, datasets, columns or filters, never for
+functions.
 """
 
 from __future__ import annotations

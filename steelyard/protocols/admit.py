@@ -1,12 +1,12 @@
-"""Admission of contributions: the nodes agree on those that all of them hold, and a bad dealing is noticed before any use.
+"""Admission of contributions: nodes agree on those that all of them hold; a bad dealing is noticed before any use.
 
 Model       malicious, at most k-1 of the participants and any number of contributors; private authenticated channels.
 Rounds      2.   Sends 32 bytes and then R elements a contribution to everybody.
 Reveals     which contributions each node holds, to the nodes; of a vector nothing: each combination is masked.
 Follows     batch verification by random combinations (Bellare, Garay, Rabin 1998), as in deal_inputs.
-Differs     the dealer is not there, and may be judged in many computations: the challenge is the hash of its signed header
-            alone, which fixes every share.  So the same masked combination is opened every time; challenges that change
-            would open another one under the same mask, and two of these tell something of the vector.
+Differs     the dealer is not there, and may be judged in many computations: the challenge is the hash of its signed
+            header alone, which fixes every share.  So the same masked combination is opened every time; challenges that
+            change would open another one under the same mask, and two of these tell something of the vector.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _HASH: Final = 32
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """One contributor's vector as this node holds it; `digest` is that of the signed header, `share` ends with masks."""
+    """One contributor's vector as this node holds it: the signed header's digest, and a share that ends with masks."""
 
     digest: bytes
     share: Vector = field(repr=False)
@@ -50,8 +50,8 @@ class Admitted:
 def admit(attempt: Attempt, held: Mapping[PartyId, Held], threshold: int) -> Protocol[Admitted]:
     """`threshold` is that of the contributions, by their headers: the manifest's, whatever the attempt's is.
 
-    Raises Cheated; contributors among the culprits dealt what no lying holders explain, a contributor among the suspects
-    stands beside the holders that may have lied about it.
+    Raises Cheated; contributors among the culprits dealt what no lying holders explain, one among the suspects stands
+    beside the holders that may have lied about it.
     """
     # 1. Everybody tells everybody what it holds.
     mine = b"".join(sorted(each.digest for each in held.values()))
@@ -105,7 +105,7 @@ def _heard(attempt: Attempt, fixed: bytes, size: int, checks: Inbox) -> dict[Par
 
 
 def _check(attempt: Attempt, threshold: int, contributors: Sequence[PartyId], values: Mapping[PartyId, Vector]) -> None:
-    """Contributors are not counted among the liars reckoned with: any number of them may be in league with one sponsor."""
+    """Contributors are not counted among the liars reckoned with: any number of them may belong to one sponsor."""
     points = attempt.points
     if consistent({points[party]: each for party, each in values.items()}, threshold):  # all at once
         return

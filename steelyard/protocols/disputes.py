@@ -68,7 +68,7 @@ class Disputes:
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """Of values that should lie on one polynomial: whose are off (the holder or the dealer lied), and what else is known.
+    """Of values that should lie on one polynomial: whose are off (holder or dealer lied), and what more is known.
 
     `dealer`: no so many lying holders explain it, so the dealing is bad.  `untraced`: too few values to say.
     """
