@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Final
 
 import numpy as np
@@ -86,7 +87,7 @@ def _lists(attempt: Attempt, mine: bytes, received: Inbox) -> dict[PartyId, list
 def _digests(message: bytes) -> list[bytes]:
     """In ascending order, each once: there is one way to tell a set."""
     found = [message[at : at + _HASH] for at in range(0, len(message), _HASH)]
-    if len(message) % _HASH or any(one >= other for one, other in zip(found, found[1:], strict=False)):
+    if len(message) % _HASH or any(one >= other for one, other in pairwise(found)):
         raise Malformed("a list of contributions that is none")
     return found
 
