@@ -15,6 +15,7 @@ import grpc.aio
 import msgspec
 
 from steelyard.documents.attempt import ResultNote
+from steelyard.documents.contribution import Bundle
 from steelyard.documents.sealed_result import SealedResult
 from steelyard.documents.signed import Signed, decode
 from steelyard.epochs.settlement import Ask, Show, Status
@@ -118,6 +119,16 @@ class NodeClient:
             finally:
                 call.cancel()
         raise Failed(f"{self.party} ended its result in the middle", party=self.party)
+
+    async def deliver(self, bundles: Sequence[Bundle], seconds: float) -> list[tuple[str, SteelyardError | None]]:
+        """Hands over this node's shares; for each contribution its id, and why the node does not take it."""
+        requests = [node_pb2.DeliverRequest(chunk=chunk) for each in bundles for chunk in codec.bundle_to_chunks(each)]
+        async with self._calling() as stub:
+            response = await stub.Deliver(iter(requests), timeout=seconds)
+        return [
+            (each.id, status.failure_from_proto(each.failure, self.party) if each.HasField("failure") else None)
+            for each in response.receipts
+        ]
 
     async def cancel(self, computation: str, seconds: float) -> None:
         async with self._calling() as stub:

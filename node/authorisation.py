@@ -18,6 +18,7 @@ ROLES: Final[Rules] = {
     _NODE + "Cancel": _COORDINATOR,
     _NODE + "ListStandings": _COORDINATOR,
     _NODE + "SettleChange": _COORDINATOR,
+    _NODE + "Deliver": _COORDINATOR,
     _NODE + "Describe": _COORDINATOR | _OWNER,
     _NODE + "ImportDataset": _OWNER,
     _NODE + "ListDatasets": _OWNER,

@@ -19,6 +19,7 @@ from node.config import NodeConfig
 from node.consent import Consent
 from node.datasets import Datasets
 from node.health import Health
+from node.inbox import Inbox
 from node.keyring import open_vault
 from node.ledger import Ledger
 from node.policy import PolicyFile
@@ -60,6 +61,7 @@ class Books:
     sharings: Sharings
     changes: Changes
     consent: Consent
+    inbox: Inbox
 
     @classmethod
     def open(cls, config: NodeConfig, crash_point: Hook = pass_by) -> Books:
@@ -83,6 +85,7 @@ class Books:
         machine = Machine(party, signing, membership.signing_keys, membership.points_by_name, sharings, crash_point)
         computations = Computations(database, vault, party)
         computations.purge(now_ms())
+        sealing, folder = home.sealing_key(), state / "inbox"
         return cls(
             party=party,
             membership=membership,
@@ -98,4 +101,5 @@ class Books:
             sharings=sharings,
             changes=Changes(party, machine, sharings, membership.signing_keys, audit, now_ms),
             consent=Consent(party, membership, policy, computations, sharings, audit, database, now_ms),
+            inbox=Inbox(party, membership, policy, audit, sealing, database, folder, now_ms),
         )

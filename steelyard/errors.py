@@ -27,7 +27,7 @@ A message is written for people of another organisation: it must never hold a se
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import Any, ClassVar
+from typing import ClassVar
 
 
 class SteelyardError(Exception):

@@ -6,7 +6,7 @@ from typing import Any
 
 from steelyard.documents.request import Request
 
-from .results import Dataset, Fact, Leak
+from .results import Dataset, Fact, Leak, Problem
 
 
 class OwnedDataset(Fact, frozen=True, kw_only=True):
@@ -134,3 +134,33 @@ class Budget(Fact, frozen=True, kw_only=True):
 class Ledger(Fact, frozen=True, kw_only=True):
     releases: tuple[Release, ...]
     budgets: tuple[Budget, ...]
+
+
+class Delivery(Fact, frozen=True, kw_only=True):
+    """One node's share of a contribution: waiting, taken, refused or expired, and why it was refused."""
+
+    party: str
+    state: str
+    problem: Problem | None = None
+
+
+class Contribution(Fact, frozen=True, kw_only=True):
+    """A contribution that this requester sponsors, as the coordinator shows it."""
+
+    id: str
+    contributor: str
+    dataset: str
+    columns: tuple[str, ...]
+    rows: int
+    created_ms: int
+    expires_ms: int
+    deliveries: tuple[Delivery, ...]
+
+    @property
+    def waiting(self) -> bool:
+        """Whether some node has not said yet what becomes of its share."""
+        return any(each.state == "waiting" for each in self.deliveries)
+
+    @property
+    def refused(self) -> tuple[Problem, ...]:
+        return tuple(each.problem for each in self.deliveries if each.problem is not None)

@@ -7,7 +7,9 @@ from typing import Any
 
 import msgspec
 
+from steelyard.documents.contribution import ContributionHeader
 from steelyard.errors import Malformed
+from steelyard.rpc import codec
 from steelyard.v1 import coordinator_pb2 as coordinator
 from steelyard.v1 import node_pb2 as node
 from steelyard.v1 import types_pb2 as types
@@ -16,6 +18,8 @@ from .records import (
     Audit,
     AuditEntry,
     Budget,
+    Contribution,
+    Delivery,
     KeyVersion,
     Ledger,
     OwnedDataset,
@@ -91,6 +95,28 @@ def standing(message: types.Sharing) -> Standing:
         holders=tuple(message.holders),
         undecided=message.undecided,
     )
+
+
+def contribution(message: coordinator.Contribution) -> Contribution:
+    """As the coordinator tells it; the nodes go by the signatures, not by this."""
+    header = codec.signed_from_proto(message.header).expect(ContributionHeader)
+    if header.id != message.id:
+        raise Malformed("the coordinator shows a contribution under another id than its own")
+    return Contribution(
+        id=header.id,
+        contributor=header.contributor,
+        dataset=header.dataset,
+        columns=tuple(each.name for each in header.columns),
+        rows=header.rows,
+        created_ms=header.created_ms,
+        expires_ms=header.expires_ms,
+        deliveries=tuple(map(_delivery, message.deliveries)),
+    )
+
+
+def _delivery(message: coordinator.Delivery) -> Delivery:
+    said = problem(message.failure) if message.HasField("failure") else None
+    return Delivery(party=message.party, state=message.state, problem=said)
 
 
 def owned_dataset(message: node.OwnedDataset, *, unchanged: bool = False) -> OwnedDataset:

@@ -65,6 +65,11 @@ class NodeServiceStub:
                 request_serializer=steelyard_dot_v1_dot_node__pb2.SettleChangeRequest.SerializeToString,
                 response_deserializer=steelyard_dot_v1_dot_node__pb2.SettleChangeResponse.FromString,
                 _registered_method=True)
+        self.Deliver = channel.stream_unary(
+                '/steelyard.v1.NodeService/Deliver',
+                request_serializer=steelyard_dot_v1_dot_node__pb2.DeliverRequest.SerializeToString,
+                response_deserializer=steelyard_dot_v1_dot_node__pb2.DeliverResponse.FromString,
+                _registered_method=True)
         self.Describe = channel.unary_unary(
                 '/steelyard.v1.NodeService/Describe',
                 request_serializer=steelyard_dot_v1_dot_node__pb2.DescribeRequest.SerializeToString,
@@ -163,6 +168,13 @@ class NodeServiceServicer:
 
     def SettleChange(self, request, context):
         """Coordinator: shows a certificate about a change, or asks for a vote.  The node believes signatures, not the caller.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def Deliver(self, request_iterator, context):
+        """Coordinator: this node's sealed shares of contributions.  Idempotent by their ids.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -277,6 +289,11 @@ def add_NodeServiceServicer_to_server(servicer, server):
                     servicer.SettleChange,
                     request_deserializer=steelyard_dot_v1_dot_node__pb2.SettleChangeRequest.FromString,
                     response_serializer=steelyard_dot_v1_dot_node__pb2.SettleChangeResponse.SerializeToString,
+            ),
+            'Deliver': grpc.stream_unary_rpc_method_handler(
+                    servicer.Deliver,
+                    request_deserializer=steelyard_dot_v1_dot_node__pb2.DeliverRequest.FromString,
+                    response_serializer=steelyard_dot_v1_dot_node__pb2.DeliverResponse.SerializeToString,
             ),
             'Describe': grpc.unary_unary_rpc_method_handler(
                     servicer.Describe,
@@ -497,6 +514,33 @@ class NodeService:
             '/steelyard.v1.NodeService/SettleChange',
             steelyard_dot_v1_dot_node__pb2.SettleChangeRequest.SerializeToString,
             steelyard_dot_v1_dot_node__pb2.SettleChangeResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Deliver(request_iterator,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.stream_unary(
+            request_iterator,
+            target,
+            '/steelyard.v1.NodeService/Deliver',
+            steelyard_dot_v1_dot_node__pb2.DeliverRequest.SerializeToString,
+            steelyard_dot_v1_dot_node__pb2.DeliverResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -45,6 +45,8 @@ class NodeServiceStub:
     """Coordinator: where this node stands with its stored sharings; nothing in it is secret."""
     SettleChange: _grpc.UnaryUnaryMultiCallable[_node_pb2.SettleChangeRequest, _node_pb2.SettleChangeResponse]
     """Coordinator: shows a certificate about a change, or asks for a vote.  The node believes signatures, not the caller."""
+    Deliver: _grpc.StreamUnaryMultiCallable[_node_pb2.DeliverRequest, _node_pb2.DeliverResponse]
+    """Coordinator: this node's sealed shares of contributions.  Idempotent by their ids."""
     Describe: _grpc.UnaryUnaryMultiCallable[_node_pb2.DescribeRequest, _node_pb2.DescribeResponse]
     """Coordinator, owner: version, manifest, described datasets."""
     ImportDataset: _grpc.StreamUnaryMultiCallable[_node_pb2.ImportDatasetRequest, _node_pb2.ImportDatasetResponse]
@@ -85,6 +87,8 @@ class NodeServiceAsyncStub(NodeServiceStub):
     """Coordinator: where this node stands with its stored sharings; nothing in it is secret."""
     SettleChange: _aio.UnaryUnaryMultiCallable[_node_pb2.SettleChangeRequest, _node_pb2.SettleChangeResponse]  # type: ignore[assignment]
     """Coordinator: shows a certificate about a change, or asks for a vote.  The node believes signatures, not the caller."""
+    Deliver: _aio.StreamUnaryMultiCallable[_node_pb2.DeliverRequest, _node_pb2.DeliverResponse]  # type: ignore[assignment]
+    """Coordinator: this node's sealed shares of contributions.  Idempotent by their ids."""
     Describe: _aio.UnaryUnaryMultiCallable[_node_pb2.DescribeRequest, _node_pb2.DescribeResponse]  # type: ignore[assignment]
     """Coordinator, owner: version, manifest, described datasets."""
     ImportDataset: _aio.StreamUnaryMultiCallable[_node_pb2.ImportDatasetRequest, _node_pb2.ImportDatasetResponse]  # type: ignore[assignment]
@@ -158,6 +162,14 @@ class NodeServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_node_pb2.SettleChangeResponse, _abc.Awaitable[_node_pb2.SettleChangeResponse]]:
         """Coordinator: shows a certificate about a change, or asks for a vote.  The node believes signatures, not the caller."""
+
+    @_abc_1.abstractmethod
+    def Deliver(
+        self,
+        request_iterator: _MaybeAsyncIterator[_node_pb2.DeliverRequest],
+        context: _ServicerContext,
+    ) -> _typing.Union[_node_pb2.DeliverResponse, _abc.Awaitable[_node_pb2.DeliverResponse]]:
+        """Coordinator: this node's sealed shares of contributions.  Idempotent by their ids."""
 
     @_abc_1.abstractmethod
     def Describe(

@@ -322,3 +322,69 @@ class Dataset(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Dataset: _TypeAlias = Dataset  # noqa: Y015
+
+@_typing.final
+class SealedShare(_message.Message):
+    """One node's sealed share of a contribution, or a piece of it."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NODE_FIELD_NUMBER: _builtins.int
+    CIPHERTEXT_FIELD_NUMBER: _builtins.int
+    node: _builtins.str
+    """The node that can open it."""
+    ciphertext: _builtins.bytes
+    """The next bytes of the ciphertext."""
+    def __init__(
+        self,
+        *,
+        node: _builtins.str = ...,
+        ciphertext: _builtins.bytes = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["ciphertext", b"ciphertext", "node", b"node"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SealedShare: _TypeAlias = SealedShare  # noqa: Y015
+
+@_typing.final
+class ContributionChunk(_message.Message):
+    """A contribution, or a piece of one: the pieces of one contribution follow each other."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REGISTRATION_FIELD_NUMBER: _builtins.int
+    HEADER_FIELD_NUMBER: _builtins.int
+    SHARES_FIELD_NUMBER: _builtins.int
+    LAST_FIELD_NUMBER: _builtins.int
+    last: _builtins.bool
+    """True on the last piece."""
+    @_builtins.property
+    def registration(self) -> Global___SignedDocument:
+        """Set on the first piece: the contributor's registration, signed by its sponsor."""
+
+    @_builtins.property
+    def header(self) -> Global___SignedDocument:
+        """Set on the first piece: the header, signed by the contributor."""
+
+    @_builtins.property
+    def shares(self) -> _containers.RepeatedCompositeFieldContainer[Global___SealedShare]:
+        """The next bytes of one or more shares, at most 1 MiB together."""
+
+    def __init__(
+        self,
+        *,
+        registration: Global___SignedDocument | None = ...,
+        header: Global___SignedDocument | None = ...,
+        shares: _abc.Iterable[Global___SealedShare] | None = ...,
+        last: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["header", b"header", "registration", b"registration"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["header", b"header", "last", b"last", "registration", b"registration", "shares", b"shares"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ContributionChunk: _TypeAlias = ContributionChunk  # noqa: Y015
