@@ -19,7 +19,7 @@ class TwoFaced(Node):
     honest = False
 
     def say(self, run: Run, step: Round) -> None:
-        for party, message in step.send.items():
+        for party, message in sorted(step.send.items()):
             if step.step == "vote":
                 self._vote(run, party, bytes(message))
             else:
