@@ -122,7 +122,7 @@ def _certificates(
     """Those that hold, by attempt."""
     commits: dict[str, Commit] = {}
     aborts: dict[str, Abort] = {}
-    for certificate in {each for status in statuses for each in _shown(status.record)}:
+    for certificate in dict.fromkeys(each for status in statuses for each in _shown(status.record)):
         try:
             attempt = certificate.verify(keys, manifest).attempt
         except SteelyardError:

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 from simulation import arithmetic
 from simulation.node import Node, Run
 
-from steelyard.documents.signed import Document, Signed, sign, to_wire
+from steelyard.documents.signed import Document, Signed, from_wire, sign, to_wire
 from steelyard.epochs.change import Change
 from steelyard.epochs.record import Record, Undecided
 from steelyard.epochs.settlement import Ask, Status
-from steelyard.epochs.votes import Aborted, Unlocked
+from steelyard.epochs.votes import Aborted, Prepared, Unlocked
 from steelyard.rounds import Round
 
 
@@ -21,7 +19,7 @@ class TwoFaced(Node):
     honest = False
 
     def say(self, run: Run, step: Round) -> None:
-        for party, message in step.send.items():
+        for party, message in sorted(step.send.items()):
             if step.step == "vote":
                 self._vote(run, party, bytes(message))
             else:
@@ -47,6 +45,8 @@ class TwoFaced(Node):
         if undecided is None:
             return status
         change = undecided.change
+        if self.world.dice.chance(200):
+            self.scheme(change)
         faces = [
             record,
             _with(record, Undecided(change)),
@@ -56,20 +56,20 @@ class TwoFaced(Node):
         return Status(self.party, self.world.dice.pick(faces), status.sound)
 
     def answer(self, step: Ask) -> None:
-        """Signs whatever it is asked for, and tells everybody whom it likes of it."""
-        votes = [self._signed(kind, step.change) for kind in (Aborted, Unlocked)]
+        """Signs whatever it is asked for, and shows each peer such votes as might part it from the rest."""
         self.machine.unlock(step.change, self.world.now)
-        for party in self.world.dice.some(sorted(self.schedule.nodes)):
-            peer = self.schedule.nodes[party]
-            told = self.world.dice.some(votes)
-            self.world.send(
-                self.party, party, lambda peer=peer, told=told: peer.do(lambda: self._spread(peer, step, told))
-            )
+        self.scheme(step.change)
 
-    def _spread(self, peer: Node, step: Ask, told: Iterable[Signed]) -> None:
-        record = peer.machine.record(step.change.sharing)
-        mine = [vote for vote in (*record.refusals, *_own(record)) if vote]
-        peer.weigh(step.change, [*told, *mine])
+    def scheme(self, change: Change) -> None:
+        dice = self.world.dice
+        about = change.attempt.encode()
+        mine = [self._signed(kind, change) for kind in (Aborted, Unlocked)]
+        votes = [*mine, *dict.fromkeys(vote for vote in self.schedule.said if about in vote.payload)]
+        prepared = [vote for vote in votes if vote.kind == Prepared.KIND]
+        against = [vote for vote in votes if vote.kind != Prepared.KIND]
+        for party in dice.some(sorted(self.schedule.nodes)):
+            peer, told = self.schedule.nodes[party], dice.pick([prepared, against, dice.some(votes)])
+            self.world.send(self.party, party, lambda peer=peer, told=told: peer.do(lambda: peer.weigh(change, told)))
 
     def piece(self, change: Change) -> bytes:
         piece = super().piece(change)
@@ -80,8 +80,39 @@ class TwoFaced(Node):
         return sign(vote, self.party, self.schedule.signing(self.party))
 
 
-def _own(record: Record) -> tuple[Signed | None, ...]:
-    return (record.undecided.prepared, record.undecided.unlocked) if record.undecided else ()
+class Patient(TwoFaced):
+    """Shows nobody its vote until all honest voters have unlocked; then some see a Commit, and the others an Abort."""
+
+    def _vote(self, run: Run, party: str, prepared: bytes) -> None:
+        self.schedule.note([from_wire(prepared)])
+
+    def status(self) -> Status:
+        status = Node.status(self)
+        undecided = status.record.undecided
+        if undecided is None:
+            return status
+        self.scheme(undecided.change)
+        if self.world.is_calm:  # a liar who is silent for ever can hold a change up, which is what operators are for
+            return super().status()
+        return Status(self.party, _with(status.record, Undecided(undecided.change)), status.sound)
+
+    def scheme(self, change: Change) -> None:
+        about = change.attempt.encode()
+        votes = list(dict.fromkeys(vote for vote in self.schedule.said if about in vote.payload))
+        unlocked = {vote.signer for vote in votes if vote.kind == Unlocked.KIND}
+        honest = [party for party in change.voters if self.schedule.nodes[party].honest]
+        if not set(honest) <= unlocked:
+            return
+        prepared = [vote for vote in votes if vote.kind == Prepared.KIND]
+        against = [vote for vote in votes if vote.kind == Unlocked.KIND and vote.signer in honest]
+        against += [self._signed(Unlocked, change)]
+        misled = self.world.dice.some(honest)
+        for party in honest:
+            self._show(party, change, prepared if party in misled else against)
+
+    def _show(self, party: str, change: Change, votes: list[Signed]) -> None:
+        peer = self.schedule.nodes[party]
+        self.world.send(self.party, party, lambda: peer.do(lambda: peer.weigh(change, votes)))
 
 
 def _with(record: Record, undecided: Undecided) -> Record:

@@ -53,7 +53,7 @@ def from_bytes(share: bytes) -> int:
 def cheap_change(
     me: str, change: Change, share: bytes | None, ballot: Ballot, dice: Dice
 ) -> Protocol[tuple[Signed, ...]]:
-    """Every old holder deals its weighted share (of a refresh: zero) to all new ones; each message names its dealing."""
+    """Old holders deal their weighted shares (of a refresh: zero) to all new ones; each message names its dealing."""
     new = change.new
     dealers = _dealers(change)
     messages = {}

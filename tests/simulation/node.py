@@ -157,7 +157,7 @@ class Node:
         self._proceed(run)
 
     def say(self, run: Run, step: Round) -> None:
-        for party, message in step.send.items():
+        for party, message in sorted(step.send.items()):
             self.tell(party, run.change.attempt, run.number, bytes(message))
 
     def tell(self, party: str, attempt: str, number: int, message: bytes) -> None:

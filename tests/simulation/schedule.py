@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from itertools import islice
 
 from simulation import arithmetic
-from simulation.adversary import TwoFaced
+from simulation.adversary import Patient, TwoFaced
 from simulation.coordinator import Coordinator
 from simulation.dice import Dice
 from simulation.disk import Content
@@ -37,7 +37,8 @@ class Options:
     threshold: int = 3
     liars: int = 2
     two_faced: int = 0
-    losses: int = 0  # disks lost or set back, over the whole schedule
+    losses: int = 0  # disks lost, over the whole schedule
+    set_back: bool = True  # or replaced by an old copy: such a node counts as a liar until it is recovered
     reshares: bool = False
     spare: int = 0  # nodes that hold nothing at first
     changes: int = 3  # that the coordinator begins while there are faults
@@ -75,7 +76,8 @@ class Schedule:
         self.nodes: dict[str, Node] = {}
         self.lost: set[str] = set()
         for name in names:
-            self.nodes[name] = (TwoFaced if name in self.faces else Node)(name, self)
+            kind = self.dice.pick([Patient, TwoFaced]) if name in self.faces else Node
+            self.nodes[name] = kind(name, self)
         self._share_out(names[: options.size])
         self.coordinator = Coordinator(self)
 
@@ -101,7 +103,8 @@ class Schedule:
         for _ in range(dice.below(3)):
             start = dice.below(until)
             names = [*self.nodes, "coordinator"]
-            self.world.after(start, lambda side=frozenset(dice.some(names)): self._part(side))
+            side = frozenset(dice.some(names))
+            self.world.after(start, lambda side=side: self._part(side))
             self.world.after(start + 200 + dice.below(4000), lambda: self._part(frozenset()))
         for _ in range(dice.below(4)):
             node = self.nodes[dice.pick(list(self.nodes))]
@@ -113,7 +116,7 @@ class Schedule:
         """The disk dies, or comes back as it was some time ago."""
         when = self.dice.below(self.options.faults_ms)
         saved = Content()
-        if self.dice.chance(500):
+        if self.options.set_back and self.dice.chance(500):
             self.world.after(self.dice.below(when + 1), lambda: self._keep(saved, node))
         self.world.after(when, lambda: self._lose(node, saved))
 
@@ -162,7 +165,7 @@ class Schedule:
         return arithmetic.cheap_change(party, change, share, ballot, self.dice)
 
     def accepts(self, known: str | None, found: str, agree: int, change: Change) -> bool:
-        """Whether a rebuilt share is the one: by its digest, or because k honest helpers must be among those who agree."""
+        """Whether a rebuilt share is the one: by its digest, or as k honest helpers must be among those who agree."""
         return found == known if known else agree >= change.new.threshold + self.options.two_faced
 
     def wants_change(self) -> bool:

@@ -28,6 +28,7 @@ class World:
     dice: Dice
     weather: Weather
     now: int = 0  # milliseconds
+    is_calm: bool = False
     apart: frozenset[str] = frozenset()  # those on one side of a partition
     events: int = 0
     _queue: list[tuple[int, int, Callable[[], None]]] = field(default_factory=list)
@@ -56,4 +57,4 @@ class World:
 
     def calm(self) -> None:
         """From now on nothing fails."""
-        self.weather, self.apart = Weather(), frozenset()
+        self.weather, self.apart, self.is_calm = Weather(), frozenset(), True
