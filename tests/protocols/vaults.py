@@ -22,7 +22,7 @@ from steelyard.field import Vector, from_bytes, to_bytes, uniform
 from steelyard.ids import AttemptId, ComputationId, PartyId
 from steelyard.protocols.attempt import Attempt
 from steelyard.protocols.audit import Audit, audit
-from steelyard.protocols.greet import Introduction, Offer, introduce
+from steelyard.protocols.greet import Greeting, Introduction, Offer, introduce, meet
 from steelyard.protocols.recover import Loss, Rebuilt, recover
 from steelyard.protocols.refresh import refresh
 from steelyard.protocols.reshare import reshare
@@ -177,7 +177,8 @@ class Holders:
         change = self.change("refresh", self.committee, self.committee, voters or self.committee.holders)
 
         def protocol(attempt: Attempt, mine: Introduction, ballot: MachineBallot) -> Protocol[Any]:
-            return refresh(attempt, mine, change, self.share_of(attempt.me), ballot)
+            share = self.share_of(attempt.me)
+            return met(attempt, mine, lambda greeting: refresh(attempt, greeting, change, share, ballot))
 
         return self._run(change, protocol, tamper)
 
@@ -188,7 +189,8 @@ class Holders:
 
         def protocol(attempt: Attempt, mine: Introduction, ballot: MachineBallot) -> Protocol[Any]:
             old = self.share_of(attempt.me)
-            return reshare(attempt, mine, change, old, self.values.size, ballot)
+            size = self.values.size
+            return met(attempt, mine, lambda greeting: reshare(attempt, greeting, change, old, size, ballot))
 
         return self._run(change, protocol, tamper)
 
@@ -214,13 +216,14 @@ class Holders:
         digest = commit.digests.get(party, "") if known else ""
         slot = commit.change.slot
         k = self.committee.threshold
-        loss = Loss(PartyId(party), self.points[party], k, slot, "66" * 32, self.values.size, digest)
+        assumed = self.liars if liars is None else liars
+        loss = Loss(PartyId(party), self.points[party], k, slot, "66" * 32, self.values.size, digest, assumed)
         chosen = [*(helpers or (each for each in self.committee.points if each != party)), party]
         running = {}
         for each in chosen:
             attempt = self.attempt(PartyId(each), name, chosen, liars)
             mine = self.share_of(each) if each != party else None
-            running[PartyId(each)] = recover(attempt, introduce(attempt, NOBODY), loss, mine)
+            running[PartyId(each)] = _recovering(attempt, loss, mine)
         return run_locally(running, tamper)
 
     def audit(
@@ -230,9 +233,25 @@ class Holders:
         running = {}
         for each in chosen:
             attempt = self.attempt(PartyId(each), name, chosen, liars)
-            mine = introduce(attempt, NOBODY)
-            running[PartyId(each)] = audit(attempt, mine, "55" * 32, self.committee.threshold, self.share_of(each))
+            running[PartyId(each)] = _auditing(attempt, self.committee.threshold, self.share_of(each))
         return run_locally(running, tamper)
+
+
+def met(attempt: Attempt, mine: Introduction, then: Callable[[Greeting], Protocol[Any]]) -> Protocol[Any]:
+    """What comes after the hellos, as a node runs it."""
+    with mine.keys:
+        greeting = yield from meet(attempt, mine)
+        return (yield from then(greeting))
+
+
+def _recovering(attempt: Attempt, loss: Loss, share: Vector | None) -> Protocol[Any]:
+    return met(attempt, introduce(attempt, NOBODY), lambda greeting: recover(attempt, greeting, loss, share))
+
+
+def _auditing(attempt: Attempt, threshold: int, share: Vector) -> Protocol[Any]:
+    return met(
+        attempt, introduce(attempt, NOBODY), lambda greeting: audit(attempt, greeting, "55" * 32, threshold, share)
+    )
 
 
 @dataclass
