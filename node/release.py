@@ -10,6 +10,7 @@ from node.consent import Consent
 from node.ledger import Candidate, Ledger, Limits
 from steelyard.documents.attempt import Contribution, InputSet
 from steelyard.documents.request import Request
+from steelyard.documents.stored import Stored
 from steelyard.functions.question import Question
 from steelyard.privacy.policy import Policy
 
@@ -25,6 +26,7 @@ class PendingRelease:
     policy: Policy
     minimum_group: int  # the manifest's; the policy may only raise it
     on_signed: Callable[[], None]
+    stored: Stored | None = None  # the sharing that is asked about
 
     def check(self, contributions: Sequence[Contribution]) -> None:
         if self.question.releases:
@@ -57,12 +59,13 @@ class PendingRelease:
 
     def _candidate(self, contributions: Sequence[Contribution]) -> Candidate:
         question, wanted = self.question, self.question.wanted
+        whole = self.stored.where if self.stored else ""
         return Candidate(
-            dataset=wanted.dataset,
+            dataset=self.stored.dataset if self.stored else wanted.dataset,
             column=",".join(wanted.columns),
             function=question.function,
             requester=self.request.requester,
-            filter=wanted.narrowed,
+            filter=" of ".join(part for part in (wanted.narrowed, whole) if part),
             inputs=frozenset((each.party, each.version) for each in contributions),
             epsilon=question.epsilon,
             searches=question.searches,

@@ -76,6 +76,7 @@ class InputSet(Document, frozen=True, kw_only=True):
     computation: Hex16
     request: Hex32
     contributions: tuple[Contribution, ...]  # in the manifest's order
+    threshold: Annotated[int, msgspec.Meta(ge=2, le=31)]  # that many shares give the result
     attempt: Hex16
     transcript: Hex32  # digest of all dealing headers of this attempt
 

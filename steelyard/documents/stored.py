@@ -9,6 +9,7 @@ from typing import Annotated, ClassVar, Final
 
 import msgspec
 
+from steelyard.digest import digest
 from steelyard.documents.attempt import MAX_ROWS, Bound, Contribution, Decimals
 from steelyard.documents.manifest import Name
 from steelyard.documents.request import Hex16
@@ -16,7 +17,6 @@ from steelyard.documents.signed import Document
 from steelyard.errors import Invalid
 
 MARK: Final = "@"  # before a stored sharing's name, where a dataset's could stand
-PADDING: Final = 4  # field elements nobody knows, at the end of every share vector: digests of shares say nothing
 Identifier = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z_][A-Za-z0-9_]*\Z", max_length=63)]
 
 
@@ -50,6 +50,11 @@ class Stored(Document, frozen=True, kw_only=True):
     minimum_rows: int
     parts: tuple[Part, ...]
     threshold: int  # that it was shared at first
+
+    @property
+    def digest(self) -> bytes:
+        """32 bytes that stand for it in everything that is signed about an epoch."""
+        return digest("document", self.KIND.encode(), self.encode())
 
     def places(self, columns: tuple[str, ...]) -> tuple[int, ...]:
         """Where these columns are among those stored; raises Invalid, naming one that is not."""

@@ -21,6 +21,7 @@ from steelyard.errors import Invalid
 from steelyard.field import Vector, from_signed
 from steelyard.functions.question import Held, Layers, Question
 from steelyard.functions.record import Kept
+from steelyard.functions.shelves import Shelves
 from steelyard.ids import PartyId
 from steelyard.protocols.agree import Certificate, Ledger, agree
 from steelyard.protocols.attempt import Attempt
@@ -54,8 +55,10 @@ def compute(
     noise: Noise,
     relayed: Mapping[PartyId, Signed] | None = None,
     kept: Kept | None = None,
+    shelves: Shelves | None = None,
 ) -> Protocol[ResultShare]:
-    """`inputs` is None at a node that contributes nothing; `kept` is the stored sharing that is asked about.
+    """`inputs` is None at a node that contributes nothing; `kept` is the stored sharing that is asked about, `shelves`
+    where a new one goes.
 
     `noise` gives the same stream for the same input set, so that retries do not average the noise away.  `relayed` are
     the others' hellos, where the coordinator has brought them.
@@ -76,9 +79,9 @@ def compute(
             del inputs, vector  # a million values take 8 MB: nothing is held longer than needed
             shares, transcript = yield from dealing
         # 3. One input set, signed by a quorum.
-        input_set, certificate = yield from agree(attempt, greeting, transcript, ledger)
+        input_set, certificate = yield from agree(attempt, greeting.contributions, transcript, ledger)
         # 4. What the question makes of it.
-        held = Held(attempt, greeting, shares)
+        held = Held(attempt, greeting, shares, transcript, shelves)
         if kept:
             held = held.holding((yield from question.recall(held, kept.records(question.wanted.columns))))
         released = yield from question.release(held)

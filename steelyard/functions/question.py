@@ -20,6 +20,7 @@ from steelyard.documents.attempt import Contribution
 from steelyard.documents.stored import MARK
 from steelyard.errors import Invalid, Malformed
 from steelyard.field import Vector, total
+from steelyard.functions.shelves import Shelves
 from steelyard.ids import PartyId, identifier
 from steelyard.protocols.attempt import Attempt
 from steelyard.protocols.circle import Circle
@@ -165,6 +166,8 @@ class Held:
     shares: Mapping[PartyId, Vector] = field(
         repr=False
     )  # contributor, in one order everywhere -> my share of what it brought
+    transcript: str = ""  # hex digest of all that was said and dealt
+    shelves: Shelves | None = None  # where this node keeps stored sharings
     _circles: list[Circle] = field(default_factory=list, repr=False)
 
     def sum(self) -> Vector:
@@ -234,6 +237,16 @@ class Question(ABC, Generic[A]):
     def releases(self) -> bool:
         """Whether a figure comes out of the data, which ledgers then remember."""
         return True
+
+    @property
+    def waits(self) -> bool:
+        """Whether it waits for the disk, and perhaps for others' votes: never on an event loop."""
+        return False
+
+    @property
+    def restores(self) -> bool:
+        """Whether nodes without a share of the stored sharing take part, to be given one."""
+        return False
 
     @property
     def parts(self) -> bool:

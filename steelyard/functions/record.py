@@ -10,7 +10,6 @@ For C columns and R rows (padding included), in this order, all of it over the r
     moments               (pairs, 10) limbs of sums and sums of products (steelyard.functions.moments), disguised
     rows                  (C, R) the values; padding is 0
     valid                 (R,) 1 for a row, 0 for padding; not for vectors, which have none
-    mask                  (4,) random elements nobody opens: with them a digest of a share says nothing about the rest
 """
 
 from __future__ import annotations
@@ -23,12 +22,14 @@ from typing import Final
 import numpy as np
 
 from steelyard import fixedpoint
-from steelyard.documents.stored import PADDING, Part, Stored
+from steelyard.documents.attempt import Contribution
+from steelyard.documents.stored import Part, Stored
 from steelyard.field import Vector
 from steelyard.functions import limbs, second_moment
 from steelyard.functions.moments import pairs, products
 from steelyard.functions.question import Layers, Table, Values
 from steelyard.ids import PartyId
+from steelyard.protocols.create import PADDING
 from steelyard.protocols.greet import Inputs
 from steelyard.randomness import Randomness
 from steelyard.tables.filter import Filter
@@ -59,7 +60,6 @@ class Layout:
             "moments": limbs.COUNT * len(pairs(columns)),
             "rows": columns * rows,
             "valid": 0 if self.vector else rows,
-            "mask": PADDING,
         }
 
     @property
@@ -74,7 +74,7 @@ class Layout:
 
 
 def written(table: Table, columns: tuple[str, ...], where: Filter, layout: Layout) -> Layers:
-    """All layers but the mask, from a party's own rows; raises what the table raises."""
+    """All layers, from a party's own rows; raises what the table raises."""
     values = np.stack([table.values(name, where) for name in columns])
     count = np.array([values.shape[1]], dtype=np.int64)
     sums = np.array([int(table.totals(name, [where])[0][0]) for name in columns], dtype=np.int64)
@@ -96,13 +96,12 @@ def written(table: Table, columns: tuple[str, ...], where: Filter, layout: Layou
 
 
 def dealt(layers: Layers, parties: int, noise: Randomness) -> Values:
-    """The record as it is dealt: moments disguised, sums checked for head-room, the mask behind."""
+    """The record as it is dealt: moments disguised, sums checked for head-room."""
     moments = limbs.disguised(layers["moments"].reshape(-1, limbs.COUNT), noise).reshape(-1)
     record = {**layers, "moments": moments}
     for name in _SUMS:
         fixedpoint.check_aggregate(record[name], parties)
-    mask = np.frombuffer(noise.bytes(8 * PADDING), dtype="<i8") >> 4  # as signed numbers of 60 bits
-    return np.concatenate([*record.values(), mask])
+    return np.concatenate(list(record.values()))
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,9 +142,7 @@ class Kept:
 
     def inputs(self, columns: tuple[str, ...]) -> Inputs:
         """For a question about these columns; raises Invalid for one that is not stored."""
-        chosen = self.stored.places(columns)
-        parts = tuple(part.contribution(chosen) for part in self.stored.parts)
-        return Inputs(parts, self.stored.enough, self.stored.minimum_rows)
+        return Inputs(contributions(self.stored, columns), self.stored.enough, self.stored.minimum_rows)
 
     def records(self, columns: tuple[str, ...]) -> Mapping[PartyId, SharedRecord]:
         """By contributor."""
@@ -156,6 +153,17 @@ class Kept:
             records[PartyId(part.contributor)] = SharedRecord(layout, chosen, share, self.stored.vector)
             start += layout.size
         return records
+
+
+def contributions(stored: Stored, columns: tuple[str, ...]) -> tuple[Contribution, ...]:
+    """Who brought what, for a question about these columns; raises Invalid for one that is not stored."""
+    places = stored.places(columns)
+    return tuple(part.contribution(places) for part in stored.parts)
+
+
+def size_of(stored: Stored) -> int:
+    """Field elements of a holder's whole share, padding included."""
+    return sum(layout_of(stored, part).size for part in stored.parts) + PADDING
 
 
 def layout_of(stored: Stored, part: Part) -> Layout:

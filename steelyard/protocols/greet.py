@@ -12,7 +12,7 @@ Differs     a relay can withhold hellos or mix them up, no more: each names its 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from steelyard.documents.attempt import Contribution, Hello
 from steelyard.documents.signed import Signed, from_wire, sign, to_wire
@@ -126,6 +126,17 @@ def greet(
 
     `stored`: the inputs, where they are shared already and nobody brings any.
     """
+    greeting = yield from meet(attempt, mine, relayed)
+    # 3. Enough contributors for the manifest and for every owner, and one scale; of what is stored, one epoch.
+    if stored:
+        greeting = replace(greeting, contributions=stored.contributions, stored=stored)
+        _check_epoch(attempt, greeting)
+    _check_group(greeting)
+    return greeting
+
+
+def meet(attempt: Attempt, mine: Introduction, relayed: Mapping[PartyId, Signed] | None = None) -> Protocol[Greeting]:
+    """As `greet`, where nobody need contribute anything."""
     # 1. Everybody's hello: relayed, or exchanged now.
     if relayed is None:
         received = yield broadcast("hello", to_wire(mine.signed), attempt.others)
@@ -143,14 +154,10 @@ def greet(
         _check_same_question(attempt, party, hellos[party])
         with blaming(party):
             _check_columns(party, hellos[party])
-            _check_epoch(attempt, party, hellos[party].stored, mine.hello.stored)
             mine.keys.agree(party, bytes.fromhex(hellos[party].key), bytes.fromhex(hellos[party].nonce))
-    # 3. Enough contributors for the manifest and for every owner, and one scale.
-    contributions = stored.contributions if stored else tuple(_contributions(attempt, hellos))
+    contributions = tuple(_contributions(attempt, hellos))
     digests = {party: each.digest for party, each in signed.items()}
-    greeting = Greeting(hellos, digests, mine.keys, contributions, attempt.minimum_group, stored)
-    _check_group(greeting)
-    return greeting
+    return Greeting(hellos, digests, mine.keys, contributions, attempt.minimum_group)
 
 
 def _contributions(attempt: Attempt, hellos: Mapping[PartyId, Hello]) -> Iterator[Contribution]:
@@ -201,9 +208,12 @@ def _check_columns(party: PartyId, hello: Hello) -> None:
         raise Malformed(f"{party} says nothing, or too much, about the columns it brings", culprits=(party,))
 
 
-def _check_epoch(attempt: Attempt, party: PartyId, told: str, mine: str) -> None:
-    if told != mine:
-        raise Conflict(f"{party} holds another epoch of this sharing than {attempt.me}: one of them is to be recovered")
+def _check_epoch(attempt: Attempt, greeting: Greeting) -> None:
+    mine = greeting.hellos[attempt.me].stored
+    for party in attempt.others:
+        if greeting.hellos[party].stored != mine:
+            told = f"{party} holds another epoch of this sharing than {attempt.me}"
+            raise Conflict(f"{told}: one of them is to be recovered")
 
 
 def _check_group(greeting: Greeting) -> None:
