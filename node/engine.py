@@ -14,6 +14,7 @@ from node import inputs
 from node.books import Books, now_ms
 from node.computations import Recorded
 from node.hellos import Hellos
+from node.inbox import MOST
 from node.release import PendingRelease
 from node.sessions import Sessions
 from node.shelves import NodeShelves
@@ -42,6 +43,7 @@ from steelyard.sharing.combination import CHALLENGES
 log = structlog.get_logger(__name__)
 T = TypeVar("T")
 SHORT = 4096  # values; steps over so few take less than a millisecond
+DIGEST = 32  # bytes
 _OVERHEAD = 1 << 18  # bytes of headers and hellos beside the vectors
 _LINK_PATIENCE = 5.0  # seconds for a peer stream to come up
 
@@ -244,6 +246,7 @@ class Engine:
             order.relayed,
             books.sharings.kept(shelf) if shelf else None,
             shelves,
+            books.inbox,
         )
 
     def _context(self, order: Order) -> Attempt:
@@ -290,7 +293,8 @@ class Engine:
 def _longest(question: Question[Any], participants: int) -> int:
     """Bytes of the longest message an honest peer can send, whatever its number of rows."""
     dealt = 8 * (question.values(MAX_ROWS) + CHALLENGES * (participants + 1))
-    return max(dealt, question.longest(participants)) + _OVERHEAD
+    announced = MOST * (DIGEST + 8 * CHALLENGES) if question.purpose else 0
+    return max(dealt, question.longest(participants), announced) + _OVERHEAD
 
 
 def _being_cancelled() -> bool:
