@@ -7,10 +7,9 @@ from pathlib import Path
 import pytest
 
 from clients.sdk.firm_table import read_table
-from steelyard.functions.record import MOST_TOGETHER
 from steelyard.errors import Invalid, NotFound
 from steelyard.functions import limbs
-from steelyard.functions.record import Layout
+from steelyard.functions.record import MOST_TOGETHER, Layout
 
 
 @pytest.fixture
