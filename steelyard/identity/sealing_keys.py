@@ -28,7 +28,7 @@ class SealingKeys:
         """
         newer = dict(self.signed)
         for party, signed in relayed:
-            known, said = self._known(party), checked(self.membership, party, signed)
+            said, known = checked(self.membership, party, signed), self._known(party)
             if said.number < known.number or (said.number == known.number and said.key != known.key):
                 text = f"the sealing key {said.number} of {party} is relayed, and {known.number} is known already"
                 raise Cheated(f"{text}: somebody plays an old key back", suspects=(COORDINATOR, party))
