@@ -69,7 +69,7 @@ def test_firms_alone_make_a_pool_that_is_asked_about_and_refreshed(user: Typist)
     shared = user.types("--profile d share owed.amount --name owed --json").json
     figures = shared["result"]
     assert (figures["contributors"], figures["waiting"]) == (["firm-p", "firm-q", "firm-r"], 0)
-    assert user.types("--profile d sum @owed --json").json["result"] == {"total": "12541019657.97"}
+    assert user.types("--profile d sum @owed.amount --json").json["result"] == {"total": "12541019657.97"}
     assert user.types("--profile d refresh owed --json").json["result"]["epoch"] == 2
     again = user.types("--profile d contribute ledger.csv --party firm-p --dataset owed --columns amount --json").json
     assert again["deliveries"] == TAKEN  # sealed to the keys that the refresh has made
