@@ -74,7 +74,9 @@ def share(runner: SdkRunner, name: str) -> Result:
 def asked(runner: SdkRunner, function: str, name: str, **options: Any) -> dict[str, Any]:
     column = "" if function in ("refresh", "forget") else ".amount"
     with runner.client() as client:
-        value: dict[str, Any] = client.ask(function, f"@{name}{column}", options=options, allow_missing=True).to_json()["result"]
+        value: dict[str, Any] = client.ask(function, f"@{name}{column}", options=options, allow_missing=True).to_json()[
+            "result"
+        ]
     return value
 
 
