@@ -8,12 +8,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
+from types import ModuleType
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from steelyard.ckks import ring_kernels as kernels
 from steelyard.ckks.primes import smallest_root
 from steelyard.errors import Invalid, Malformed
 
@@ -56,28 +56,28 @@ class Ring:
         return np.zeros(self.shape, dtype=np.uint64)
 
     def add(self, a: Residues, b: Residues) -> Residues:
-        return self._each(lambda i, q, out: kernels.add(a[i], b[i], out, q))
+        return self._each(lambda i, q, out: _kernels().add(a[i], b[i], out, q))
 
     def subtract(self, a: Residues, b: Residues) -> Residues:
-        return self._each(lambda i, q, out: kernels.subtract(a[i], b[i], out, q))
+        return self._each(lambda i, q, out: _kernels().subtract(a[i], b[i], out, q))
 
     def negate(self, a: Residues) -> Residues:
         return self.subtract(self.zeros(), a)
 
     def multiply(self, a: Residues, b: Residues) -> Residues:
-        return self._each(lambda i, q, out: kernels.multiply(a[i], b[i], out, q, *_barrett(q)))
+        return self._each(lambda i, q, out: _kernels().multiply(a[i], b[i], out, q, *_barrett(q)))
 
     def multiply_add(self, a: Residues, b: Residues, total: Residues) -> Residues:
         """a * b + total, in a new array."""
         out = total.copy()
         for i, q in enumerate(self.primes):
-            kernels.multiply_add(a[i], b[i], out[i], q, *_barrett(q))
+            _kernels().multiply_add(a[i], b[i], out[i], q, *_barrett(q))
         return out
 
     def scale(self, factors: int | Sequence[int], a: Residues) -> Residues:
         """A public integer, or one for each prime, times the polynomial."""
         each = [factors] * len(self.primes) if isinstance(factors, int) else factors
-        return self._each(lambda i, q, out: kernels.scale(a[i], each[i] % q, out, q, *_barrett(q)))
+        return self._each(lambda i, q, out: _kernels().scale(a[i], each[i] % q, out, q, *_barrett(q)))
 
     def total(self, terms: Sequence[Residues]) -> Residues:
         if not terms:
@@ -89,20 +89,20 @@ class Ring:
 
     def residues(self, coefficients: NDArray[np.int64]) -> Residues:
         """Small integers modulo every prime; still coefficients."""
-        return self._each(lambda i, q, out: kernels.from_signed(coefficients, out, q))
+        return self._each(lambda i, q, out: _kernels().from_signed(coefficients, out, q))
 
     def values(self, coefficients: Residues) -> Residues:
         out = coefficients.copy()
         for row, q in zip(out, self.primes, strict=True):
             roots = _roots(self.degree, q)
-            kernels.transform(row, roots.forward, roots.forward_shoup, q)
+            _kernels().transform(row, roots.forward, roots.forward_shoup, q)
         return out
 
     def coefficients(self, values: Residues) -> Residues:
         out = values.copy()
         for row, q in zip(out, self.primes, strict=True):
             roots = _roots(self.degree, q)
-            kernels.invert(row, roots.inverse, roots.inverse_shoup, q, roots.by, roots.by_shoup)
+            _kernels().invert(row, roots.inverse, roots.inverse_shoup, q, roots.by, roots.by_shoup)
         return out
 
     def values_of(self, coefficients: NDArray[np.int64]) -> Residues:
@@ -119,7 +119,7 @@ class Ring:
         if len(view) != self.size:
             raise Malformed("a polynomial of the wrong length: it is not of this profile")
         out = np.frombuffer(view, dtype="<u8").astype(np.uint64).reshape(self.shape)
-        if any(kernels.unreduced(row, q) for row, q in zip(out, self.primes, strict=True)):
+        if any((row >= np.uint64(q)).any() for row, q in zip(out, self.primes, strict=True)):
             raise Malformed("a polynomial with residues that are not below their prime: it is corrupted")
         return out
 
@@ -146,6 +146,14 @@ class _Roots:
 
 
 @cache
+def _kernels() -> ModuleType:
+    """Loaded when first used: a worker's process uses none, and numba takes half a second to load."""
+    from steelyard.ckks import ring_kernels
+
+    return ring_kernels
+
+
+@cache
 def _barrett(prime: int) -> tuple[int, int]:
     bits = prime.bit_length()
     return (1 << 2 * bits) // prime, bits
@@ -157,24 +165,24 @@ def _roots(degree: int, prime: int) -> _Roots:
     inverse_degree = pow(degree, -1, prime)
     forward, inverse = (_powers(degree, prime, each) for each in (root, pow(root, -1, prime)))
     return _Roots(
-        *(_array(each) for powers in (forward, inverse) for each in (powers, _shoup(powers, prime))),
+        *(each for powers in (forward, inverse) for each in (powers, _shoup(powers, prime))),
         by=inverse_degree,
         by_shoup=(inverse_degree << 64) // prime,
     )
 
 
-def _powers(degree: int, prime: int, root: int) -> list[int]:
+def _powers(degree: int, prime: int, root: int) -> NDArray[np.uint64]:
     """At i, the root to the power of the bits of i reversed."""
-    powers = [1]
-    for _ in range(degree - 1):
-        powers.append(powers[-1] * root % prime)
-    width = degree.bit_length() - 1
-    return [powers[int(f"{i:0{width}b}"[::-1], 2)] for i in range(degree)]
+    powers = np.empty(degree, dtype=np.uint64)
+    _kernels().powers(root, powers, prime, *_barrett(prime))
+    order = np.zeros(1, dtype=np.int64)
+    while order.size < degree:
+        order = np.concatenate([2 * order, 2 * order + 1])
+    return powers[order]
 
 
-def _shoup(powers: Sequence[int], prime: int) -> list[int]:
-    return [(each << 64) // prime for each in powers]
-
-
-def _array(numbers: Sequence[int]) -> NDArray[np.uint64]:
-    return np.array(numbers, dtype=np.uint64)
+def _shoup(factors: NDArray[np.uint64], prime: int) -> NDArray[np.uint64]:
+    """floor(2^64 w / q) of each."""
+    out = np.empty_like(factors)
+    _kernels().shoup(factors, out, prime)
+    return out

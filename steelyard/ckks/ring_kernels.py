@@ -115,13 +115,25 @@ def from_signed(values: NDArray[np.int64], out: NDArray[np.uint64], q: int) -> N
         out[i] = np.uint64(rest + (modulus & (rest >> 63)))
 
 
-@kernel(_WORD, _IN, _WORD)
-def unreduced(vector: NDArray[np.uint64], q: int) -> int:
-    """How many values are q or more."""
-    found = np.uint64(0)
-    for i in range(vector.size):
-        found += np.uint64(vector[i] >= q)
-    return int(found)
+@kernel(types.void, _WORD, _OUT, _WORD, _WORD, _WORD)
+def powers(root: int, out: NDArray[np.uint64], q: int, mu: int, bits: int) -> None:
+    """1, root, root^2, ..."""
+    x = _1
+    for i in range(out.size):
+        out[i] = x
+        x = _product(x, np.uint64(root), q, mu, bits)
+
+
+@kernel(types.void, _IN, _OUT, _WORD)
+def shoup(factors: NDArray[np.uint64], out: NDArray[np.uint64], q: int) -> None:
+    """floor(2^64 w / q) of public factors w < q, by long division."""
+    for i in range(out.size):
+        rest, quotient = factors[i], np.uint64(0)
+        for _ in range(64):
+            rest, quotient = rest << _1, quotient << _1
+            if rest >= q:
+                rest, quotient = rest - q, quotient + _1
+        out[i] = quotient
 
 
 @kernel(types.void, _OUT, _IN, _IN, _WORD)

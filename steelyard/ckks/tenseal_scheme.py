@@ -9,8 +9,7 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 import tenseal.sealapi as seal
 
@@ -47,10 +46,7 @@ class SealEvaluator:
         self._relin = seal.RelinKeys()
         self._load(self._relin, seal_format.write_relin(tuple(self._context.key_parms_id()), relin))
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+    def close(self) -> None:
         self._folder.cleanup()
 
     def divide(self, quotient: Quotient) -> Ciphertext:
