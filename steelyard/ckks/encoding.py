@@ -88,4 +88,5 @@ def _order(degree: int) -> NDArray[np.int64]:
 
 @cache
 def _twists(degree: int) -> NDArray[np.complex128]:
-    return np.exp(1j * np.pi * np.arange(degree) / degree)
+    twists: NDArray[np.complex128] = np.exp(1j * np.pi * np.arange(degree) / degree)
+    return twists

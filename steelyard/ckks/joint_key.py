@@ -114,9 +114,7 @@ class Part:
         ring, s = self._ring, self.secret
         difference = ring.subtract(self.blind, s)
         pairs = zip(everybody.h0, everybody.h1, strict=True)
-        return tuple(
-            ring.multiply_add(s, h0, ring.multiply_add(difference, h1, self._error())) for h0, h1 in pairs
-        )
+        return tuple(ring.multiply_add(s, h0, ring.multiply_add(difference, h1, self._error())) for h0, h1 in pairs)
 
     def _error(self) -> Residues:
         return self._ring.values_of(samplers.error(self._ring.degree, self.stream))
@@ -179,7 +177,8 @@ def _gadget(ring: Ring, j: int, secret: Residues, masked: Residues) -> Residues:
     """Row j of `masked` and the special prime times the secret."""
     own = Ring(ring.degree, ring.primes[j : j + 1])
     lifted = own.scale(ring.primes[-1], secret[j : j + 1])
-    return own.add(masked[j : j + 1], lifted)[0]
+    row: Residues = own.add(masked[j : j + 1], lifted)[0]
+    return row
 
 
 def _read(profile: Profile, data: bytes | bytearray | memoryview, count: int) -> Rows:

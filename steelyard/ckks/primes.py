@@ -8,7 +8,20 @@ from typing import Final
 
 from steelyard.errors import Invalid
 
-_WITNESSES: Final = (2, 3, 5, 7, 11, 13, 17, 19, 23, 29, 31, 37)  # enough for every number below 2^64 (Sorenson, Webster)
+_WITNESSES: Final = (
+    2,
+    3,
+    5,
+    7,
+    11,
+    13,
+    17,
+    19,
+    23,
+    29,
+    31,
+    37,
+)  # enough for every number below 2^64 (Sorenson, Webster)
 
 
 def chain(degree: int, bits: Sequence[int]) -> tuple[int, ...]:

@@ -102,7 +102,7 @@ class Profile:
     def headroom(self) -> float:
         """How many times the cap fits into half of the last modulus, the least on the way."""
         bits = math.log2(self.cap * self.plan.growth) + self.scale_bits + 1 + self.committee
-        return 2.0 ** (sum(self.bits[: self.spare + 1]) - 0.01 - bits)
+        return math.pow(2, sum(self.bits[: self.spare + 1]) - 0.01 - bits)
 
     def flood_error(self, owners: int) -> float:
         """Bound of the noise in a released number, before rounding: real part of N coefficients at roots of unity."""
@@ -117,9 +117,7 @@ class Profile:
 # The default: one prime to spare, ratios up to 10^5.
 T: Final = Profile("T", 16384, (60, 58, 58, 58, 58, 58, 60), 58, steps=4, cap=1e5, decimals=4, flood=32, share=20)
 # Small and quick, without a prime to spare: rough figures of ratios that are capped, for committees of at most three.
-S: Final = Profile(
-    "S", 8192, (50, 40, 40, 40, 48), 40, steps=3, cap=50.0, decimals=1, flood=22, share=14, committee=2
-)
+S: Final = Profile("S", 8192, (50, 40, 40, 40, 48), 40, steps=3, cap=50.0, decimals=1, flood=22, share=14, committee=2)
 # Private scores: a level more for the weights, so a shorter scale.
 W: Final = Profile(
     "W",

@@ -165,7 +165,10 @@ def _roots(degree: int, prime: int) -> _Roots:
     inverse_degree = pow(degree, -1, prime)
     forward, inverse = (_powers(degree, prime, each) for each in (root, pow(root, -1, prime)))
     return _Roots(
-        *(each for powers in (forward, inverse) for each in (powers, _shoup(powers, prime))),
+        forward,
+        _shoup(forward, prime),
+        inverse,
+        _shoup(inverse, prime),
         by=inverse_degree,
         by_shoup=(inverse_degree << 64) // prime,
     )

@@ -83,9 +83,7 @@ def subtract(a: NDArray[np.uint64], b: NDArray[np.uint64], out: NDArray[np.uint6
 
 
 @kernel(types.void, _IN, _IN, _OUT, _WORD, _WORD, _WORD)
-def multiply(
-    a: NDArray[np.uint64], b: NDArray[np.uint64], out: NDArray[np.uint64], q: int, mu: int, bits: int
-) -> None:
+def multiply(a: NDArray[np.uint64], b: NDArray[np.uint64], out: NDArray[np.uint64], q: int, mu: int, bits: int) -> None:
     for i in range(out.size):
         out[i] = _product(a[i], b[i], q, mu, bits)
 

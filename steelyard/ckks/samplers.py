@@ -51,8 +51,9 @@ def ternary(degree: int, stream: Randomness) -> Small:
 def error(degree: int, stream: Randomness) -> Small:
     """The heads of 21 coins less those of 21 others."""
     words = _words(stream, degree)
-    heads = np.bitwise_count(words & _COINS).astype(np.int64)
-    return heads - np.bitwise_count(words >> np.uint64(43)).astype(np.int64)
+    heads: Small = np.bitwise_count(words & _COINS).astype(np.int64)
+    tails: Small = np.bitwise_count(words >> np.uint64(43)).astype(np.int64)
+    return heads - tails
 
 
 def wide(degree: int, width: int, stream: Randomness) -> Small:
@@ -60,7 +61,8 @@ def wide(degree: int, width: int, stream: Randomness) -> Small:
     if not 1 <= width <= 48:
         raise Invalid("noise has a sigma from 2 to 2^48")
     words = _words(stream, _TERMS * degree).reshape(_TERMS, degree) >> np.uint64(64 - width)
-    return words.sum(axis=0, dtype=np.uint64).astype(np.int64) - (_TERMS // 2) * ((1 << width) - 1)
+    sums: Small = words.sum(axis=0, dtype=np.uint64).astype(np.int64)
+    return sums - (_TERMS // 2) * ((1 << width) - 1)
 
 
 def _words(stream: Randomness, count: int) -> NDArray[np.uint64]:

@@ -16,6 +16,7 @@ from steelyard.functions.exceeds import Exceeds, Limit
 from steelyard.functions.hhi import Concentration, Hhi
 from steelyard.functions.histogram import Bins, Histogram
 from steelyard.functions.question import Question, Selection
+from steelyard.functions.ratio import Ratio, Ratios
 from steelyard.functions.regress import Explained, Regress
 from steelyard.functions.stats import Statistics, Stats
 from steelyard.functions.top import Ranking, Top
@@ -33,6 +34,7 @@ FUNCTIONS: Final[dict[str, tuple[type[Selection], type[Question[Any]]]]] = {
     "compare": (Sides, Compare),
     "top": (Ranking, Top),
     "auction": (Book, Auction),
+    "ratio": (Ratios, Ratio),
 }
 
 

@@ -18,7 +18,7 @@ from steelyard.documents.attempt import identity
 from steelyard.documents.signed import Signed
 from steelyard.errors import Invalid
 from steelyard.field import Vector, from_signed
-from steelyard.functions.question import Held, Layers, Question
+from steelyard.functions.question import Held, Layers, Question, Unseal
 from steelyard.ids import PartyId
 from steelyard.protocols.agree import Certificate, Ledger, agree
 from steelyard.protocols.attempt import Attempt
@@ -40,6 +40,7 @@ class ResultShare:
     decimals: tuple[int, ...]
     input_set: bytes
     certificate: Certificate
+    attachment: bytes = field(default=b"", repr=False)
 
 
 def compute(
@@ -51,11 +52,12 @@ def compute(
     randomness: Randomness,
     noise: Noise,
     relayed: Mapping[PartyId, Signed] | None = None,
+    unseal: Unseal | None = None,
 ) -> Protocol[ResultShare]:
     """`inputs` is None at a node that contributes nothing.
 
     `noise` gives the same stream for the same input set, so that retries do not average the noise away.  `relayed` are
-    the others' hellos, where the coordinator has brought them.
+    the others' hellos, where the coordinator has brought them; `unseal` opens what the requester sealed to this node.
     """
     with mine.keys:
         # 1. Meet, and see early whether the ledger would object.
@@ -64,14 +66,17 @@ def compute(
         # 2. Deal the inputs.
         vector = _vector(attempt, question, greeting, inputs, noise)
         lengths = {party: question.values(greeting.hellos[party].rows) for party in greeting.contributors}
+        kept = inputs.reveal(REVEAL) if inputs and question.encrypts else None
         dealing = deal_inputs(attempt, greeting, vector, lengths, randomness)
         del inputs, vector  # a million values take 8 MB: nothing is held longer than needed
         shares, transcript = yield from dealing
         # 3. One input set, signed by a quorum.
         input_set, certificate = yield from agree(attempt, greeting, transcript, ledger)
         # 4. What the question makes of it.
-        released = yield from question.release(Held(attempt, greeting, shares))
-    return ResultShare(released.share, released.suppressed, greeting.decimals, input_set, certificate)
+        released = yield from question.release(Held(attempt, greeting, shares, kept, unseal))
+    return ResultShare(
+        released.share, released.suppressed, greeting.decimals, input_set, certificate, released.attachment
+    )
 
 
 def _vector(

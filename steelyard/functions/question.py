@@ -7,7 +7,7 @@ becomes known to whom, and how the nodes get from shares of the inputs to shares
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Annotated, Any, Final, Generic, TypeVar
 from typing import Protocol as Interface
@@ -32,6 +32,7 @@ from steelyard.tables.filter import Filter, parse
 Values = NDArray[np.int64]
 Layers = Mapping[str, Values]  # what a contributor brings, by name, in minor units
 A = TypeVar("A", bound="Selection")
+Unseal = Callable[[bytes], bytes]  # opens what a requester has sealed to this node, and raises Malformed
 
 MAX_GROUPS: Final = 4_096
 _COMPARED: Final = 3  # comparisons of a cell in one round
@@ -140,6 +141,8 @@ class Held:
     shares: Mapping[PartyId, Vector] = field(
         repr=False
     )  # contributor, in one order everywhere -> my share of what it brought
+    brought: Layers | None = field(default=None, repr=False)  # by me, where the question is about ciphertexts
+    unseal: Unseal | None = field(default=None, repr=False)
 
     def sum(self) -> Vector:
         """My share of the sum of all that was brought; only where all bring the same cells."""
@@ -156,6 +159,7 @@ class Released:
 
     share: Vector = field(repr=False)
     suppressed: tuple[int, ...] = ()  # cells that are left out
+    attachment: bytes = field(default=b"", repr=False)  # for the requester alone, from this node alone
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,6 +171,7 @@ class Opening:
     decimals: tuple[int, ...]  # of the question's columns
     contributions: Sequence[Contribution]
     threshold: int
+    request: str = ""  # hex digest of the signed request
 
     def rows(self, layers: int, cells: int) -> Values:
         """(layers, cells that are not suppressed); raises Malformed for a result of another size."""
@@ -209,6 +214,11 @@ class Question(ABC, Generic[A]):
         return False
 
     @property
+    def encrypts(self) -> bool:
+        """Whether the nodes compute on ciphertexts: that takes long, and what each brought in the clear to the end."""
+        return False
+
+    @property
     def private(self) -> bool:
         return self.epsilon > 0
 
@@ -235,6 +245,10 @@ class Question(ABC, Generic[A]):
     @abstractmethod
     def figures(self, opened: Opening) -> dict[str, Any]:
         """The result as JSON: money as exact decimal strings.  Raises Malformed for a result that cannot be."""
+
+    def open_attachments(self, attachments: Mapping[PartyId, bytes], opened: Opening) -> dict[str, Any]:
+        """As `figures`, where nodes add something of their own to their shares; raises Cheated, PartyMissing, too."""
+        return self.figures(opened)
 
     def vector(self, opened: Opening) -> Values | None:
         """The result as a vector, where it is one."""

@@ -116,7 +116,7 @@ def fused(
 ) -> Fused:
     """On the requester's machine; `scales` are those of the results.
 
-    Raises PartyMissing without an owner's parts, Cheated for attachments that are not of one evaluation of this request.
+    Raises PartyMissing without an owner's parts, Cheated for attachments not of one evaluation of this request.
     """
     opened = {party: _opened(profile.result, each, len(scales)) for party, each in attachments.items()}
     missing = [party for party in owners if party not in opened or not opened[party].front.owner]

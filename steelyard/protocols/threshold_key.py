@@ -61,9 +61,7 @@ def threshold_key(
     del opened, message
     # 3. My second step to everybody, and to each member its share of my part of the committee's secret.
     mine = part.second(everybody)
-    dealt = committee_key.deal(
-        result, result.values_of(shared), attempt.threshold, len(attempt.participants), stream
-    )
+    dealt = committee_key.deal(result, result.values_of(shared), attempt.threshold, len(attempt.participants), stream)
     received = yield Round("key shares", _messages(attempt, profile, mine, dealt), frozenset(attempt.others))
     seconds, shares = [mine], [dealt[_position(attempt)]]
     for party in attempt.others:
@@ -128,5 +126,3 @@ def _messages(
 
 def _position(attempt: Attempt) -> int:
     return attempt.participants.index(attempt.me)
-
-
