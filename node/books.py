@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
 from node.audit import Audit
 from node.computations import Computations
@@ -39,6 +40,7 @@ class Books:
     party: PartyId
     membership: Membership
     signing: Ed25519PrivateKey = field(repr=False)
+    sealing: X25519PrivateKey = field(repr=False)
     database: Database
     health: Health
     datasets: Datasets
@@ -65,6 +67,7 @@ class Books:
             party=party,
             membership=membership,
             signing=home.signing_key(),
+            sealing=home.sealing_key(),
             database=database,
             health=Health(database),
             datasets=Datasets(database, state / "blobs"),
