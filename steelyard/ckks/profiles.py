@@ -125,7 +125,7 @@ W: Final = Profile(
     (60, 53, 53, 53, 53, 53, 53, 60),
     53,
     steps=4,
-    cap=1e4,
+    cap=1e5,
     decimals=3,
     flood=29,
     share=20,

@@ -18,6 +18,7 @@ from steelyard.functions.histogram import Bins, Histogram
 from steelyard.functions.question import Question, Selection
 from steelyard.functions.ratio import Ratio, Ratios
 from steelyard.functions.regress import Explained, Regress
+from steelyard.functions.score import Score, Scores
 from steelyard.functions.stats import Statistics, Stats
 from steelyard.functions.top import Ranking, Top
 
@@ -35,6 +36,7 @@ FUNCTIONS: Final[dict[str, tuple[type[Selection], type[Question[Any]]]]] = {
     "top": (Ranking, Top),
     "auction": (Book, Auction),
     "ratio": (Ratios, Ratio),
+    "score": (Scores, Score),
 }
 
 

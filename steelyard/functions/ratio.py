@@ -21,7 +21,7 @@ from steelyard.ckks.circuit import Circuit, Plain
 from steelyard.ckks.profiles import Profile, T
 from steelyard.ckks.statements import BEYOND, FINE, UNDEFINED, Statements, Term, fractions
 from steelyard.errors import Invalid
-from steelyard.functions.statements import CANARIES, AboutStatements, Block, Labels, OfStatements, shuffled
+from steelyard.functions.statements import CANARIES, AboutStatements, Block, Labels, OfStatements, permuted, shuffled
 from steelyard.ids import PartyId
 from steelyard.randomness import Randomness
 
@@ -76,12 +76,13 @@ class Ratio(OfStatements[Ratios]):
             for place, i in enumerate(order.tolist())
             if i >= len(names)
         }
-        identity = _identity(statements, order) if self.wanted.balance else None
+        balance = self.wanted.balance
+        identity = np.stack([permuted(each, 0.0, order) for each in statements.identity()]) if balance else None
         return Block(Plain([[made.numerators]], [made.denominators], identity), Labels(firms, canaries))
 
     def shown(self, values: NDArray[np.float64], states: Sequence[int]) -> dict[str, Any]:
         plain = {
-            name: {"value": _written(float(value), self.wanted.decimals)}
+            name: {"value": written(float(value), self.wanted.decimals)}
             if state == FINE
             else {"value": None, "reason": REASONS.get(state, "undefined")}
             for name, value, state in zip(self.names, values, states, strict=True)
@@ -108,11 +109,7 @@ def _table(statements: Statements, terms: Sequence[Term], stream: Randomness) ->
     return np.concatenate([np.stack([statements.amount(each) for each in terms], axis=1), made_up])
 
 
-def _identity(statements: Statements, order: NDArray[np.int64]) -> NDArray[np.float64]:
-    whole = np.concatenate([statements.identity(), np.zeros((3, CANARIES))], axis=1)
-    return np.ascontiguousarray(whole[:, order])
-
-
-def _written(value: float, decimals: int) -> str:
+def written(value: float, decimals: int) -> str:
+    """As people write it, without a minus before nothing."""
     text = f"{value:.{decimals}f}"
     return text.removeprefix("-") if float(text) == 0 else text

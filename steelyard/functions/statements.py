@@ -231,6 +231,11 @@ class OfStatements(Question[S]):
         ]
 
 
+def permuted(values: NDArray[np.float64], canary: float, order: NDArray[np.int64]) -> NDArray[np.float64]:
+    """An owner's numbers and those of its canaries, at their places."""
+    return np.append(values, [canary] * CANARIES)[order]
+
+
 def shuffled(count: int, stream: Randomness) -> NDArray[np.int64]:
     """A random order of so many places."""
     return np.argsort(np.frombuffer(stream.bytes(8 * count), dtype="<u8"), kind="stable")
