@@ -143,7 +143,8 @@ class Score(OfStatements[Scores]):
         whose = ", ".join(self.wanted.subjects) or "every firm"
         return (
             f"a score of {whose} in {self.wanted.dataset}: a weighted sum of {', '.join(self.wanted.features)}, with"
-            f" weights that only the requester knows, to {self.wanted.decimals} decimals with noise; no item of a statement"
+            f" weights that only the requester knows, to {self.wanted.decimals} decimals with noise; no item of a"
+            " statement"
         )
 
     def leaks(self) -> Sequence[Leak]:
