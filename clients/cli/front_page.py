@@ -34,6 +34,8 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "top": ("clients.cli.top:top_of_column", "The parties or groups with the largest sums, in order."),
     "auction": ("clients.cli.auction:app", "Clear a market of sealed bids and asks; only the price comes out."),
     "ratio": ("clients.cli.ratio:ratios_of_statements", "Financial ratios of encrypted statements."),
+    "score": ("clients.cli.score:score_statements", "Scores of encrypted statements by your own, hidden weights."),
+    "benchmark": ("clients.cli.score:benchmark_firm", "How far a firm's ratio is from the mean of its peers."),
     "computation": ("clients.cli.computation:app", "Look at, follow, cancel, approve and refuse computations."),
     "party": ("clients.cli.party:app", "The parties of the consortium and what they describe."),
     "data": ("clients.cli.data:app", "Import, list and delete your own data at your own node."),

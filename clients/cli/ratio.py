@@ -33,11 +33,19 @@ def ratios_of_statements(
     """
     from clients.sdk.questions import with_options
 
-    named = [] if not subject and subjects == "all" else [*filter(None, (subject, *_several(subjects)))]
     asked = asked_for(where, "", "", "", allow_missing, purpose, timeout)
-    asked = with_options(asked, ratios=ratios.split(","), subjects=named, year=year, decimals=decimals, balance=balance)
+    asked = with_options(
+        asked,
+        ratios=ratios.split(","),
+        subjects=named(subject, subjects),
+        year=year,
+        decimals=decimals,
+        balance=balance,
+    )
     ask_and_show("ratio", f"{dataset}.firm", asked, json)
 
 
-def _several(subjects: str) -> list[str]:
-    return [] if subjects == "all" else subjects.split(",")
+def named(subject: str, subjects: str) -> list[str]:
+    """The firms that one or several names stand for; none for all."""
+    several = [] if subjects == "all" else subjects.split(",")
+    return [subject, *several] if subject else several

@@ -14,6 +14,7 @@ from steelyard.errors import Invalid
 from .results import Computation, Party
 
 DEFAULT_TIMEOUT: Final = 60.0  # seconds
+FIRM: Final = "firm"  # the column that names statements
 DEFAULT_LIFE: Final = 24 * 3600.0  # seconds; an owner who decides by hand needs time
 OnProgress = Callable[[Computation], None]
 

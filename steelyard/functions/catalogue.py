@@ -10,6 +10,7 @@ from steelyard.documents.request import Request
 from steelyard.errors import Invalid
 from steelyard.functions.aggregate import Aggregate, Aggregation
 from steelyard.functions.auction import Auction, Book
+from steelyard.functions.benchmark import Benchmark, Peers
 from steelyard.functions.compare import Compare, Sides
 from steelyard.functions.correlate import Correlate, Pair
 from steelyard.functions.exceeds import Exceeds, Limit
@@ -37,6 +38,7 @@ FUNCTIONS: Final[dict[str, tuple[type[Selection], type[Question[Any]]]]] = {
     "auction": (Book, Auction),
     "ratio": (Ratios, Ratio),
     "score": (Scores, Score),
+    "benchmark": (Peers, Benchmark),
 }
 
 

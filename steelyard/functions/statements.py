@@ -124,13 +124,14 @@ class OfStatements(Question[S]):
         return ()
 
     def rows(self, table: Table) -> int:
-        return int(self._chosen(table).size)
+        return int(chosen_rows(self.wanted, table).size)
 
     def values(self, rows: int) -> int:
         return 1
 
     def bring(self, table: Table, rows: int) -> Layers:
-        wanted, chosen = self.wanted, self._chosen(table)
+        wanted = self.wanted
+        chosen = chosen_rows(wanted, table)
         if chosen.size != rows:
             raise Invalid("this party's statements are not as many as it announced")
         firms = table.texts(FIRM, wanted.selected)
@@ -197,19 +198,6 @@ class OfStatements(Question[S]):
         blocks = {party: count + CANARIES if count else 0 for party, count in rows.items()}
         return Layout(blocks, width, self.profile.slots)
 
-    def _chosen(self, table: Table) -> NDArray[np.int64]:
-        """The rows asked about, in the file's order: of every subject one."""
-        wanted = self.wanted
-        latest: dict[str, tuple[int, int]] = {}
-        years = table.values(YEAR, wanted.selected).tolist()
-        for row, (firm, year) in enumerate(zip(table.texts(FIRM, wanted.selected), years, strict=True)):
-            if wanted.subjects and firm not in wanted.subjects:
-                continue
-            if firm in latest and latest[firm][0] == year:
-                raise Invalid(f"row {row + 1} of {wanted.dataset} is a second statement of the same firm and year")
-            latest[firm] = max(latest.get(firm, (year, row)), (year, row))
-        return np.array(sorted(row for _, row in latest.values()), dtype=np.int64)
-
     def _mine(self, held: Held, stream: Randomness) -> Block:
         if held.brought is None:
             raise Invalid("this party announced statements that it has not brought")
@@ -229,6 +217,19 @@ class OfStatements(Question[S]):
             for place, (name, year, states) in enumerate(labels.firms)
             if place not in labels.canaries
         ]
+
+
+def chosen_rows(wanted: AboutStatements, table: Table) -> NDArray[np.int64]:
+    """The rows asked about, in the file's order: of every subject one."""
+    latest: dict[str, tuple[int, int]] = {}
+    years = table.values(YEAR, wanted.selected).tolist()
+    for row, (firm, year) in enumerate(zip(table.texts(FIRM, wanted.selected), years, strict=True)):
+        if wanted.subjects and firm not in wanted.subjects:
+            continue
+        if firm in latest and latest[firm][0] == year:
+            raise Invalid(f"row {row + 1} of {wanted.dataset} is a second statement of the same firm and year")
+        latest[firm] = max(latest.get(firm, (year, row)), (year, row))
+    return np.array(sorted(row for _, row in latest.values()), dtype=np.int64)
 
 
 def permuted(values: NDArray[np.float64], canary: float, order: NDArray[np.int64]) -> NDArray[np.float64]:
