@@ -114,8 +114,8 @@ class Profile:
         return self.flood_error(owners) + 0.5 * 10.0**-self.decimals + 20 * self.plan.residual
 
 
-# The default: one prime to spare, ratios up to 10^5.
-T: Final = Profile("T", 16384, (60, 58, 58, 58, 58, 58, 60), 58, steps=4, cap=1e5, decimals=4, flood=32, share=20)
+# The default: one prime to spare, ratios up to 10^4.
+T: Final = Profile("T", 16384, (60, 58, 58, 58, 58, 58, 60), 58, steps=4, cap=1e4, decimals=4, flood=32, share=20)
 # Small and quick, without a prime to spare: rough figures of ratios that are capped, for committees of at most three.
 S: Final = Profile("S", 8192, (50, 40, 40, 40, 48), 40, steps=3, cap=50.0, decimals=1, flood=22, share=14, committee=2)
 # Private scores: a level more for the weights, so a shorter scale.
@@ -125,7 +125,7 @@ W: Final = Profile(
     (60, 53, 53, 53, 53, 53, 53, 60),
     53,
     steps=4,
-    cap=1e5,
+    cap=1e4,
     decimals=3,
     flood=29,
     share=20,

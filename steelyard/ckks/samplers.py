@@ -2,7 +2,7 @@
 
 A distribution is sampled exactly: no floating point.  An error is centred binomial with 42 coins (sigma 3.24, as in
 SEAL).  Wide noise is the sum of twelve uniform words of w bits, centred: its variance is 4^w - 1, so sigma = 2^w; its
-Fisher information is within 10 % of the Gaussian's of that width, which is all that the argument for flooding uses
+Fisher information is within 1 % of the Gaussian's of that width, which is all that the argument for flooding uses
 (docs/threat-model.md), and it never exceeds 6 sigma.
 """
 

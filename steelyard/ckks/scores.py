@@ -22,8 +22,8 @@ from steelyard.ckks.ratios import Ratio
 from steelyard.ckks.statements import BEYOND, FINE, UNDEFINED, Statements, Term
 from steelyard.errors import Invalid
 
-MAX_WEIGHT: Final = 100.0
-MAX_FEATURE: Final = 100.0  # a firm with a larger feature gets no score
+MAX_WEIGHT: Final = 50.0
+MAX_FEATURE: Final = 20.0  # a firm with a larger feature gets no score
 CONSTANT: Final = "constant"
 _ASSETS, _LIABILITIES = "total_assets", "total_liabilities"
 

@@ -141,7 +141,7 @@ def test_profiles_state_what_they_carry() -> None:
         assert each.headroom >= 1
         assert profile(each.name) is each
     assert T.error() <= 1e-4
-    assert T.cap == 1e5
+    assert T.cap == 1e4
 
 
 def test_a_profile_whose_ratios_would_wrap_is_refused() -> None:
