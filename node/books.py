@@ -9,6 +9,7 @@ from typing import Final
 
 import structlog
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
 from node import upgrade
 from node.audit import Audit
@@ -50,6 +51,7 @@ class Books:
     party: PartyId
     membership: Membership
     signing: Ed25519PrivateKey = field(repr=False)
+    sealing: X25519PrivateKey = field(repr=False)
     database: Database
     health: Health
     vault: Vault
@@ -90,6 +92,7 @@ class Books:
             party=party,
             membership=membership,
             signing=signing,
+            sealing=home.sealing_key(),
             database=database,
             health=Health(database),
             vault=vault,

@@ -23,11 +23,14 @@ from steelyard.documents.request import Request
 from steelyard.documents.sealed_result import SealedResult
 from steelyard.documents.signed import Signed, read
 from steelyard.errors import Cancelled, Conflict, Invalid, Overloaded, PolicyRefused, SteelyardError
+from steelyard.functions import sealed_argument
 from steelyard.functions.catalogue import question_of
 from steelyard.functions.computation import ResultShare, compute
+from steelyard.functions.means import Means, Unseal
 from steelyard.functions.question import Question
 from steelyard.functions.result_share import seal_share
 from steelyard.functions.upkeep import Upkeep, keep_up
+from steelyard.identity.sealing import unseal
 from steelyard.ids import AttemptId, ComputationId, PartyId
 from steelyard.privacy.policy import Policy
 from steelyard.protocols.attempt import Attempt
@@ -150,7 +153,12 @@ class Engine:
         try:
             links = await self._links.to(self._peers(order), min(_LINK_PATIENCE, self._patience))
             protocol = await self._in_thread(lambda: self._protocol(order, question, mine))
-            brief = question.values(SHORT) <= SHORT and not question.waits and not question.wanted.stored
+            brief = (
+                question.values(SHORT) <= SHORT
+                and not question.encrypts
+                and not question.waits
+                and not question.wanted.stored
+            )
             threads = None if brief else self._threads
             first = 1 if said else 0  # so that one who greets and one who need not only wait, and blame nobody
             outcome = await drive(protocol, attempt, mailbox, links, threads, self._patience, order.step, first)
@@ -243,8 +251,13 @@ class Engine:
             lambda identity: Keystream(digest("noise", recorded.noise, identity.encode())),
             order.relayed,
             books.sharings.kept(shelf) if shelf else None,
-            shelves,
+            Means(shelves, self._unsealer(order)),
         )
+
+    def _unsealer(self, order: Order) -> Unseal:
+        """Opens what the requester of this request, and nobody else, has sealed to this node."""
+        bound = sealed_argument.context(order.request.requester, self._books.party)
+        return lambda ciphertext: unseal(self._books.sealing, ciphertext, bound)
 
     def _context(self, order: Order) -> Attempt:
         membership = self._books.membership

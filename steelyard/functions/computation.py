@@ -19,9 +19,9 @@ from steelyard.documents.attempt import identity
 from steelyard.documents.signed import Signed
 from steelyard.errors import Invalid
 from steelyard.field import Vector, from_signed
+from steelyard.functions.means import Means
 from steelyard.functions.question import Held, Layers, Question
 from steelyard.functions.record import Kept
-from steelyard.functions.shelves import Shelves
 from steelyard.ids import PartyId
 from steelyard.protocols.agree import Certificate, Ledger, agree
 from steelyard.protocols.attempt import Attempt
@@ -43,6 +43,7 @@ class ResultShare:
     decimals: tuple[int, ...]
     input_set: bytes
     certificate: Certificate
+    attachment: bytes = field(default=b"", repr=False)
 
 
 def compute(
@@ -55,10 +56,10 @@ def compute(
     noise: Noise,
     relayed: Mapping[PartyId, Signed] | None = None,
     kept: Kept | None = None,
-    shelves: Shelves | None = None,
+    means: Means | None = None,
 ) -> Protocol[ResultShare]:
-    """`inputs` is None at a node that contributes nothing; `kept` is the stored sharing that is asked about, `shelves`
-    where a new one goes.
+    """`inputs` is None at a node that contributes nothing; `kept` is the stored sharing that is asked about, `means`
+    what else the node has for its questions.
 
     `noise` gives the same stream for the same input set, so that retries do not average the noise away.  `relayed` are
     the others' hellos, where the coordinator has brought them.
@@ -68,6 +69,7 @@ def compute(
         known = kept.inputs(question.wanted.columns) if kept else None
         greeting = yield from greet(attempt, mine, relayed, known)
         shares: Mapping[PartyId, Vector] = {}
+        brought: Layers | None = None
         ledger.check(greeting.contributions)
         # 2. Deal the inputs, unless they are stored.
         if kept:
@@ -75,17 +77,20 @@ def compute(
         else:
             vector = _vector(attempt, question, greeting, inputs, noise)
             lengths = {party: question.values(rows) for party, rows in greeting.rows.items()}
+            brought = inputs.reveal(REVEAL) if inputs and question.encrypts else None
             dealing = deal_inputs(attempt, greeting, vector, lengths, randomness)
             del inputs, vector  # a million values take 8 MB: nothing is held longer than needed
             shares, transcript = yield from dealing
         # 3. One input set, signed by a quorum.
         input_set, certificate = yield from agree(attempt, greeting.contributions, transcript, ledger)
         # 4. What the question makes of it.
-        held = Held(attempt, greeting, shares, transcript, shelves)
+        held = Held(attempt, greeting, shares, transcript, brought, means or Means())
         if kept:
             held = held.holding((yield from question.recall(held, kept.records(question.wanted.columns))))
         released = yield from question.release(held)
-    return ResultShare(released.share, released.suppressed, greeting.decimals, input_set, certificate)
+    return ResultShare(
+        released.share, released.suppressed, greeting.decimals, input_set, certificate, released.attachment
+    )
 
 
 def _met(attempt: Attempt, greeting: Greeting) -> str:

@@ -20,7 +20,7 @@ from steelyard.documents.attempt import Contribution
 from steelyard.documents.stored import MARK
 from steelyard.errors import Invalid, Malformed
 from steelyard.field import Vector, total
-from steelyard.functions.shelves import Shelves
+from steelyard.functions.means import Means
 from steelyard.ids import PartyId, identifier
 from steelyard.protocols.attempt import Attempt
 from steelyard.protocols.circle import Circle
@@ -167,7 +167,8 @@ class Held:
         repr=False
     )  # contributor, in one order everywhere -> my share of what it brought
     transcript: str = ""  # hex digest of all that was said and dealt
-    shelves: Shelves | None = None  # where this node keeps stored sharings
+    brought: Layers | None = field(default=None, repr=False)  # by me, where the question is about ciphertexts
+    means: Means = field(default_factory=Means, repr=False)
     _circles: list[Circle] = field(default_factory=list, repr=False)
 
     def sum(self) -> Vector:
@@ -191,6 +192,7 @@ class Released:
 
     share: Vector = field(repr=False)
     suppressed: tuple[int, ...] = ()  # cells that are left out
+    attachment: bytes = field(default=b"", repr=False)  # for the requester alone, from this node alone
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,6 +204,7 @@ class Opening:
     decimals: tuple[int, ...]  # of the question's columns
     contributions: Sequence[Contribution]
     threshold: int
+    request: str = ""  # hex digest of the signed request
 
     def rows(self, layers: int, cells: int) -> Values:
         """(layers, cells that are not suppressed); raises Malformed for a result of another size."""
@@ -259,6 +262,11 @@ class Question(ABC, Generic[A]):
         return False
 
     @property
+    def encrypts(self) -> bool:
+        """Whether the nodes compute on ciphertexts: that takes long, and what each brought in the clear to the end."""
+        return False
+
+    @property
     def private(self) -> bool:
         return self.epsilon > 0
 
@@ -294,6 +302,10 @@ class Question(ABC, Generic[A]):
     @abstractmethod
     def figures(self, opened: Opening) -> dict[str, Any]:
         """The result as JSON: money as exact decimal strings.  Raises Malformed for a result that cannot be."""
+
+    def open_attachments(self, attachments: Mapping[PartyId, bytes], opened: Opening) -> dict[str, Any]:
+        """As `figures`, where nodes add something of their own to their shares; raises Cheated, PartyMissing, too."""
+        return self.figures(opened)
 
     def vector(self, opened: Opening) -> Values | None:
         """The result as a vector, where it is one."""

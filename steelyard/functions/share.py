@@ -81,7 +81,7 @@ class Share(Question[Shared]):
         return dealt(brought, len(attempt.participants), noise)
 
     def release(self, held: Held) -> Protocol[Released]:
-        attempt, shelves = held.attempt, held.shelves
+        attempt, shelves = held.attempt, held.means.shelves
         if shelves is None:
             raise Invalid("this node keeps no stored sharings")
         stored = self._description(attempt, held.greeting)
