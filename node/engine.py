@@ -148,7 +148,7 @@ class Engine:
         try:
             links = await self._links.to(self._peers(order), min(_LINK_PATIENCE, self._patience))
             protocol = await self._in_thread(lambda: self._protocol(order, question, mine))
-            threads = None if question.values(SHORT) <= SHORT else self._threads
+            threads = None if question.values(SHORT) <= SHORT and not question.local else self._threads
             first = 1 if said else 0  # so that one who greets and one who need not only wait, and blame nobody
             outcome = await drive(protocol, attempt, mailbox, links, threads, self._patience, order.step, first)
             result = (

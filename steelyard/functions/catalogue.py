@@ -19,6 +19,7 @@ from steelyard.functions.question import Question, Selection
 from steelyard.functions.regress import Explained, Regress
 from steelyard.functions.stats import Statistics, Stats
 from steelyard.functions.top import Ranking, Top
+from steelyard.functions.train import Train, Training
 
 FUNCTIONS: Final[dict[str, tuple[type[Selection], type[Question[Any]]]]] = {
     "sum": (Aggregate, Aggregation),
@@ -33,6 +34,7 @@ FUNCTIONS: Final[dict[str, tuple[type[Selection], type[Question[Any]]]]] = {
     "compare": (Sides, Compare),
     "top": (Ranking, Top),
     "auction": (Book, Auction),
+    "train": (Training, Train),
 }
 
 

@@ -18,7 +18,7 @@ from steelyard.documents.attempt import identity
 from steelyard.documents.signed import Signed
 from steelyard.errors import Invalid
 from steelyard.field import Vector, from_signed
-from steelyard.functions.question import Held, Layers, Question
+from steelyard.functions.question import Held, Layers, Ports, Question
 from steelyard.ids import PartyId
 from steelyard.protocols.agree import Certificate, Ledger, agree
 from steelyard.protocols.attempt import Attempt
@@ -51,11 +51,12 @@ def compute(
     randomness: Randomness,
     noise: Noise,
     relayed: Mapping[PartyId, Signed] | None = None,
+    ports: Ports | None = None,
 ) -> Protocol[ResultShare]:
     """`inputs` is None at a node that contributes nothing.
 
     `noise` gives the same stream for the same input set, so that retries do not average the noise away.  `relayed` are
-    the others' hellos, where the coordinator has brought them.
+    the others' hellos, where the coordinator has brought them; `ports` what the node offers to questions that are local.
     """
     with mine.keys:
         # 1. Meet, and see early whether the ledger would object.
@@ -65,13 +66,23 @@ def compute(
         vector = _vector(attempt, question, greeting, inputs, noise)
         lengths = {party: question.values(greeting.hellos[party].rows) for party in greeting.contributors}
         dealing = deal_inputs(attempt, greeting, vector, lengths, randomness)
+        brought = inputs.reveal(REVEAL) if inputs is not None and question.local else None
         del inputs, vector  # a million values take 8 MB: nothing is held longer than needed
         shares, transcript = yield from dealing
         # 3. One input set, signed by a quorum.
         input_set, certificate = yield from agree(attempt, greeting, transcript, ledger)
         # 4. What the question makes of it.
-        released = yield from question.release(Held(attempt, greeting, shares))
+        stream = _further(attempt, greeting, noise)
+        held = Held(attempt, greeting, shares, brought, stream, ports or Ports())
+        del brought
+        released = yield from question.release(held)
     return ResultShare(released.share, released.suppressed, greeting.decimals, input_set, certificate)
+
+
+def _further(attempt: Attempt, greeting: Greeting, noise: Noise) -> Noise:
+    """Streams for noise at later steps, by their names."""
+    fixed = identity(attempt.computation, attempt.request, greeting.contributions)
+    return lambda step: noise(f"{fixed}/{step}")
 
 
 def _vector(

@@ -7,7 +7,7 @@ becomes known to whom, and how the nodes get from shares of the inputs to shares
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Annotated, Any, Final, Generic, TypeVar
 from typing import Protocol as Interface
@@ -25,6 +25,7 @@ from steelyard.protocols.circle import Circle
 from steelyard.protocols.compare import longest_message
 from steelyard.protocols.convene import convene
 from steelyard.protocols.greet import Greeting
+from steelyard.protocols.training import Checkpoints, Progress
 from steelyard.randomness import Randomness
 from steelyard.rounds import Protocol
 from steelyard.tables.filter import Filter, parse
@@ -131,6 +132,22 @@ class Table(Interface):
         """(rows selected,) of a text column."""
 
 
+class Models(Interface):
+    """Where a node keeps the models that it helped to train."""
+
+    def keep(self, name: str, model: bytes) -> None:
+        """Durably (`steelyard.learning.model`); the same name and bytes again are the same model."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ports:
+    """What a node offers to questions that work on its own rows for a while; without them nothing is kept or told."""
+
+    checkpoints: Checkpoints | None = None
+    models: Models | None = None
+    progress: Progress | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class Held:
     """What a node holds once the inputs are fixed and a quorum has signed who contributed."""
@@ -140,6 +157,9 @@ class Held:
     shares: Mapping[PartyId, Vector] = field(
         repr=False
     )  # contributor, in one order everywhere -> my share of what it brought
+    brought: Layers | None = field(default=None, repr=False)  # my own rows, where the question is `local`
+    noise: Callable[[str], Randomness] | None = field(default=None, repr=False)  # the same for the same input set
+    ports: Ports = field(default_factory=Ports, repr=False)
 
     def sum(self) -> Vector:
         """My share of the sum of all that was brought; only where all bring the same cells."""
@@ -206,6 +226,11 @@ class Question(ABC, Generic[A]):
     @property
     def multiplies(self) -> bool:
         """Whether the nodes must multiply or compare: that takes 2k-1 of them."""
+        return False
+
+    @property
+    def local(self) -> bool:
+        """Whether a node goes on working with its own rows after the inputs are fixed: that takes time, and a thread."""
         return False
 
     @property

@@ -83,7 +83,7 @@ class Model:
         with zipfile.ZipFile(out, "w", zipfile.ZIP_STORED) as archive:
             for name, array in sorted({**self.arrays, _CARD: card}.items()):
                 member = io.BytesIO()
-                np.lib.format.write_array(member, np.ascontiguousarray(array), allow_pickle=False)
+                np.lib.format.write_array(member, np.asarray(array, order="C"), allow_pickle=False)
                 archive.writestr(zipfile.ZipInfo(f"{name}.npy", _EPOCH), member.getvalue())
         return out.getvalue()
 

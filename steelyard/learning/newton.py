@@ -51,7 +51,7 @@ class Newton:
                 weights = settled(weights - step)
                 continue
             last, halvings, made = loss, 0, round_
-            best.history.append({"round": round_, "training_loss": round(sums[0] / rows.scaling.rows, 6)})
+            best.history.append({"round": round_, "training_loss": round(float(sums[0]) / rows.scaling.rows, 6)})
             # 3. The next one.
             step = self._step(network, weights, sums)
             if np.abs(step).max() < _STILL:

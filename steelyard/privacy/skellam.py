@@ -27,6 +27,7 @@ from steelyard.randomness import Randomness
 MAX_VARIANCE: Final = 1 << 26  # of one draw; wider noise is a sum of draws
 MAX_DRAWS: Final = 1 << 12
 _BITS: Final = 192
+_MOST: Final = (1 << 64) - 1
 _BLOCK: Final = 1 << 16
 
 Integers = NDArray[np.int64]
@@ -68,7 +69,7 @@ def _table(variance: int) -> tuple[NDArray[np.uint64], int]:
     running, table = sum(weights[reach + 1 :]), []  # the tail below counts as the lowest outcome
     for k in range(-reach, reach):
         running += weights[abs(k)]
-        table.append((running << 64) // whole)
+        table.append(min((running << 64) // whole, _MOST))
     return np.array(table, dtype=np.uint64), -reach
 
 
