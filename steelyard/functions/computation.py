@@ -56,7 +56,7 @@ def compute(
     """`inputs` is None at a node that contributes nothing.
 
     `noise` gives the same stream for the same input set, so that retries do not average the noise away.  `relayed` are
-    the others' hellos, where the coordinator has brought them; `ports` what the node offers to questions that are local.
+    the others' hellos, where the coordinator has brought them; `ports` what a node offers to questions that are local.
     """
     with mine.keys:
         # 1. Meet, and see early whether the ledger would object.

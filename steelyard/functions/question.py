@@ -230,7 +230,7 @@ class Question(ABC, Generic[A]):
 
     @property
     def local(self) -> bool:
-        """Whether a node goes on working with its own rows after the inputs are fixed: that takes time, and a thread."""
+        """Whether a node works on with its own rows after the inputs are fixed: that takes time, and a thread."""
         return False
 
     @property

@@ -19,7 +19,7 @@ import numpy as np
 from steelyard.errors import GroupTooSmall, Invalid
 from steelyard.field import from_signed
 from steelyard.functions import suppression
-from steelyard.functions.question import Held, Layers, Leak, Opening, Question, Released, Selection, Table, Values
+from steelyard.functions.question import Held, Layers, Leak, Opening, Question, Released, Table, Values
 from steelyard.functions.training_plan import Choice, Plan, Result
 from steelyard.ids import identifier
 from steelyard.learning.asking import Floats
@@ -167,19 +167,23 @@ class Train(Question[Training]):
         where = f" where {wanted.where}" if wanted.where else ""
         noise = f", with noise for epsilon = {wanted.epsilon} at delta = {wanted.delta}" if wanted.noisy else ""
         return (
-            f"how well a {wanted.model} model of {wanted.dataset}.{wanted.column}{where} predicts rows kept back, over all"
-            f" parties: numbers of rows, AUC, KS and loss by round{noise}; and the model's hash"
+            f"how well a {wanted.model} model of {wanted.dataset}.{wanted.column}{where} predicts rows kept back, over"
+            f" all parties: numbers of rows, AUC, KS and loss by round{noise}; and the model's hash"
         )
 
     def leaks(self) -> Sequence[Leak]:
         wanted, names = self.wanted, ", ".join(feature.name for feature in self.wanted.features)
-        protected = f"one {wanted.protects} more or less is hidden in them by noise" if wanted.noisy else (
-            "they are exact: a party that drops out, or knows all other rows, may be estimated from them"
+        protected = (
+            f"one {wanted.protects} more or less is hidden in them by noise"
+            if wanted.noisy
+            else ("they are exact: a party that drops out, or knows all other rows, may be estimated from them")
         )
         return (
             Leak(f"the model, which may be exported: {wanted.model} of {wanted.column} from {names}", "every node"),
-            Leak(f"the sums that training takes, over at least as many parties as must be in each; {protected}",
-                 "every node"),
+            Leak(
+                f"the sums that training takes, over at least as many parties as must be in each; {protected}",
+                "every node",
+            ),
             Leak("which parties were in each sum", "every node"),
             Leak("how long each round of training took, and of how many bytes", "the coordinator"),
             *(() if self.private else suppression.leaks(wanted)),
@@ -241,5 +245,3 @@ def _places(feature: Feature, texts: Sequence[str]) -> Values:
 
 def _fresh(step: str) -> Randomness:
     return SystemRandomness()
-
-

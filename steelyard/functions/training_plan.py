@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-
 from dataclasses import dataclass
 from typing import Annotated, ClassVar, Final, Literal
 
@@ -13,7 +12,7 @@ from steelyard.errors import Invalid
 from steelyard.functions.question import Selection
 from steelyard.ids import PartyId
 from steelyard.learning import scaling, scoring
-from steelyard.learning.asking import Steps
+from steelyard.learning.asking import Floats, Steps
 from steelyard.learning.averaging import Averaging
 from steelyard.learning.boosting import Boosting
 from steelyard.learning.descent import Descent
@@ -144,7 +143,7 @@ class Plan:
         me, parties = self.attempt.me, self.contributors
         return Place(parties.index(me) if me in parties else -1, len(parties), self.choice.seed, noisy)
 
-    def _scores(self, model: Model, prepared: Prepared) -> scoring.Floats:
+    def _scores(self, model: Model, prepared: Prepared) -> Floats:
         """Of test rows that the limits have cut, as the training rows were."""
         centre, width = prepared.scaling.centre, prepared.scaling.width
         return model.scores(prepared.test_x * width + centre)
@@ -179,5 +178,3 @@ def _personal(card: Card, trained: Trained, scale: Arrays) -> Model | None:
     own = msgspec.structs.replace(card, name=f"{card.name}_personal", quality={}, history=())
     arrays = {name: array for name, array in trained.personal.items() if name != "cut"}
     return Model(own, {**arrays, **scale})
-
-

@@ -73,7 +73,7 @@ class Boosting:
         return self.trees * self.depth
 
     def longest(self, columns: int) -> int:
-        return max(2 ** (self.depth - 1) * columns * self.bins * 2, columns * FINE + 2, 2 * scoring.CELLS + 1)
+        return max((1 << (self.depth - 1)) * columns * self.bins * 2, columns * FINE + 2, 2 * scoring.CELLS + 1)
 
     def steps(self, rows: Prepared, place: Place) -> Steps[Trained]:
         columns = rows.x.shape[1]

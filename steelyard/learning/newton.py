@@ -1,7 +1,7 @@
 """Newton: logistic regression by exact federated Newton steps; after a few rounds it is the pooled fit.
 
-Each round adds up gradient, Hessian and loss.  Steps that make the loss worse are halved.  The objective is the log-loss
-plus l2/2 times the squared weights without the intercept, as scikit-learn's with C = 1/l2.
+Each round adds up gradient, Hessian and loss.  Steps that make the loss worse are halved.  The objective is the
+log-loss plus l2/2 times the squared weights without the intercept, as scikit-learn's with C = 1/l2.
 """
 
 from __future__ import annotations
@@ -37,9 +37,9 @@ class Newton:
 
     def steps(self, rows: Prepared, place: Place) -> Steps[Trained]:
         network = Network(rows.x.shape[1])
-        weights, step = network.first(place.seed), np.zeros(network.size)
+        weights = step = network.first(place.seed)
         best, halvings = Best(0, weights), 0
-        last, made = np.inf, 0
+        last, made = float("inf"), 0
         for round_ in range(1, self.rounds + 1):
             # 1. Everybody's loss, gradient and Hessian at the same weights.
             bound = _WORST * (rows.scaling.rows + 1)

@@ -113,4 +113,5 @@ def _encoded(feature: Feature, column: Floats | Sequence[str], rows: int) -> Flo
     found = np.array([places.get(str(each), -1) for each in column], dtype=np.int64)
     if (found < 0).any():
         raise Invalid(f"the column {feature.name} has a text that is not among the groups named in the request")
-    return (found[:, None] == np.arange(len(places))).astype(np.float64)
+    marked: Floats = (found[:, None] == np.arange(len(places))).astype(np.float64)
+    return marked

@@ -82,5 +82,3 @@ def limited(records: Records) -> Steps[Prepared]:
 def prepared(records: Records, scaling: Scaling, beyond: int = 0) -> Prepared:
     z, test = scaling.apply(records.raw), records.test
     return Prepared(scaling, z[~test], records.target[~test], z[test], records.target[test], beyond)
-
-

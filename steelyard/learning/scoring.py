@@ -66,7 +66,7 @@ def asked(name: str, scores: Floats, y: Floats, noisy: bool = False) -> Steps[Qu
         sums = yield Ask(name, counts, MAX_ROWS, sensitivity=1.0)
         return quality(np.maximum(sums, 0), None)
     values = np.concatenate([[loss(scores, y).sum()], counts])
-    sums = yield Ask(name, values, _WORST * MAX_ROWS, report=lambda sums: _reported(sums))
+    sums = yield Ask(name, values, _WORST * MAX_ROWS, report=_reported)
     return quality(np.rint(sums[1:]), float(sums[0]))
 
 
@@ -75,7 +75,7 @@ def quality(counts: Floats, loss_sum: float | None) -> Quality:
     good, bad = counts[:CELLS], counts[CELLS:]
     goods, bads = float(good.sum()), float(bad.sum())
     rows = goods + bads
-    middles = sigmoid((np.arange(CELLS) + 0.5) * (2 * REACH / CELLS) - REACH)
+    middles = sigmoid(np.arange(CELLS, dtype=np.float64) * (2 * REACH / CELLS) + (REACH / CELLS - REACH))
     if loss_sum is None:
         loss_sum = float(-(bad @ np.log(middles) + good @ np.log1p(-middles)))
     if goods <= 0 or bads <= 0:

@@ -3,7 +3,7 @@
 For whole-number vectors that one record (or one party) changes by at most D1 and D2 in the 1- and 2-norm, and noise of
 variance v at every place,
 
-    RDP(a) <= a D2^2 / (2v) + min( ((2a-1) D2^2 + 6 D1) / (4v^2), 3 D1 / (2v) )      (Agarwal, Kairouz, Liu 2021, th. 3.1)
+    RDP(a) <= a D2^2 / (2v) + min( ((2a-1) D2^2 + 6 D1) / (4v^2), 3 D1 / (2v) )    (Agarwal, Kairouz, Liu 2021, th. 3.1)
 
 Costs of releases add up order by order; the conversion is dp-accounting's.  Adding or removing a record is what two
 neighbouring data sets differ in.

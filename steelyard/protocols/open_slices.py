@@ -2,8 +2,8 @@
 
 Model       malicious, at most b = k-1 liars among r replies: a wrong slice is noticed, its opener under suspicion; a
             slice that has not come is opened by everybody.
-Rounds      2, or 3 when somebody has dropped out.   Sends each slice to its opener, the opened slice to everybody, and 3
-            elements for each slice.
+Rounds      3, or 4 when somebody has dropped out.   Sends each slice to its opener, the opened slice to everybody, and
+            3 elements for each slice.
 Reveals     the vector, to all participants.
 Follows     I. Damgard, J. Nielsen, CRYPTO 2007 (opening by kings), with a check instead of error correction by all.
 Differs     each opened slice is held against random combinations of all shares, whose challenge is the slice's hash.
@@ -11,6 +11,7 @@ Differs     each opened slice is held against random combinations of all shares,
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Final
 
 import numpy as np
@@ -35,8 +36,7 @@ def open_slices(attempt: Attempt, step: str, share: Vector) -> Protocol[Opened]:
     # 1. To every opener my share of its slice.
     parts = {party: to_bytes(share[slices[party]]) for party in attempt.others}
     received = yield Round(step, parts, frozenset(attempt.others), enough)
-    own = slices[attempt.me]
-    mine = _opened(attempt, received, share[own], enough)
+    mine = _opened(attempt, received, share[slices[attempt.me]], enough)
     # 2. To everybody the slice that I have opened.
     told = yield broadcast("opened", to_bytes(mine.value), attempt.others, 0)
     found = {attempt.me: mine.value}
@@ -44,12 +44,14 @@ def open_slices(attempt: Attempt, step: str, share: Vector) -> Protocol[Opened]:
         with blaming(party):
             found[party] = from_bytes(message, _size(slices[party]))
     # 3. Combinations of my shares of each slice, under the hash of what was opened; and whose slices are missing.
-    checks = yield broadcast("checked", _summary(attempt, slices, share, found), attempt.others, enough)
+    seeds = {party: digest("slice", to_bytes(opened)) for party, opened in found.items()}
+    own = {party: combine(seed, share[slices[party]]) for party, seed in seeds.items()}
+    checks = yield broadcast("checked", _summary(attempt, seeds, own), attempt.others, enough)
     missing, lines = _missing(attempt, checks, found)
     liars = set(mine.liars)
     for party in attempt.participants:
         if party not in missing:
-            liars |= _check(attempt, party, found[party], combine(_seed(found[party]), share[slices[party]]), lines)
+            liars |= _check(attempt, party, seeds[party], combine(seeds[party], found[party]), own[party], lines)
     # 4. What is missing, from everybody's shares.
     if missing:
         rest = np.concatenate([share[slices[party]] for party in missing])
@@ -82,19 +84,11 @@ def _opened(attempt: Attempt, received: Inbox, share: Vector, enough: int) -> Op
     return open_robustly({**shares, attempt.me: share}, attempt.points, attempt.threshold, attempt.liars)
 
 
-def _seed(opened: Vector) -> bytes:
-    return digest("slice", to_bytes(opened))
-
-
-def _summary(attempt: Attempt, slices: dict[PartyId, slice], share: Vector, found: dict[PartyId, Vector]) -> bytes:
-    lines = []
-    for party in attempt.participants:
-        if party in found:
-            seed = _seed(found[party])
-            lines.append(seed + to_bytes(combine(seed, share[slices[party]])))
-        else:
-            lines.append(bytes(32 + 8 * CHALLENGES))
-    return b"".join(lines)
+def _summary(attempt: Attempt, seeds: Mapping[PartyId, bytes], own: Mapping[PartyId, Vector]) -> bytes:
+    """Per slice the hash of what I was told, zeros for nothing, and my combination."""
+    nothing = bytes(32 + 8 * CHALLENGES)
+    said = {party: seed + to_bytes(own[party]) for party, seed in seeds.items()}
+    return b"".join(said.get(party, nothing) for party in attempt.participants)
 
 
 _Lines = dict[PartyId, list[tuple[bytes, Vector]]]
@@ -117,9 +111,11 @@ def _missing(attempt: Attempt, checks: Inbox, found: dict[PartyId, Vector]) -> t
     return [party for party in attempt.participants if party in lacking], lines
 
 
-def _check(attempt: Attempt, opener: PartyId, opened: Vector, own: Vector, lines: _Lines) -> set[PartyId]:
-    """Holders whose combinations are off; raises Cheated when the slice is not what the shares say."""
-    at, seed = attempt.participants.index(opener), _seed(opened)
+def _check(attempt: Attempt, opener: PartyId, seed: bytes, opened: Vector, own: Vector, lines: _Lines) -> set[PartyId]:
+    """Holders whose combinations are off; raises Cheated when the slice, of which `opened` is the combination, is not
+    what the shares say.
+    """
+    at = attempt.participants.index(opener)
     if any(line[at][0] != seed for line in lines.values()):
         raise Cheated(f"{opener} told different parties different slices of a sum", suspects=(opener, *sorted(lines)))
     values = {attempt.points[party]: line[at][1] for party, line in lines.items()} | {attempt.points[attempt.me]: own}
@@ -127,6 +123,6 @@ def _check(attempt: Attempt, opener: PartyId, opened: Vector, own: Vector, lines
     if wrong is None:
         raise Cheated("combinations of shares contradict each other", suspects=(opener, *sorted(lines)))
     good = {point: value for point, value in values.items() if point not in wrong}
-    if not np.array_equal(evaluate(dict(list(good.items())[: attempt.threshold]), 0), combine(seed, opened)):
+    if not np.array_equal(evaluate(dict(list(good.items())[: attempt.threshold]), 0), opened):
         raise Cheated(f"{opener} opened another slice of a sum than the shares say", suspects=(opener,))
     return {party for party in attempt.participants if attempt.points[party] in wrong}

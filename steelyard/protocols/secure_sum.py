@@ -2,8 +2,8 @@
 
 Model       malicious, at most k-1 nodes, for dealings and openings; a liar can leave honest parties out of the sum, but
             not bring it below the least number of parties.  What a party deals is what its owner says.
-Rounds      4 (6 from 16384 values on).   Sends n-k vectors and R elements per dealing, two signatures, then the share of
-            the sum to everybody (from 16384 values on about 2/n of that).
+Rounds      4 (6 from 16384 values on).   Sends n-k vectors and R elements per dealing, two signatures, then the share
+            of the sum to everybody (from 16384 values on about 2/n of that).
 Reveals     to all participants: the sum, and who is in it.  Who drops out of one of several similar sums can be
             estimated by the others from the difference.
 Follows     K. Bonawitz et al., CCS 2017, for what must hold: agreement on the survivors, one opening, enough of them.
@@ -101,8 +101,9 @@ class SecureSums:
         for dealer, message in received.items():
             dealt.take(dealer, message)
         # 2. Tell everybody whom I have heard, with a masked random combination of each dealing.
-        heard = yield broadcast("heard", dealt.summary(), self.others, self._quorum)
-        survivors = dealt.agreed(heard)
+        summary = dealt.summary()
+        heard = yield broadcast("heard", summary, self.others, self._quorum)
+        survivors = dealt.agreed(summary, heard)
         # 3. Sign the list of those whom all have heard and whose dealings are sharings; wait for a quorum.
         self._check_group(survivors)
         yield from self._vote(step, dealt, survivors)
@@ -161,7 +162,9 @@ class SecureSums:
             agreeing = usable(received, self._quorum, read)
         except Cheated as complaint:
             # Somebody who died while speaking is no cheat: parties may have heard different things.
-            raise Failed(f"the nodes do not agree on who is in the sum; {complaint.suspects[0]} says otherwise") from None
+            raise Failed(
+                f"the nodes do not agree on who is in the sum; {complaint.suspects[0]} says otherwise"
+            ) from None
         if len(agreeing) < self._quorum:
             raise Failed("too few nodes agree on who is in the sum")
 
@@ -188,7 +191,10 @@ class _Dealt:
         keys = {party: self.sums.keys.stream_key(self.path, attempt.me, party) for party in receivers}
         dealing = seeded.deal(secret, attempt.me, attempt.points, attempt.threshold, keys)
         bodies = {party: to_bytes(vector) for party, vector in dealing.explicit.items() if party in self.sums.present}
-        said = {party: self._commitment(attempt.me, party, keys.get(party) or bodies.get(party, b"")) for party in attempt.others}
+        said: dict[str, str] = {
+            party: self._commitment(attempt.me, party, keys.get(party) or bodies.get(party, b""))
+            for party in attempt.others
+        }
         header = DealingHeader(
             computation=attempt.computation,
             attempt=attempt.attempt,
@@ -200,7 +206,8 @@ class _Dealt:
         self.headers[attempt.me], self.shares[attempt.me] = signed.digest, dealing.own
         front = to_wire(signed)
         return {
-            party: b"".join((len(front).to_bytes(4, "little"), front, bodies.get(party, b""))) for party in self.sums.others
+            party: b"".join((len(front).to_bytes(4, "little"), front, bodies.get(party, b"")))
+            for party in self.sums.others
         }
 
     def take(self, dealer: PartyId, message: bytes | bytearray) -> None:
@@ -248,9 +255,9 @@ class _Dealt:
         checked = combine(digest("summand-challenge", header), share[: self.size])
         return header + to_bytes(total([checked, np.ascontiguousarray(share[self.size :])]))
 
-    def agreed(self, heard: Inbox) -> tuple[PartyId, ...]:
+    def agreed(self, mine: bytes, heard: Inbox) -> tuple[PartyId, ...]:
         """The dealers whom all have heard alike, and whose dealings are sharings."""
-        lines = {self.sums.attempt.me: self._lines(self.summary())}
+        lines = {self.sums.attempt.me: self._lines(mine)}
         for party, message in heard.items():
             with blaming(party):
                 lines[party] = self._lines(message)

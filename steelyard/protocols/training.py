@@ -147,5 +147,3 @@ def _number(party: str, message: bytes | bytearray) -> int:
     if len(message) != 4 or number > MAX_SUMS:
         raise Malformed(f"{party} says how far it got in no number", culprits=(party,))
     return number
-
-

@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 import pytest
-from benchmarks.credit_data import Credit, german
 from protocols.consortium import Consortium
 from protocols.training import Kept
 
+from benchmarks.credit_data import Credit, german
 from steelyard.digest import digest
 from steelyard.errors import GroupTooSmall, Invalid, SteelyardError
 from steelyard.field import to_signed

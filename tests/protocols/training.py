@@ -68,9 +68,7 @@ class Adders:
                     keys[one].agree(other, keys[other].public, keys[other].nonce)
         dealers = tuple(self.dealers or self.parties)
         return {
-            p: SecureSums(
-                self.consortium.attempt(p), keys[p], dealers, SystemRandomness(), votes=self.kept.get(p)
-            )
+            p: SecureSums(self.consortium.attempt(p), keys[p], dealers, SystemRandomness(), votes=self.kept.get(p))
             for p in self.parties
         }
 
