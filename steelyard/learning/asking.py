@@ -52,7 +52,7 @@ def together(steps: Sequence[Steps[T]]) -> list[T]:
     while asks:
         if len({(ask.name, ask.values.size, ask.bound, ask.sensitivity) for ask in asks}) > 1:
             raise Conflict("the parties ask for different sums")
-        total = np.sum([ask.values for ask in asks], axis=0)
+        total = np.sum([checked(ask) for ask in asks], axis=0)
         asks = []
         for each in steps:
             try:

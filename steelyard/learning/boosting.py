@@ -14,7 +14,7 @@ from typing import Any, Final, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from steelyard.learning import scoring
+from steelyard.learning import scoring, tree_kernels
 from steelyard.learning.asking import Ask, Floats, Steps
 from steelyard.learning.scaling import Prepared
 from steelyard.learning.strategy import Place, Trained, settled
@@ -82,16 +82,17 @@ class Boosting:
             if place.noisy
             else (yield from _edges(rows, self.bins))
         )
-        binned = np.stack([np.searchsorted(edges[c], rows.x[:, c], side="left") for c in range(columns)], axis=1)
+        places = [np.searchsorted(edges[c], rows.x[:, c], side="left").astype(np.uint8) for c in range(columns)]
+        binned = np.ascontiguousarray(np.stack(places, axis=1))
         forest = Forest(base, *_empty(self.trees, self.depth))
         scores, test_scores = np.full(len(rows.x), base), np.full(len(rows.test_x), base)
         best, kept, worse, history = np.inf, 0, 0, list[dict[str, Any]]()
         for tree in range(self.trees):
             p = scoring.sigmoid(scores)
             slope, bend = p - rows.y, p * (1 - p)
-            yield from self._grow(forest, tree, edges, binned, rows, slope, bend)
+            leaf = yield from self._grow(forest, tree, edges, binned, rows, slope, bend)
             feature, edge, value = forest.feature[tree], forest.edge[tree], forest.value[tree]
-            scores += value[leaves(rows.x, feature, edge)]
+            scores += value[leaf]
             test_scores += value[leaves(rows.test_x, feature, edge)]
             if not place.noisy and (tree + 1) % _REPORTED == 0:
                 found = yield from scoring.asked(f"test {tree + 1}", test_scores, rows.test_y)
@@ -105,29 +106,35 @@ class Boosting:
         return Trained("gbdt", found_forest.arrays, made, tuple(history))
 
     def _grow(
-        self, forest: Forest, tree: int, edges: Floats, binned: Integers, rows: Prepared, slope: Floats, bend: Floats
-    ) -> Steps[None]:
-        """One tree, level by level; `forest` is filled in place."""
+        self,
+        forest: Forest,
+        tree: int,
+        edges: Floats,
+        binned: NDArray[np.uint8],
+        rows: Prepared,
+        slope: Floats,
+        bend: Floats,
+    ) -> Steps[Integers]:
+        """One tree, level by level; `forest` is filled in place.  My rows' leaves."""
         node, columns = np.zeros(len(binned), dtype=np.int64), len(edges)
         sensitivity = float(np.sqrt(columns * (1 + _STEEP**2)))
+        bound = 2 * rows.scaling.rows + 1000  # rows may be a noisy number
         for level in range(self.depth):
             # 1. Everybody's histograms of all nodes of this level.
-            count, first = 2**level, 2**level - 1
-            mine = _histograms(node - first, count, self.bins, binned, slope, bend)
-            bound = 2 * rows.scaling.rows + 1000  # rows may be a noisy number
-            sums = yield Ask(f"tree {tree + 1} level {level + 1}", mine, bound, sensitivity=sensitivity)
-            g, h = sums.reshape(2, count, columns, self.bins)
+            count, first = 1 << level, (1 << level) - 1
+            mine = np.zeros((2, count, columns, self.bins))
+            tree_kernels.count(node, binned, slope, bend, mine)
+            sums = yield Ask(f"tree {tree + 1} level {level + 1}", mine.ravel(), bound, sensitivity=sensitivity)
+            g, h = sums.reshape(mine.shape)
             # 2. The best split of each node.
             chosen, at, left, whole = self._splits(g, np.maximum(h, 0), edges)
-            split = at >= 0
             forest.feature[tree, first : first + count] = chosen
-            forest.edge[tree, first : first + count] = np.where(split, edges[chosen, at], np.inf)
+            forest.edge[tree, first : first + count] = np.where(at >= 0, edges[chosen, at], np.inf)
             # 3. Rows go to their side; after the last level the sides are leaves.
-            mine_at = node - first
-            right = split[mine_at] & (binned[np.arange(len(node)), chosen[mine_at]] > at[mine_at])
-            node = 2 * node + 1 + right
+            tree_kernels.descend(node, binned, chosen, at)
         sides = np.stack([left, whole - left], axis=1).reshape(2 * count, 2)
         forest.value[tree] = settled(-self.rate * sides[:, 0] / (np.maximum(sides[:, 1], 0) + self.l2))
+        return node
 
     def _splits(self, g: Floats, h: Floats, edges: Floats) -> tuple[Integers, Integers, Floats, Floats]:
         """Per node: column, bin of the edge (-1 for no split), and (G, H) of the left side and of both."""
@@ -149,17 +156,6 @@ class Boosting:
 def _empty(trees: int, depth: int) -> tuple[Integers, Floats, Floats]:
     inner = 2**depth - 1
     return np.zeros((trees, inner), dtype=np.int64), np.full((trees, inner), np.inf), np.zeros((trees, inner + 1))
-
-
-def _histograms(node: Integers, nodes: int, bins: int, binned: Integers, slope: Floats, bend: Floats) -> Floats:
-    """(2 * nodes * columns * bins,): slopes, then bends."""
-    columns = binned.shape[1]
-    out = np.zeros((2, nodes, columns, bins))
-    for column in range(columns):
-        cells = node * bins + binned[:, column]
-        for part, weights in enumerate((slope, bend)):
-            out[part, :, column] = np.bincount(cells, weights, nodes * bins).reshape(nodes, bins)
-    return out.ravel()
 
 
 def _edges(rows: Prepared, bins: int) -> Steps[tuple[Floats, float]]:

@@ -49,13 +49,14 @@ def sigmoid(scores: Floats) -> Floats:
 
 def loss(scores: Floats, y: Floats) -> Floats:
     """(rows,) log-loss; beyond 40 it counts as 40, which no sensible model reaches."""
-    each: Floats = np.minimum(np.logaddexp(0, scores) - y * scores, _WORST)
+    bounded = np.clip(scores, -2 * _WORST, 2 * _WORST)
+    each: Floats = np.minimum(np.logaddexp(0, bounded) - y * bounded, _WORST)
     return each
 
 
 def histograms(scores: Floats, y: Floats) -> Floats:
     """(2 * CELLS,): rows without a default by score, then those with one."""
-    cells = np.clip(((scores + REACH) * (CELLS / (2 * REACH))).astype(np.int64), 0, CELLS - 1)
+    cells = np.clip((scores + REACH) * (CELLS / (2 * REACH)), 0, CELLS - 1).astype(np.int64)
     return np.bincount(cells + CELLS * (y > 0), minlength=2 * CELLS).astype(np.float64)
 
 
