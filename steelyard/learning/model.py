@@ -100,7 +100,7 @@ def read_model(data: bytes) -> Model:
         with np.load(io.BytesIO(data), allow_pickle=False) as archive:
             arrays = {name: archive[name] for name in archive.files}
         card = msgspec.json.decode(arrays.pop(_CARD).tobytes(), type=Card)
-    except (ValueError, KeyError, OSError, AttributeError, zipfile.BadZipFile, msgspec.DecodeError):
+    except (ValueError, KeyError, OSError, EOFError, AttributeError, zipfile.BadZipFile, msgspec.DecodeError):
         raise Invalid("this file is not a model: export one with `steelyard model export`") from None
     if card.format != FORMAT or not {"centre", "width"} <= arrays.keys():
         raise Invalid("this model is of another version of the program")

@@ -68,8 +68,7 @@ class Newton:
         hessian[upper] = sums[size + 1 :]
         hessian.T[upper] = sums[size + 1 :]
         hessian += np.diag(penalty + 1e-9)
-        step: Floats = -np.linalg.solve(hessian, gradient)
-        return step
+        return np.asarray(-np.linalg.solve(hessian, gradient), dtype=np.float64)
 
 
 def _moments(rows: Prepared, weights: Floats) -> Floats:
