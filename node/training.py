@@ -1,7 +1,7 @@
 """What training leaves at a node: sums and votes of runs under way, so that they resume, and the models.
 
-Files in folders that only the owner enters; each is there whole or not at all.  The sums of a run are known to all nodes
-that took part; they are swept away with `forget` when there is a model.
+Files in folders that only the owner enters; each is there whole or not at all.  The sums of a run are known to all
+nodes that took part; they are swept away with `forget` when there is a model.
 """
 
 from __future__ import annotations
