@@ -17,6 +17,7 @@ from node.datasets import Datasets
 from node.health import Health
 from node.ledger import Ledger
 from node.policy import PolicyFile
+from node.training import TrainedHere
 from steelyard.errors import Invalid
 from steelyard.identity import files
 from steelyard.identity.homes import Home
@@ -47,6 +48,7 @@ class Books:
     audit: Audit
     computations: Computations
     consent: Consent
+    trained: TrainedHere
 
     @classmethod
     def open(cls, config: NodeConfig) -> Books:
@@ -73,4 +75,5 @@ class Books:
             audit=audit,
             computations=computations,
             consent=Consent(party, membership, policy, computations, audit, database, now_ms),
+            trained=TrainedHere(state),
         )

@@ -63,6 +63,10 @@ class Order:
         log.debug("step", computation=self.recorded.id, attempt=self.attempt, step=name)
         self.on_step(name)
 
+    def trained(self, line: Mapping[str, Any]) -> None:
+        """A sum of a training run has been formed: what operators are told of it, in the log and as a step."""
+        log.info("training", computation=self.recorded.id, attempt=self.attempt, **line)
+
     @property
     def request(self) -> Request:
         return read(Request, self.recorded.request.payload)
@@ -217,6 +221,7 @@ class Engine:
             SystemRandomness(),
             lambda identity: Keystream(digest("noise", recorded.noise, identity.encode())),
             order.relayed,
+            books.trained.ports(order.computation, order.trained) if question.local else None,
         )
 
     def _context(self, order: Order) -> Attempt:

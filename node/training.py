@@ -16,8 +16,10 @@ from typing import Final
 import msgspec
 
 from steelyard.errors import Conflict, Invalid, NotFound
+from steelyard.functions.question import Ports
 from steelyard.ids import ComputationId, PartyId, computation_id, identifier
 from steelyard.learning.model import Card, read_model
+from steelyard.protocols.training import Progress
 from steelyard.storage.files import atomically, private_folder
 
 _SUM: Final = ".sum"
@@ -102,3 +104,18 @@ class KeptModels:
             return self.folder / f"{identifier(name, 'model')}{_MODEL}"
         except Invalid as error:
             raise NotFound(error.message) from None
+
+
+@dataclass(frozen=True, slots=True)
+class TrainedHere:
+    """Both, below a node's state folder."""
+
+    state: Path
+
+    @property
+    def models(self) -> KeptModels:
+        return KeptModels.of(self.state)
+
+    def ports(self, computation: ComputationId, progress: Progress) -> Ports:
+        """What a run of this computation is offered."""
+        return Ports(KeptSums.of(self.state, computation), self.models, progress)

@@ -135,7 +135,7 @@ class Train(Question[Training]):
         # Noise comes again for the same sum only where the node sees to it that this is over the same parties.
         noise = held.noise if held.noise and ports.checkpoints else _fresh
         run = Run(sums, held.attempt.me in contributors, noise, budget, ports.checkpoints, ports.progress)
-        rows = self._records(held.brought, held.greeting.decimals, held.attempt.me)
+        rows = self._records(held.brought, held.greeting.decimals)
         plan = Plan(wanted, strategy, contributors, held.attempt, budget)
         result = yield from run.run(plan.steps(rows))
         # 3. The model stays here; the requester gets figures and the hash.
@@ -197,8 +197,8 @@ class Train(Question[Training]):
         sharers = sums.least - (sums.attempt.threshold - 1)
         return Budget(float(self.wanted.epsilon), float(self.wanted.delta), releases, sharers)
 
-    def _records(self, brought: Layers | None, decimals: Sequence[int], me: str) -> Records:
-        """A node without data has no rows.  Which rows are kept back follows from seed and party."""
+    def _records(self, brought: Layers | None, decimals: Sequence[int]) -> Records:
+        """A node without data has no rows.  Which rows are kept back follows from the seed and the row alone."""
         wanted, places = self.wanted, dict(zip(self.wanted.columns, decimals, strict=True))
         if brought is None:
             brought = {name: np.empty(0, dtype=np.int64) for name in wanted.columns}
@@ -209,7 +209,7 @@ class Train(Question[Training]):
             for feature in wanted.features
         }
         target = brought[wanted.column] / (1 if wanted.positive else 10 ** places[wanted.column])
-        return records(wanted.features, columns, target, wanted.test, wanted.seed + sum(me.encode()))
+        return records(wanted.features, columns, target, wanted.test, wanted.seed)
 
 
 _FIGURES: Final = ("rows", "rounds", "test_rows", "test_defaults", "loss", "auc", "ks", "epsilon")

@@ -126,22 +126,27 @@ class Plan:
     LONGEST: ClassVar[int] = 2 * scoring.CELLS + 1
 
     def steps(self, rows: Records) -> Steps[Result]:
-        noisy = self.budget is not None
+        noisy, whole = self.budget is not None, self.choice.protects == "party"
         # 1. Columns come to one scale.
-        prepared = yield from scaling.limited(rows) if noisy else scaling.standardised(rows)
+        prepared = yield from scaling.limited(rows, not whole) if noisy else scaling.standardised(rows)
         # 2. Train.
-        trained = yield from self.strategy.steps(prepared, self._place(noisy))
+        trained = yield from self.strategy.steps(prepared, self._place())
         # 3. Score the rows kept back.
         scale = {"centre": prepared.scaling.centre, "width": prepared.scaling.width}
         draft = Model(self._card(prepared, trained), {**trained.arrays, **scale})
         scores = draft.scores(rows.raw[rows.test]) if not noisy else self._scores(draft, prepared)
-        found = yield from scoring.asked("final", scores, prepared.test_y, noisy)
+        found = yield from (
+            scoring.asked_of_parties("final", scores, prepared.test_y)
+            if noisy and whole
+            else scoring.asked("final", scores, prepared.test_y, noisy)
+        )
         card = msgspec.structs.replace(draft.card, quality=found.to_json(), epsilon=self._spent())
         return Result(Model(card, draft.arrays), found, _personal(card, trained, scale))
 
-    def _place(self, noisy: bool) -> Place:
+    def _place(self) -> Place:
         me, parties = self.attempt.me, self.contributors
-        return Place(parties.index(me) if me in parties else -1, len(parties), self.choice.seed, noisy)
+        noise = self.budget.multiplier if self.budget else 0.0
+        return Place(parties.index(me) if me in parties else -1, len(parties), self.choice.seed, noise)
 
     def _scores(self, model: Model, prepared: Prepared) -> Floats:
         """Of test rows that the limits have cut, as the training rows were."""

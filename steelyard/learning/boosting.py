@@ -8,7 +8,7 @@ the same for all.  Reference: T. Chen, C. Guestrin, KDD 2016.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final, Self
 
 import numpy as np
@@ -84,13 +84,13 @@ class Boosting:
         )
         places = [np.searchsorted(edges[c], rows.x[:, c], side="left").astype(np.uint8) for c in range(columns)]
         binned = np.ascontiguousarray(np.stack(places, axis=1))
-        forest = Forest(base, *_empty(self.trees, self.depth))
+        forest, calm = Forest(base, *_empty(self.trees, self.depth)), self._calm(columns, place.noise)
         scores, test_scores = np.full(len(rows.x), base), np.full(len(rows.test_x), base)
         best, kept, worse, history = np.inf, 0, 0, list[dict[str, Any]]()
         for tree in range(self.trees):
             p = scoring.sigmoid(scores)
             slope, bend = p - rows.y, p * (1 - p)
-            leaf = yield from self._grow(forest, tree, edges, binned, rows, slope, bend)
+            leaf = yield from calm._grow(forest, tree, edges, binned, rows, slope, bend)
             feature, edge, value = forest.feature[tree], forest.edge[tree], forest.value[tree]
             scores += value[leaf]
             test_scores += value[leaves(rows.test_x, feature, edge)]
@@ -105,6 +105,11 @@ class Boosting:
         found_forest = Forest(base, forest.feature[:made], forest.edge[:made], forest.value[:made])
         return Trained("gbdt", found_forest.arrays, made, tuple(history))
 
+    def _calm(self, columns: int, noise: float) -> Boosting:
+        """With noise no split is made on less than what noise alone would bring, and leaves are drawn to zero."""
+        floor = noise * _sensitivity(columns)
+        return replace(self, least=max(self.least, 2 * floor), l2=max(self.l2, floor))
+
     def _grow(
         self,
         forest: Forest,
@@ -117,7 +122,7 @@ class Boosting:
     ) -> Steps[Integers]:
         """One tree, level by level; `forest` is filled in place.  My rows' leaves."""
         node, columns = np.zeros(len(binned), dtype=np.int64), len(edges)
-        sensitivity = float(np.sqrt(columns * (1 + _STEEP**2)))
+        sensitivity = _sensitivity(columns)
         bound = 2 * rows.scaling.rows + 1000  # rows may be a noisy number
         for level in range(self.depth):
             # 1. Everybody's histograms of all nodes of this level.
@@ -151,6 +156,11 @@ class Boosting:
         lefts = np.stack([left_g[nodes, column, at], left_h[nodes, column, at]], axis=1)
         whole = np.stack([whole_g, whole_h], axis=1)
         return column, np.where(split, at, -1), np.where(split[:, None], lefts, whole), whole
+
+
+def _sensitivity(columns: int) -> float:
+    """A row counts in one cell of each column, with a slope up to 1 and a bend up to 1/4."""
+    return float(np.sqrt(columns * (1 + _STEEP**2)))
 
 
 def _empty(trees: int, depth: int) -> tuple[Integers, Floats, Floats]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
@@ -80,12 +81,21 @@ def records(
     raw = np.concatenate(parts, axis=1) if parts else np.empty((target.size, 0))
     if not np.isfinite(raw).all():
         raise Invalid("a feature has a value that is not a number")
-    return Records(tuple(features), raw, target, drawn(target.size, test_fraction, "test", seed))
+    return Records(tuple(features), raw, target, kept_back(raw, target, test_fraction, seed))
 
 
-def drawn(count: int, fraction: float, purpose: str, *numbers: int) -> NDArray[np.bool_]:
-    """Each with this probability, the same at every call with the same arguments."""
-    return uniform(count, purpose, *numbers) < fraction
+def kept_back(raw: Floats, target: Floats, fraction: float, seed: int) -> NDArray[np.bool_]:
+    """(rows,) about this part of them, by a hash of each row: one row more or less changes nothing for the others."""
+    rows = np.ascontiguousarray(np.concatenate([raw, target[:, None]], axis=1))
+    start = hashlib.sha256(f"kept back {seed}".encode())
+    limit = int(fraction * 2**64)
+
+    def number(row: bytes) -> int:
+        hashed = start.copy()
+        hashed.update(row)
+        return int.from_bytes(hashed.digest()[:8], "little")
+
+    return np.array([number(row.tobytes()) < limit for row in rows], dtype=np.bool_)
 
 
 def uniform(count: int, purpose: str, *numbers: int) -> Floats:

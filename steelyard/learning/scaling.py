@@ -64,13 +64,18 @@ def standardised(records: Records) -> Steps[Prepared]:
     return prepared(records, Scaling(centre, width, deviation, rows))
 
 
-def limited(records: Records) -> Steps[Prepared]:
-    """By public limits; one sum, of numbers of rows, with noise.  Values beyond a limit count as the limit."""
+def limited(records: Records, counted: bool = True) -> Steps[Prepared]:
+    """By public limits; one sum, of numbers of rows, with noise.  Values beyond a limit count as the limit.
+
+    Without `counted` nothing is asked, and the number of rows is not known: a party could change it by any number.
+    """
     if not all(feature.limited for feature in records.features):
         raise Invalid("training with noise needs low and high limits of every number among the features")
     low = np.concatenate([np.full(f.width, 0.0 if f.groups else f.low) for f in records.features])
     high = np.concatenate([np.full(f.width, 1.0 if f.groups else f.high) for f in records.features])
-    count = yield Ask("rows", np.array([float(np.count_nonzero(~records.test))]), MAX_ROWS, sensitivity=1.0)
+    mine, count = np.array([float(np.count_nonzero(~records.test))]), np.zeros(1)
+    if counted:
+        count = yield Ask("rows", mine, MAX_ROWS, sensitivity=1.0)
     centre, width = (low + high) / 2, (high - low) / 2
     scaling = Scaling(centre, width, width / 2, max(float(round(count[0])), LEAST_ROWS))
     inside = np.clip(records.raw, low, high)

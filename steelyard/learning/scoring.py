@@ -16,7 +16,10 @@ from steelyard.learning.scaling import MAX_ROWS
 
 CELLS: Final = 1024  # of the log-odds from -REACH to REACH
 REACH: Final = 12.0
+FEW: Final = 32  # cells, from -NEAR to NEAR, where each gets noise
+NEAR: Final = 4.0
 CALIBRATION: Final = 10  # groups of rows of about the same size
+_HUNDRED: Final = 100.0  # rows for each party, where parties count alike
 _WORST: Final = 40.0  # of the loss of one row
 
 
@@ -54,29 +57,39 @@ def loss(scores: Floats, y: Floats) -> Floats:
     return each
 
 
-def histograms(scores: Floats, y: Floats) -> Floats:
-    """(2 * CELLS,): rows without a default by score, then those with one."""
-    cells = np.clip((scores + REACH) * (CELLS / (2 * REACH)), 0, CELLS - 1).astype(np.int64)
-    return np.bincount(cells + CELLS * (y > 0), minlength=2 * CELLS).astype(np.float64)
+def histograms(scores: Floats, y: Floats, count: int = CELLS, reach: float = REACH) -> Floats:
+    """(2 * count,): rows without a default by score, then those with one."""
+    cells = np.clip((scores + reach) * (count / (2 * reach)), 0, count - 1).astype(np.int64)
+    return np.bincount(cells + count * (y > 0), minlength=2 * count).astype(np.float64)
+
+
+def asked_of_parties(name: str, scores: Floats, y: Floats) -> Steps[Quality]:
+    """As `asked` with noise, where every party counts alike: it changes the sum of shares by 1 at most, not by rows."""
+    mine = histograms(scores, y, FEW, NEAR) / max(len(y), 1)
+    sums = yield Ask(name, mine, 1.0, sensitivity=1.0)
+    return quality(np.maximum(sums, 0) * _HUNDRED, None, NEAR)
 
 
 def asked(name: str, scores: Floats, y: Floats, noisy: bool = False) -> Steps[Quality]:
-    """How good these scores of my test rows, and everybody's, are together.  With noise the loss follows from cells."""
-    counts = histograms(scores, y)
+    """How good these scores of my test rows, and everybody's, are together.
+
+    With noise the cells are few and the loss follows from them; for few rows the figures are mostly noise.
+    """
     if noisy:
-        sums = yield Ask(name, counts, MAX_ROWS, sensitivity=1.0)
-        return quality(np.maximum(sums, 0), None)
-    values = np.concatenate([[loss(scores, y).sum()], counts])
+        sums = yield Ask(name, histograms(scores, y, FEW, NEAR), MAX_ROWS, sensitivity=1.0)
+        return quality(np.maximum(sums, 0), None, NEAR)
+    values = np.concatenate([[loss(scores, y).sum()], histograms(scores, y)])
     sums = yield Ask(name, values, _WORST * MAX_ROWS, report=_reported)
     return quality(np.rint(sums[1:]), float(sums[0]))
 
 
-def quality(counts: Floats, loss_sum: float | None) -> Quality:
+def quality(counts: Floats, loss_sum: float | None, reach: float = REACH) -> Quality:
     """From the two summed histograms; without rows of both kinds the figures are those of no knowledge."""
-    good, bad = counts[:CELLS], counts[CELLS:]
+    cells = counts.size // 2
+    good, bad = counts[:cells], counts[cells:]
     goods, bads = float(good.sum()), float(bad.sum())
     rows = goods + bads
-    middles = sigmoid(np.arange(CELLS, dtype=np.float64) * (2 * REACH / CELLS) + (REACH / CELLS - REACH))
+    middles = sigmoid(np.arange(cells, dtype=np.float64) * (2 * reach / cells) + (reach / cells - reach))
     if loss_sum is None:
         loss_sum = float(-(bad @ np.log(middles) + good @ np.log1p(-middles)))
     if goods <= 0 or bads <= 0:

@@ -21,12 +21,19 @@ _GRID: Final = 2.0**32
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """This party is number `me` of `parties` that contribute; `seed` is the request's, `noisy` that noise is added."""
+    """This party is number `me` of `parties` that contribute; `seed` is the request's.
+
+    `noise` is the deviation of what is added to a sum of sensitivity 1; 0 for exact sums.
+    """
 
     me: int
     parties: int
     seed: int
-    noisy: bool = False
+    noise: float = 0.0
+
+    @property
+    def noisy(self) -> bool:
+        return self.noise > 0
 
     def sampled(self, fraction: float, round_: int) -> bool:
         """Whether this party's update counts in the round: anybody can work it out from the signed request."""

@@ -57,6 +57,15 @@ def skellam_cost(sensitivity: Sensitivity, variance: float) -> Curve:
     return cost
 
 
+def pure(epsilon_spent: float) -> Curve:
+    """The cost of a release that is epsilon-private without a delta, such as one with Laplace noise.
+
+    Reference: M. Bun, T. Steinke, TCC 2016, proposition 3.3.
+    """
+    cost: Curve = np.minimum(_ORDERS * epsilon_spent**2 / 2, epsilon_spent)
+    return cost
+
+
 def epsilon(cost: Curve, delta: float) -> float:
     """The smallest epsilon that the composed cost allows at this delta."""
     from dp_accounting.rdp import compute_epsilon  # a second to load, and only where there is noise

@@ -18,9 +18,11 @@ from steelyard.field import to_signed
 from steelyard.functions.catalogue import question
 from steelyard.functions.computation import compute
 from steelyard.functions.question import Opening, Ports
+from steelyard.functions.training_plan import Plan
 from steelyard.ids import PartyId
 from steelyard.learning import scoring
 from steelyard.learning.model import Model, read_model
+from steelyard.learning.noise import Budget
 from steelyard.protocols.greet import introduce
 from steelyard.randomness import Keystream, SystemRandomness
 from steelyard.rounds import run_locally
@@ -153,6 +155,40 @@ def test_with_epsilon_no_more_is_spent_than_was_asked_for(model: str) -> None:
     card = read_model(tables[0].models["model"]).card
     assert (card.protects, card.delta) == ("record", 1e-5)
     assert tables[0].lines[-1]["epsilon_left"] == pytest.approx(4 - found["epsilon"], abs=1e-5)
+
+
+def test_a_whole_party_is_protected_in_every_sum() -> None:
+    """A party may have any number of rows: no sum may move with it by more than its sensitivity."""
+    asking = asked(True, epsilon="8", protects="party", rounds=3)
+    consortium, tables = Consortium(4, 2), kitchens(CREDIT, 4, NAMES)
+    found = figures(consortium, asking, trained(consortium, asking, tables))
+    assert 0 < found["epsilon"] <= 8
+    assert read_model(tables[0].models["model"]).card.protects == "party"
+    assert [line["step"] for line in tables[0].lines] == ["update 1", "update 2", "update 3", "final"]
+
+
+@pytest.mark.parametrize("protects", ["record", "party"])
+@pytest.mark.parametrize("model", ["logistic", "mlp", "gbdt"])
+def test_no_neighbouring_data_move_a_sum_by_more_than_its_sensitivity(model: str, protects: str) -> None:
+    if model == "gbdt" and protects == "party":
+        return
+    asking = asked(True, epsilon="4", protects=protects, model=model, rounds=3, trees=2, depth=2, bins=8)
+    wanted, attempt = asking.wanted, Consortium(3, 2).attempt(PartyId("bank-a"))
+    [table] = kitchens(CREDIT, 1, NAMES)
+    fewer = Kitchen({name: values[1 if protects == "record" else 1000 :] for name, values in table.columns.items()})
+    rows = [asking._records(asking.bring(each, 0), (0,) * 5) for each in (table, fewer)]
+    budget = Budget(4.0, 1e-5, 100, 2)
+    plan = Plan(wanted, wanted.strategy_of(True), attempt.participants, attempt, budget)
+    runs = [plan.steps(each) for each in rows]
+    sums: Any = None
+    while True:
+        try:
+            one, other = [run.send(sums) for run in runs]
+        except StopIteration:
+            break
+        assert one.name == other.name
+        assert np.linalg.norm(one.values - other.values) <= one.sensitivity * (1 + 1e-9)
+        sums = one.values
 
 
 @pytest.mark.parametrize(

@@ -87,6 +87,16 @@ def test_the_bound_is_above_the_true_divergence(shift: int, order: int) -> None:
     assert true <= bound * (1 + 1e-6)
 
 
+@given(st.floats(0.01, 3))
+def test_releases_without_a_delta_compose_with_the_others(each: float) -> None:
+    assert renyi.epsilon(renyi.pure(each), 1e-9) <= each + 0.01
+    assert renyi.epsilon(100 * renyi.pure(each), 1e-5) <= 100 * each + 0.01
+
+
+def test_many_small_releases_cost_less_than_their_sum() -> None:
+    assert renyi.epsilon(1000 * renyi.pure(0.02), 1e-5) < 5
+
+
 @settings(max_examples=25, deadline=None)
 @given(
     st.floats(0.2, 10),
