@@ -25,6 +25,7 @@ from node.keyring import open_vault
 from node.ledger import Ledger
 from node.policy import PolicyFile
 from node.sharings import Sharings
+from node.training import TrainedHere
 from steelyard.epochs.crash_points import Hook, pass_by
 from steelyard.epochs.machine import Machine
 from steelyard.errors import Invalid
@@ -64,6 +65,7 @@ class Books:
     changes: Changes
     consent: Consent
     inbox: Inbox
+    trained: TrainedHere
 
     @classmethod
     def open(cls, config: NodeConfig, crash_point: Hook = pass_by) -> Books:
@@ -105,4 +107,5 @@ class Books:
             changes=Changes(party, machine, sharings, membership.signing_keys, audit, now_ms),
             consent=Consent(party, membership, policy, computations, sharings, audit, database, now_ms),
             inbox=Inbox(party, membership, policy, audit, sealing, database, folder, now_ms),
+            trained=TrainedHere(state),
         )

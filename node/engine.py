@@ -68,6 +68,10 @@ class Order:
         log.debug("step", computation=self.recorded.id, attempt=self.attempt, step=name)
         self.on_step(name)
 
+    def trained(self, line: Mapping[str, Any]) -> None:
+        """A sum of a training run has been formed: what operators are told of it, in the log and as a step."""
+        log.info("training", computation=self.recorded.id, attempt=self.attempt, **line)
+
     @property
     def request(self) -> Request:
         return read(Request, self.recorded.request.payload)
@@ -155,7 +159,7 @@ class Engine:
             protocol = await self._in_thread(lambda: self._protocol(order, question, mine))
             brief = (
                 question.values(SHORT) <= SHORT
-                and not question.encrypts
+                and not question.local
                 and not question.waits
                 and not question.wanted.stored
             )
@@ -251,8 +255,12 @@ class Engine:
             lambda identity: Keystream(digest("noise", recorded.noise, identity.encode())),
             order.relayed,
             books.sharings.kept(shelf) if shelf else None,
-            Means(shelves, self._unsealer(order)),
+            self._means(order, question, shelves),
         )
+
+    def _means(self, order: Order, question: Question[Any], shelves: NodeShelves) -> Means:
+        means = Means(shelves, self._unsealer(order))
+        return self._books.trained.offered(means, order.computation, order.trained) if question.local else means
 
     def _unsealer(self, order: Order) -> Unseal:
         """Opens what the requester of this request, and nobody else, has sealed to this node."""

@@ -28,6 +28,7 @@ from steelyard.functions.score import Score, Scores
 from steelyard.functions.share import Share, Shared
 from steelyard.functions.stats import Statistics, Stats
 from steelyard.functions.top import Ranking, Top
+from steelyard.functions.train import Train, Training
 from steelyard.functions.upkeep import Holders, Lost, Whole
 
 FUNCTIONS: Final[dict[str, tuple[type[Selection], type[Question[Any]]]]] = {
@@ -52,6 +53,7 @@ FUNCTIONS: Final[dict[str, tuple[type[Selection], type[Question[Any]]]]] = {
     "ratio": (Ratios, Ratio),
     "score": (Scores, Score),
     "benchmark": (Peers, Benchmark),
+    "train": (Training, Train),
 }
 
 

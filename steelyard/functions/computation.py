@@ -62,7 +62,7 @@ def compute(
     what else the node has for its questions.
 
     `noise` gives the same stream for the same input set, so that retries do not average the noise away.  `relayed` are
-    the others' hellos, where the coordinator has brought them.
+    the others' hellos, where the coordinator has brought them; `ports` what a node offers to questions that are local.
     """
     with mine.keys:
         # 1. Meet, and see early whether the ledger would object.
@@ -77,14 +77,16 @@ def compute(
         else:
             vector = _vector(attempt, question, greeting, inputs, noise)
             lengths = {party: question.values(rows) for party, rows in greeting.rows.items()}
-            brought = inputs.reveal(REVEAL) if inputs and question.encrypts else None
+            brought = inputs.reveal(REVEAL) if inputs and question.local else None
             dealing = deal_inputs(attempt, greeting, vector, lengths, randomness)
             del inputs, vector  # a million values take 8 MB: nothing is held longer than needed
             shares, transcript = yield from dealing
         # 3. One input set, signed by a quorum.
         input_set, certificate = yield from agree(attempt, greeting.contributions, transcript, ledger)
         # 4. What the question makes of it.
-        held = Held(attempt, greeting, shares, transcript, brought, means or Means())
+        stream = _further(attempt, greeting, noise)
+        held = Held(attempt, greeting, shares, transcript, brought, stream, means or Means())
+        del brought
         if kept:
             held = held.holding((yield from question.recall(held, kept.records(question.wanted.columns))))
         released = yield from question.release(held)
@@ -96,6 +98,12 @@ def compute(
 def _met(attempt: Attempt, greeting: Greeting) -> str:
     """What is signed where nothing is dealt: everybody's hello, which names the epoch of what is stored."""
     return digest("met", *(greeting.digests[party] for party in attempt.participants)).hex()
+
+
+def _further(attempt: Attempt, greeting: Greeting, noise: Noise) -> Noise:
+    """Streams for noise at later steps, by their names."""
+    fixed = identity(attempt.computation, attempt.request, greeting.contributions)
+    return lambda step: noise(f"{fixed}/{step}")
 
 
 def _vector(

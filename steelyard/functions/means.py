@@ -4,10 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Protocol as Interface
 
 from steelyard.functions.shelves import Shelves
+from steelyard.protocols.training import Checkpoints, Progress
 
 Unseal = Callable[[bytes], bytes]  # opens what the requester sealed to this node; raises Malformed
+
+
+class Models(Interface):
+    """Where a node keeps the models that it helped to train."""
+
+    def keep(self, name: str, model: bytes) -> None:
+        """Durably (`steelyard.learning.model`); the same name and bytes again are the same model."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,3 +25,6 @@ class Means:
 
     shelves: Shelves | None = None  # stored sharings
     unseal: Unseal | None = field(default=None, repr=False)
+    checkpoints: Checkpoints | None = None  # of a long computation, over its attempts
+    models: Models | None = None
+    progress: Progress | None = None

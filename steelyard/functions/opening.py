@@ -86,7 +86,7 @@ def open_results(
     parties = tuple(PartyId(party) for party in contributed.parties)
     value, vector = question.open_attachments(attachments, opening), question.vector(opening)
     decimals = shape.decimals[0] if shape.decimals else 0
-    checked = not (question.multiplies or question.encrypts)
+    checked = not (question.multiplies or question.local)
     return Opened(value, parties, decoded.verified, checked, decoded.liars, tuple(sorted(bad)), vector, decimals)
 
 

@@ -7,7 +7,7 @@ becomes known to whom, and how the nodes get from shares of the inputs to shares
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Annotated, Any, Final, Generic, TypeVar
 from typing import Protocol as Interface
@@ -167,7 +167,8 @@ class Held:
         repr=False
     )  # contributor, in one order everywhere -> my share of what it brought
     transcript: str = ""  # hex digest of all that was said and dealt
-    brought: Layers | None = field(default=None, repr=False)  # by me, where the question is about ciphertexts
+    brought: Layers | None = field(default=None, repr=False)  # by me, where the question is `local`
+    noise: Callable[[str], Randomness] | None = field(default=None, repr=False)  # the same for the same input set
     means: Means = field(default_factory=Means, repr=False)
     _circles: list[Circle] = field(default_factory=list, repr=False)
 
@@ -262,8 +263,8 @@ class Question(ABC, Generic[A]):
         return False
 
     @property
-    def encrypts(self) -> bool:
-        """Whether the nodes compute on ciphertexts: that takes long, and what each brought in the clear to the end."""
+    def local(self) -> bool:
+        """Whether a node works on with its own rows after the inputs are fixed: that takes time, and a thread."""
         return False
 
     @property

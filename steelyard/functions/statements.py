@@ -100,7 +100,7 @@ class OfStatements(Question[S]):
     """Nodes compute on encrypted statements; what is dealt in shares is only how many each party has."""
 
     @property
-    def encrypts(self) -> bool:
+    def local(self) -> bool:
         return True
 
     @property

@@ -19,7 +19,8 @@ from steelyard.errors import SteelyardError
 from steelyard.field import to_signed
 from steelyard.functions.catalogue import question
 from steelyard.functions.computation import ResultShare, compute
-from steelyard.functions.question import Opening, Question, Unseal, Values
+from steelyard.functions.means import Means, Unseal
+from steelyard.functions.question import Opening, Question, Values
 from steelyard.ids import PartyId
 from steelyard.protocols.greet import introduce
 from steelyard.randomness import Keystream, SystemRandomness
@@ -114,7 +115,7 @@ def play(
             consortium.ledgers[party],
             SystemRandomness(),
             lambda identity: Keystream(digest("noise", identity.encode())),
-            unseal=unseal[party] if unseal else None,
+            means=Means(unseal=unseal[party] if unseal else None),
         )
 
     return run_locally({party: one(party) for party in consortium.parties}, tamper)

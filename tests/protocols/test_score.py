@@ -13,7 +13,7 @@ from steelyard.ckks.profiles import W
 from steelyard.ckks.scores import ALTMAN_Z2, CONSTANT, ordered, score
 from steelyard.errors import Invalid
 from steelyard.functions import sealed_argument
-from steelyard.functions.question import Unseal
+from steelyard.functions.means import Unseal
 from steelyard.functions.score import sealed_weights
 from steelyard.identity.sealing import unseal
 from steelyard.ids import PartyId
