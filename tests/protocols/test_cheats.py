@@ -1,4 +1,4 @@
-"""A thousand single cheats in every role: each is noticed, named as docs/guarantees.md says, and nobody honest ever is."""
+"""A thousand single cheats in every role: all noticed, named as docs/guarantees.md says, and nobody honest ever is."""
 
 from __future__ import annotations
 
