@@ -151,7 +151,7 @@ def _decisions(
         record = status.record
         undecided = record.undecided.change.attempt if record.undecided else ""
         for attempt, abort in aborts.items():
-            reverts = record.base.attempt == attempt and record.standing == "active" and abort.change.old is not None
+            reverts = record.base.attempt == attempt and abort.change.old is not None
             if undecided == attempt or (reverts and not record.gave_up(attempt)):
                 yield Show(party, abort)
         if undecided in commits and undecided not in aborts:
