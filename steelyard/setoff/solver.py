@@ -29,6 +29,11 @@ class Solution:
     bound: int  # no circulation is worth more, in sixteenths of a minor unit
     phases: int  # of the repair
 
+    def share(self, network: Network) -> int:
+        """Of the bound, in 1/10,000, rounded down; all of it where nothing can be cleared."""
+        worth = int((network.worths * self.flow).sum())
+        return 10_000 * worth // self.bound if self.bound else 10_000
+
 
 def solve(network: Network, schedule: Schedule) -> Solution:
     room = tightened(network, schedule.tightenings)
