@@ -7,7 +7,8 @@ Reveals     the step's size to all participants, the power of two next below a q
             not given; else nothing.
 Follows     Chambolle, Pock 2011 (primal-dual hybrid gradient), with the preconditioning of Pock, Chambolle 2011.
 Differs     in integers: prices are in minor units times the step, so no arc needs a truncation.  Room is tightened
-            first: no more can be cleared on an arc than its payer could receive, or its payee pay.
+            first: no more can be cleared on an arc than its payer could receive, or its payee pay.  Steps are large first, for
+            the large amounts, and become smaller in two stages.
 
 One code for both modes: sealed, where the arcs are all pairs of firms and most have a debt of zero, and skeleton,
 where they are a public list of pseudonyms.  What is computed is steelyard.setoff.solver, number by number.
@@ -44,7 +45,7 @@ from steelyard.setoff.schedule import LEAST_STEP, RECIPROCAL, Schedule
 class Terms:
     """What stays the same from step to step; all vectors are shares."""
 
-    bits: int  # of the step, public
+    bits: int  # of the last step, public
     room: Vector = field(repr=False)  # for every arc, the most that can be cleared
     worths: Vector = field(repr=False)  # in sixteenths
     multipliers: Vector = field(repr=False)  # for every firm, 2^21 over the number of its arcs with room
@@ -54,6 +55,7 @@ class Terms:
 class Progress:
     """Shares of where the solver stands: saved every few steps, a round goes on from here after a node's death."""
 
+    taken: int  # steps, public
     flow: Vector = field(repr=False)
     ahead: Vector = field(repr=False)
     prices: Vector = field(repr=False)
@@ -77,28 +79,38 @@ def prepare(circle: Circle, topology: Topology, amounts: Vector, worths: Vector,
 def start(topology: Topology) -> Progress:
     """Nothing is cleared, and all prices are equal."""
     nothing = np.zeros(topology.arcs, dtype=np.uint64)
-    return Progress(nothing, nothing, np.zeros(topology.firms, dtype=np.uint64))
+    return Progress(0, nothing, nothing, np.zeros(topology.firms, dtype=np.uint64))
 
 
-def advance(circle: Circle, topology: Topology, terms: Terms, progress: Progress, steps: int) -> Protocol[Progress]:
-    """So many steps further."""
-    for _ in range(steps):
-        progress = yield from _step(circle, topology, terms, progress)
+def advance(
+    circle: Circle, topology: Topology, terms: Terms, progress: Progress, schedule: Schedule, steps: int
+) -> Protocol[Progress]:
+    """So many steps further, at most to the schedule's end."""
+    for taken in range(progress.taken, min(progress.taken + steps, schedule.steps)):
+        progress = yield from _sharpened(circle, progress, schedule.sharper(taken))
+        progress = yield from _step(circle, topology, terms, progress, terms.bits + schedule.larger(taken))
     return progress
 
 
-def _step(circle: Circle, topology: Topology, terms: Terms, progress: Progress) -> Protocol[Progress]:
+def _sharpened(circle: Circle, progress: Progress, bits: int) -> Protocol[Progress]:
+    if not bits:
+        return progress
+    prices = yield from truncate(circle, progress.prices, bits)
+    return Progress(progress.taken, progress.flow, progress.flow, prices)
+
+
+def _step(circle: Circle, topology: Topology, terms: Terms, progress: Progress, bits: int) -> Protocol[Progress]:
     # 1. Prices rise where more comes in than goes out.
     pressure = yield from multiply(circle, imbalance(topology, progress.ahead), terms.multipliers)
     prices = elements.add(progress.prices, (yield from truncate(circle, pressure, RECIPROCAL)))
     # 2. Flow rises where it is worth more than the difference in price, within its room.
     wanted = elements.combine(
-        [1, 1 << terms.bits - LEAST_STEP, 1, -1],
+        [1, 1 << bits - LEAST_STEP, 1, -1],
         [progress.flow, terms.worths, prices[topology.payers], prices[topology.payees]],
     )
     flow = yield from clamp(circle, wanted, 0, terms.room)
     # 3. Look as far ahead as it went.
-    return Progress(flow, elements.combine([2, -1], [flow, progress.flow]), prices)
+    return Progress(progress.taken + 1, flow, elements.combine([2, -1], [flow, progress.flow]), prices)
 
 
 def imbalance(topology: Topology, flow: Vector) -> Vector:

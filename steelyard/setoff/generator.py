@@ -53,12 +53,18 @@ def generate(preset: Preset | str, seed: int) -> list[Obligation]:
         raise Invalid("a network has 2 to 100,000 firms and at most a million obligations")
     numbers = _Numbers(seed, shape)
     debtors, creditors = _fitnesses(numbers, shape)
-    width = max(3, len(str(shape.firms)))
-    names = [f"F{index + 1:0{width}}" for index in range(shape.firms)]
+    names = firms(shape)
     return [
         _obligation(index, names[debtor], names[creditor], numbers, shape)
         for index, (debtor, creditor) in enumerate(_pairs(numbers, shape, debtors, creditors), start=1)
     ]
+
+
+def firms(preset: Preset | str) -> list[str]:
+    """The names of all firms of a network, of those too that nobody owes and that owe nobody."""
+    shape = _named(preset) if isinstance(preset, str) else preset
+    width = max(3, len(str(shape.firms)))
+    return [f"F{index + 1:0{width}}" for index in range(shape.firms)]
 
 
 def _named(name: str) -> Preset:

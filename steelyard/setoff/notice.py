@@ -6,7 +6,7 @@ import csv
 import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import UTC, date, datetime
 from typing import Any, Final
 
 import msgspec
@@ -94,7 +94,7 @@ def as_pdf(notice: Notice, decimals: int, issued: date) -> bytes:
     from fpdf import FPDF  # only whoever prints loads it
 
     pdf = FPDF()
-    pdf.set_creation_date(None)
+    pdf.set_creation_date(datetime(issued.year, issued.month, issued.day, tzinfo=UTC))
     pdf.add_page()
     pdf.set_font("Helvetica", "B", 14)
     pdf.cell(text=f"Set-off notice for {notice.firm}", new_x="LMARGIN", new_y="NEXT")

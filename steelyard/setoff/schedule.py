@@ -16,22 +16,31 @@ CERTIFIED: Final = 8  # bits after the point of the prices that an upper bound i
 MOST_PRICE: Final = 31  # times the step, of any price that an upper bound is made of
 LEAST_STEP: Final = 4  # bits: a step times a worth in sixteenths is whole
 MOST_STEP: Final = AMOUNT_BITS
+STAGES: Final = (4, 2, 0)  # bits by which a step is larger than the last: large amounts find their way first
 
 
 @dataclass(frozen=True, slots=True)
 class Schedule:
-    """`step_bits` None: from the bucket of the median amount, which is then opened."""
+    """`step_bits`, those of the last stage, None: from the bucket of the median amount, which is then opened."""
 
-    steps: int = 400
+    steps: int = 300
     step_bits: int | None = None
     tightenings: int = 8
     phases: int = 200
 
     def __post_init__(self) -> None:
         if not 1 <= self.steps <= 4000:
-            raise Invalid("a round takes 1 to 4000 steps; 400 is usual")
+            raise Invalid("a round takes 1 to 4000 steps; 300 is usual")
         if self.step_bits is not None and not LEAST_STEP <= self.step_bits <= MOST_STEP:
             raise Invalid(f"a step is 2^{LEAST_STEP} to 2^{MOST_STEP} minor units")
+
+    def larger(self, taken: int) -> int:
+        """By how many bits the step after `taken` steps is larger than the last."""
+        return STAGES[min(len(STAGES) * taken // self.steps, len(STAGES) - 1)]
+
+    def sharper(self, taken: int) -> int:
+        """By how many bits it is smaller than the one before: 0, but where a stage begins."""
+        return self.larger(max(taken - 1, 0)) - self.larger(taken)
 
 
 def step_bits(amounts: Amounts) -> int:

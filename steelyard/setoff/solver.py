@@ -40,8 +40,9 @@ def solve(network: Network, schedule: Schedule) -> Solution:
     bits = step_bits(room) if schedule.step_bits is None else schedule.step_bits
     multipliers = reciprocals(network, room)
     state = start(network)
-    for _ in range(schedule.steps):
-        state = step(network, room, multipliers, bits, state)
+    for taken in range(schedule.steps):
+        state = sharpened(state, schedule.sharper(taken))
+        state = step(network, room, multipliers, bits + schedule.larger(taken), state)
     flow, phases = repaired(network, room, state.flow, schedule.phases)
     return Solution(flow, bound(network, room, state.prices, bits), phases)
 
@@ -65,6 +66,11 @@ def reciprocals(network: Network, room: Amounts) -> Amounts:
 def start(network: Network) -> State:
     nothing = np.zeros(network.topology.arcs, dtype=np.int64)
     return State(nothing, nothing, np.zeros(network.topology.firms, dtype=np.int64))
+
+
+def sharpened(state: State, bits: int) -> State:
+    """The same in smaller steps; where they change, nothing is looked ahead."""
+    return State(state.flow, state.flow, state.prices >> bits) if bits else state
 
 
 def step(network: Network, room: Amounts, multipliers: Amounts, bits: int, state: State) -> State:

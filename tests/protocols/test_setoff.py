@@ -18,7 +18,7 @@ from steelyard.protocols.circle import Circle
 from steelyard.rounds import Protocol
 from steelyard.setoff import solver
 from steelyard.setoff.book import Book
-from steelyard.setoff.generator import Preset, generate
+from steelyard.setoff.generator import Preset, firms as names, generate
 from steelyard.setoff.network import Network
 from steelyard.setoff.reference import optimum
 from steelyard.setoff.schedule import Schedule
@@ -29,7 +29,7 @@ SHORT = Schedule(steps=12, tightenings=2)
 def cleared(circle: Circle, network: Network, schedule: Schedule, amounts: Vector, worths: Vector) -> Protocol[Any]:
     topology = network.topology
     terms = yield from circulation.prepare(circle, topology, amounts, worths, schedule)
-    ended = yield from circulation.advance(circle, topology, terms, circulation.start(topology), schedule.steps)
+    ended = yield from circulation.advance(circle, topology, terms, circulation.start(topology), schedule, schedule.steps)
     flow = yield from repair.repair(circle, topology, terms.room, ended.flow, schedule)
     yield from certificate.verify(circle, topology, amounts, flow)
     most = yield from certificate.upper_bound(circle, topology, terms.room, worths, ended.prices, terms.bits)
@@ -44,7 +44,8 @@ def played(ring: Ring, network: Network, schedule: Schedule, seen: Seen | None =
 
 
 def club(firms: int, obligations: int, seed: int) -> Network:
-    return Book.of(generate(Preset(firms, obligations), seed)).network
+    preset = Preset(firms, obligations)
+    return Book.of(generate(preset, seed), firms=names(preset)).network
 
 
 @pytest.mark.parametrize(("n", "k"), [(3, 2), (5, 3)])
@@ -85,7 +86,7 @@ def test_whatever_is_owed_balances_are_exact_and_the_bound_is_never_below_the_tr
 
 def test_a_small_club_reaches_the_optimum_on_shares() -> None:
     network = club(12, 50, 3).sealed()
-    flow, _, share = played(Ring.of(3, 2), network, Schedule(steps=200))
+    flow, _, share = played(Ring.of(3, 2), network, Schedule(steps=150))
     best = int((network.worths * optimum(network)).sum())
     assert int((network.worths * np.array(flow)).sum()) >= 0.99 * best
     assert 9_900 <= share <= 10_000
@@ -108,11 +109,11 @@ def test_a_round_goes_on_from_saved_shares() -> None:
 
     def first(circle: Circle, amounts: Vector, worths: Vector) -> Protocol[Any]:
         terms = yield from circulation.prepare(circle, topology, amounts, worths, SHORT)
-        return terms, (yield from circulation.advance(circle, topology, terms, circulation.start(topology), 5))
+        return terms, (yield from circulation.advance(circle, topology, terms, circulation.start(topology), SHORT, 5))
 
     def second(circle: Circle, saved: Any) -> Protocol[Any]:
         terms, progress = saved
-        ended = yield from circulation.advance(circle, topology, terms, progress, SHORT.steps - 5)
+        ended = yield from circulation.advance(circle, topology, terms, progress, SHORT, SHORT.steps)
         return (yield from repair.repair(circle, topology, terms.room, ended.flow, SHORT))
 
     assert ring.reconstruct(ring.run(second, ring.run(first, *shared))) == whole[0]
@@ -124,7 +125,7 @@ def test_messages_tell_nothing_but_how_long_the_repair_took() -> None:
     def solved(circle: Circle, amounts: Vector, worths: Vector) -> Protocol[Any]:
         topology = networks[0].topology
         terms = yield from circulation.prepare(circle, topology, amounts, worths, SHORT)
-        ended = yield from circulation.advance(circle, topology, terms, circulation.start(topology), 3)
+        ended = yield from circulation.advance(circle, topology, terms, circulation.start(topology), SHORT, 3)
         most = yield from certificate.upper_bound(circle, topology, terms.room, worths, ended.prices, 10)
         return (yield from certificate.certified_share(circle, worths, ended.flow, most))
 
