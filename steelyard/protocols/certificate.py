@@ -65,9 +65,7 @@ def upper_bound(
         rough = (yield from truncate(circle, prices, drop)) if drop > 0 else field.scale(1 << -drop, prices)
         rough = yield from clamp(circle, rough, -MOST_PRICE << places, MOST_PRICE << places)
         # 2. What room is worth beyond the difference of its ends' prices.
-        beyond = field.combine(
-            [1 << places, FULL, -FULL], [worths, rough[topology.payers], rough[topology.payees]]
-        )
+        beyond = field.combine([1 << places, FULL, -FULL], [worths, rough[topology.payers], rough[topology.payees]])
         bounds.append((yield from _worth(circle, room, beyond, places)))
     bounds.append((yield from _worth(circle, room, worths, 0)))
     return (yield from smallest(circle, np.stack(bounds, axis=1)))

@@ -3,12 +3,12 @@
 Model       semi-honest, at most k-1 of n >= 2k-1 nodes; private authenticated channels.
 Rounds      16 to 18 a step for k = 2, 26 for k = 3; before, 16 for a step's size and 18 for each tightening.
             Sends, at 2-of-3, 82 bytes per party, arc and step.
-Reveals     the step's size to all participants, the power of two next below a quarter of the median debt, if it is
-            not given; else nothing.
+Reveals     the last step's size, if it is not given, to all participants: between which powers of two the median of
+            all debts lies; else nothing.
 Follows     Chambolle, Pock 2011 (primal-dual hybrid gradient), with the preconditioning of Pock, Chambolle 2011.
 Differs     in integers: prices are in minor units times the step, so no arc needs a truncation.  Room is tightened
-            first: no more can be cleared on an arc than its payer could receive, or its payee pay.  Steps are large first, for
-            the large amounts, and become smaller in two stages.
+            first: no more can be cleared on an arc than its payer could receive, or its payee pay.  Steps are large
+            first, for large amounts, and become smaller in two stages.
 
 One code for both modes: sealed, where the arcs are all pairs of firms and most have a debt of zero, and skeleton,
 where they are a public list of pseudonyms.  What is computed is steelyard.setoff.solver, number by number.
@@ -126,7 +126,7 @@ def sums(segments: Segments, values: Vector) -> Vector:
 
 def whole(values: Vector) -> Vector:
     """(1,): a share of the sum of all.  Local."""
-    return prefix_sums(values)[-1:] if values.size else np.zeros(1, dtype=np.uint64)
+    return np.array([elements.dot(values, np.ones_like(values))], dtype=np.uint64)
 
 
 def positive(circle: Circle, values: Vector) -> Protocol[Vector]:

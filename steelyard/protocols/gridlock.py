@@ -15,6 +15,7 @@ than 2^54, so no difference reaches 2^59.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -57,7 +58,7 @@ def resolve(circle: Circle, queued: Queued) -> Protocol[Settled]:
     flat = queued.amounts.reshape(-1)
     # 1. What each bank would be paid, by payment; and what it pays up to each payment.
     sent = np.repeat(flat, banks)
-    paid = (yield from multiply(circle, sent, queued.payees.reshape(-1))).reshape(-1, banks)
+    paid = (yield from multiply(circle, sent, queued.payees.reshape(-1))).reshape(-1, banks).T.copy()
     spent = prefix_sums(queued.amounts).reshape(-1)
     active, left, at_once = np.ones_like(flat), None, True
     while True:
@@ -80,14 +81,16 @@ def resolve(circle: Circle, queued: Queued) -> Protocol[Settled]:
 
 def _received(circle: Circle, paid: Vector, active: Vector) -> Protocol[Vector]:
     """(banks,): sums over all payments."""
-    columns = [whole(elements.multiply(column, active)) for column in np.ascontiguousarray(paid.T)]
-    return (yield from reshare(circle, "received", np.concatenate(columns)))
+    return (yield from reshare(circle, "received", _dots(paid, [active] * len(paid))))
 
 
 def _paid(circle: Circle, amounts: Vector, active: Vector) -> Protocol[Vector]:
-    rows = zip(amounts, active.reshape(amounts.shape), strict=True)
-    sums = [whole(elements.multiply(row, chosen)) for row, chosen in rows]
-    return (yield from reshare(circle, "paid", np.concatenate(sums)))
+    return (yield from reshare(circle, "paid", _dots(amounts, list(active.reshape(amounts.shape)))))
+
+
+def _dots(rows: Vector, others: Sequence[Vector]) -> Vector:
+    """(rows,): the sums of the products of each row with another.  Local, of degree up to 2k-2."""
+    return np.array([elements.dot(row, other) for row, other in zip(rows, others, strict=True)], dtype=np.uint64)
 
 
 def _fewer(circle: Circle, before: Vector, now: Vector) -> Protocol[bool]:
@@ -97,9 +100,7 @@ def _fewer(circle: Circle, before: Vector, now: Vector) -> Protocol[bool]:
     return bool(int(opened[0, 0]) & 1)
 
 
-def _outcome(
-    circle: Circle, at_once: bool, active: Vector, positions: Vector, received: Vector
-) -> Protocol[Settled]:
+def _outcome(circle: Circle, at_once: bool, active: Vector, positions: Vector, received: Vector) -> Protocol[Settled]:
     below = yield from to_field(circle, (yield from negative(circle, positions)), positions.size)
     owed = yield from multiply(circle, below[0], elements.negate(positions))
     gross = whole(received)

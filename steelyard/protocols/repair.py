@@ -42,7 +42,9 @@ def repair(circle: Circle, topology: Topology, room: Vector, flow: Vector, sched
             return flow
         # 2. The ways that lead nearer to an opposite imbalance, then along them.
         sign = -1 if phase % 2 else 1
-        admissible = yield from _admissible(circle, topology, _widths(room, flow, sign), _signed(topology, flow, sign), depth)
+        admissible = yield from _admissible(
+            circle, topology, _widths(room, flow, sign), _signed(topology, flow, sign), depth
+        )
         for _ in range(depth):
             flow = yield from _push(circle, topology, room, flow, admissible, sign)
     if not (yield from balanced(circle, topology, flow)):

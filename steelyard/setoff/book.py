@@ -66,7 +66,9 @@ class Book:
         ends = np.array([[number[one], number[other]] for one, other in self.pairs], dtype=np.int64).reshape(-1, 2)
         amounts = [sum(each.amount for each in debts) for debts in self.pairs.values()]
         if max(amounts, default=0) >= 1 << AMOUNT_BITS:
-            raise Invalid(f"one firm owes another 2^{AMOUNT_BITS} minor units or more: clear part of it in another round")
+            raise Invalid(
+                f"one firm owes another 2^{AMOUNT_BITS} minor units or more: clear part of it in another round"
+            )
         if sum(amounts) >= 1 << TOTAL_BITS:
             raise Invalid(f"all debts together reach 2^{TOTAL_BITS} minor units: clear part of them in another round")
         worths = [self._worth(debts) for debts in self.pairs.values()]
@@ -77,10 +79,11 @@ class Book:
         """What of every obligation is cleared, by its id: the first due of a pair first."""
         result: dict[str, int] = {}
         for debts, amount in zip(self.pairs.values(), flow.tolist(), strict=True):
+            left = amount
             for each in debts:
-                result[each.id] = min(each.amount, amount)
-                amount -= result[each.id]
-            if amount:
+                result[each.id] = min(each.amount, left)
+                left -= result[each.id]
+            if left:
                 raise Invalid("more was to be cleared than is owed")
         return result
 

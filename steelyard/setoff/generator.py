@@ -84,9 +84,7 @@ def _fitnesses(numbers: _Numbers, shape: Preset) -> tuple[list[float], list[floa
     return list(accumulate(debtors)), list(accumulate(creditors))
 
 
-def _pairs(
-    numbers: _Numbers, shape: Preset, debtors: list[float], creditors: list[float]
-) -> Iterator[tuple[int, int]]:
+def _pairs(numbers: _Numbers, shape: Preset, debtors: list[float], creditors: list[float]) -> Iterator[tuple[int, int]]:
     for _ in range(shape.obligations):
         for _ in range(_TRIES):
             debtor, creditor = numbers.drawn(debtors), numbers.drawn(creditors)

@@ -57,7 +57,9 @@ class Notice:
         """What the firm checks alone; raises Cheated.  With this, a wrong round cannot have made it poorer."""
         for line in self.lines:
             if not 0 <= line.cleared <= line.obligation.amount:
-                raise Cheated(f"the notice cancels less than nothing or more than invoice {line.obligation.id} is about")
+                raise Cheated(
+                    f"the notice cancels less than nothing or more than invoice {line.obligation.id} is about"
+                )
             if self.firm not in (line.obligation.debtor, line.obligation.creditor):
                 raise Cheated(f"the notice holds invoice {line.obligation.id}, which is not this firm's")
         if self.payables != self.receivables:
@@ -101,6 +103,7 @@ def as_pdf(notice: Notice, decimals: int, issued: date) -> bytes:
     pdf.set_font("Helvetica", size=9)
     for line in _preamble(notice, decimals, issued):
         pdf.cell(text=line, new_x="LMARGIN", new_y="NEXT")
+    pdf.ln(4)
     with pdf.table(text_align="LEFT") as table:
         for row in (COLUMNS, *_printed(notice.lines, decimals)):
             table.row(row)
@@ -114,7 +117,6 @@ def _preamble(notice: Notice, decimals: int, issued: date) -> tuple[str, ...]:
         f"Round {notice.round}, {issued.isoformat()}",
         f"Debts cancelled: {payables}. Claims cancelled: {receivables}. The two are equal.",
         "Invoices stand as they were issued; only what remains of them is still to be paid.",
-        "",
     )
 
 

@@ -36,7 +36,11 @@ def second_opinion(network: Network) -> int:
     topology = network.topology
     graph.add_nodes_from(range(topology.firms))
     for payer, payee, amount, worth in zip(
-        topology.payers.tolist(), topology.payees.tolist(), network.amounts.tolist(), network.worths.tolist(), strict=True
+        topology.payers.tolist(),
+        topology.payees.tolist(),
+        network.amounts.tolist(),
+        network.worths.tolist(),
+        strict=True,
     ):
         if graph.has_edge(payer, payee):
             raise Invalid("debts of one pair are added up before networkx sees them")

@@ -98,7 +98,13 @@ def test_messages_do_not_depend_on_the_queues() -> None:
 
 @pytest.mark.parametrize(
     ("amounts", "payees", "funds"),
-    [([[-1]], [[0]], [0]), ([[1 << 34]], [[0]], [0]), ([[1]], [[1]], [0]), ([[1]], [[0]], [1 << 44]), ([[1]], [[0]], [0, 0])],
+    [
+        ([[-1]], [[0]], [0]),
+        ([[1 << 34]], [[0]], [0]),
+        ([[1]], [[1]], [0]),
+        ([[1]], [[0]], [1 << 44]),
+        ([[1]], [[0]], [0, 0]),
+    ],
 )
 def test_queues_that_make_no_sense_are_refused(amounts: Any, payees: Any, funds: Any) -> None:
     with pytest.raises(Invalid):

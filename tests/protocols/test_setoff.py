@@ -1,4 +1,4 @@
-"""What firms set off on shares is what the clear-text solver says, to the last minor unit, and nothing else is opened."""
+"""What firms set off on shares is what the clear-text solver says, and nothing about it is opened."""
 
 from __future__ import annotations
 
@@ -29,7 +29,9 @@ SHORT = Schedule(steps=12, tightenings=2)
 def cleared(circle: Circle, network: Network, schedule: Schedule, amounts: Vector, worths: Vector) -> Protocol[Any]:
     topology = network.topology
     terms = yield from circulation.prepare(circle, topology, amounts, worths, schedule)
-    ended = yield from circulation.advance(circle, topology, terms, circulation.start(topology), schedule, schedule.steps)
+    ended = yield from circulation.advance(
+        circle, topology, terms, circulation.start(topology), schedule, schedule.steps
+    )
     flow = yield from repair.repair(circle, topology, terms.room, ended.flow, schedule)
     yield from certificate.verify(circle, topology, amounts, flow)
     most = yield from certificate.upper_bound(circle, topology, terms.room, worths, ended.prices, terms.bits)

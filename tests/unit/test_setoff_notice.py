@@ -66,7 +66,9 @@ def test_json_and_csv_say_the_same() -> None:
     assert records[0] == {
         "id": "1", "debtor": "A", "creditor": "B", "amount": 50, "cleared": 50, "remaining": 0, "currency": "", "due": ""
     }  # fmt: skip
-    assert [{k: str(v) for k, v in each.items()} for each in records] == list(csv.DictReader(io.StringIO(as_csv(notice))))
+    assert [{k: str(v) for k, v in each.items()} for each in records] == list(
+        csv.DictReader(io.StringIO(as_csv(notice)))
+    )
 
 
 def test_the_printed_notice_is_a_pdf_and_no_share_or_amount_is_in_a_repr() -> None:

@@ -103,7 +103,10 @@ def test_rules_leave_out_what_is_disputed_small_or_among_a_group() -> None:
 
 def test_an_old_debt_is_worth_more_and_at_most_twice() -> None:
     rules = Rules(today=date(2026, 12, 31))
-    worths = [rules.worth(Obligation("1", "A", "B", 5, due=due)) for due in (date(2027, 1, 1), date(2026, 7, 1), date(2020, 1, 1))]
+    worths = [
+        rules.worth(Obligation("1", "A", "B", 5, due=due))
+        for due in (date(2027, 1, 1), date(2026, 7, 1), date(2020, 1, 1))
+    ]
     assert worths[0] == FULL < worths[1] < worths[2] == 2 * FULL
 
 

@@ -1,4 +1,4 @@
-"""The solver clears more than 99 % of the optimum, to the minor unit; the reference and the baselines are what they say."""
+"""The solver clears more than 99 % of the optimum, and balances are exact; references are what they say."""
 
 from __future__ import annotations
 
@@ -77,7 +77,10 @@ def test_the_order_of_firms_changes_next_to_nothing() -> None:
     network = made("club-100", 4)
     order = np.roll(np.arange(100), 37)
     topology = Topology(100, order[network.topology.payers], order[network.topology.payees])
-    values = [int(solve(each, Schedule()).flow.sum()) for each in (network, Network(topology, network.amounts, network.worths))]
+    values = [
+        int(solve(each, Schedule()).flow.sum())
+        for each in (network, Network(topology, network.amounts, network.worths))
+    ]
     assert abs(values[0] - values[1]) < 0.001 * max(values)
 
 
