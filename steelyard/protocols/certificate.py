@@ -21,11 +21,9 @@ import numpy as np
 
 from steelyard import field
 from steelyard.errors import Cheated
-from steelyard.field import P, Vector
-from steelyard.protocols.bit_to_field import bits_times
+from steelyard.field import Vector
 from steelyard.protocols.circle import Circle
 from steelyard.protocols.circulation import imbalance, positive, whole
-from steelyard.protocols.compare import negative
 from steelyard.protocols.multiply import deal_values, multiply, reshare
 from steelyard.protocols.open_numbers import open_numbers
 from steelyard.protocols.select import clamp, smallest

@@ -132,7 +132,8 @@ def whole(values: Vector) -> Vector:
 def positive(circle: Circle, values: Vector) -> Protocol[Vector]:
     """Shares of 1 where a number is above zero, of 0 elsewhere."""
     bits: Bits = yield from negative(circle, elements.negate(values))
-    return (yield from to_field(circle, bits, values.size))[0]
+    found: Vector = (yield from to_field(circle, bits, values.size))[0]
+    return found
 
 
 def _step_bits(circle: Circle, room: Vector) -> Protocol[int]:

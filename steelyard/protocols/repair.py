@@ -22,7 +22,6 @@ from steelyard import field
 from steelyard.errors import Failed
 from steelyard.field import Vector
 from steelyard.protocols.bits import open_bits
-from steelyard.protocols.bit_to_field import to_field
 from steelyard.protocols.circle import Circle
 from steelyard.protocols.circulation import imbalance, positive, sums, whole
 from steelyard.protocols.compare import negative

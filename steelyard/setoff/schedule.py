@@ -6,8 +6,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
-import numpy as np
-
 from steelyard.errors import Invalid
 from steelyard.setoff.network import AMOUNT_BITS, Amounts
 
@@ -23,14 +21,14 @@ STAGES: Final = (4, 2, 0)  # bits by which a step is larger than the last: large
 class Schedule:
     """`step_bits`, those of the last stage, None: from the bucket of the median amount, which is then opened."""
 
-    steps: int = 300
+    steps: int = 400
     step_bits: int | None = None
     tightenings: int = 8
     phases: int = 200
 
     def __post_init__(self) -> None:
         if not 1 <= self.steps <= 4000:
-            raise Invalid("a round takes 1 to 4000 steps; 300 is usual")
+            raise Invalid("a round takes 1 to 4000 steps; 400 is usual")
         if self.step_bits is not None and not LEAST_STEP <= self.step_bits <= MOST_STEP:
             raise Invalid(f"a step is 2^{LEAST_STEP} to 2^{MOST_STEP} minor units")
 

@@ -18,7 +18,8 @@ from steelyard.protocols.circle import Circle
 from steelyard.rounds import Protocol
 from steelyard.setoff import solver
 from steelyard.setoff.book import Book
-from steelyard.setoff.generator import Preset, firms as names, generate
+from steelyard.setoff.generator import Preset, generate
+from steelyard.setoff.generator import firms as names
 from steelyard.setoff.network import Network
 from steelyard.setoff.reference import optimum
 from steelyard.setoff.schedule import Schedule

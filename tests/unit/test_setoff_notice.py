@@ -63,9 +63,8 @@ def test_json_and_csv_say_the_same() -> None:
     notice = Notice("A", "r1", (Line(RING[0], 50), Line(RING[2], 50)))
     notice.check()
     records = json.loads(as_json(notice))
-    assert records[0] == {
-        "id": "1", "debtor": "A", "creditor": "B", "amount": 50, "cleared": 50, "remaining": 0, "currency": "", "due": ""
-    }  # fmt: skip
+    assert [records[0][name] for name in ("id", "debtor", "creditor")] == ["1", "A", "B"]
+    assert [records[0][name] for name in ("amount", "cleared", "remaining")] == [50, 50, 0]
     assert [{k: str(v) for k, v in each.items()} for each in records] == list(
         csv.DictReader(io.StringIO(as_csv(notice)))
     )
