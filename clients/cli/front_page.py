@@ -33,7 +33,7 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "compare": ("clients.cli.compare:compare_totals", "Which of two sums is greater; both stay hidden."),
     "top": ("clients.cli.top:top_of_column", "The parties or groups with the largest sums, in order."),
     "auction": ("clients.cli.auction:app", "Clear a market of sealed bids and asks; only the price comes out."),
-    "setoff": ("clients.cli.setoff:app", "Clear circles of debts between firms; nobody sees an invoice."),
+    "setoff": ("clients.cli.setoff:app", "Networks of trade credit, and what of them can be set off."),
     "computation": ("clients.cli.computation:app", "Look at, follow, cancel, approve and refuse computations."),
     "party": ("clients.cli.party:app", "The parties of the consortium and what they describe."),
     "data": ("clients.cli.data:app", "Import, list and delete your own data at your own node."),

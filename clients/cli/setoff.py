@@ -15,7 +15,15 @@ if TYPE_CHECKING:
     from steelyard.setoff.book import Book
     from steelyard.setoff.network import Network
 
-app = App(name="setoff")
+app = App(
+    name="setoff",
+    help="""Circles of debts between firms: made-up networks to try things with, and the optimum in clear text.
+
+A network to clear:   `steelyard setoff generate --preset club-100 --seed 7 --out obligations.csv`
+
+The best there is:    `steelyard setoff reference --obligations obligations.csv --json`
+""",
+)
 
 File: TypeAlias = Annotated[Path, Parameter(help="CSV: id,debtor,creditor,amount[,currency,issued,due,status].")]
 _SHORT = (2, 3, 4)  # lengths of the circles that the baselines clear

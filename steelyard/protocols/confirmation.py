@@ -1,7 +1,8 @@
 """Confirmation: both sides of every debt say how much it is, and what they agree on takes part; nothing is opened.
 
 Model       semi-honest, at most k-1 of n >= 2k-1 nodes; what two firms say together counts as owed.
-Rounds      20 for k = 2, 28 for k = 3.   Sends, at 2-of-3, 130 bytes per party and pair of firms.
+Rounds      18 for k = 2, 26 for k = 3; 25 and 37 where the smaller counts.   Sends, at 2-of-3, 161 or 199 bytes per
+            party and pair of firms.
 Reveals     nothing: whether a debt was confirmed, its two firms learn in their notices.
 Follows     double ascertainment, as multilateral set-off requires.
 Differs     each firm deals a row (what it owes to everybody) and a column (what everybody owes to it), zeros included,

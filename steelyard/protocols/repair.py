@@ -1,8 +1,8 @@
 """Repair: a circulation near a shared flow, exact in every firm's balance, to the last minor unit.
 
 Model       semi-honest, at most k-1 of n >= 2k-1 nodes; private authenticated channels.
-Rounds      a phase of depth D takes 32 + 22 D for k = 2, 52 + 36 D for k = 3; two to five phases of depth 4 are usual
-            for 100 firms.   Sends, at 2-of-3, 100 + 106 D bytes per party and arc.
+Rounds      25 + 18 D for a phase of depth D at k = 2, 36 + 26 D at k = 3; three to seven phases of depth 4 are usual
+            for 100 firms.   Sends, at 2-of-3, 115 + 107 D bytes per party and arc.
 Reveals     before every phase, whether all firms are balanced, to all participants: so how many phases it took.
 Follows     Dinic 1970: shortest ways by layers; Goldberg, Tarjan 1988: excess is pushed from firm to firm at once.
 Differs     excess and deficit take turns to move: what has gathered at few firms is met by all that is left at others.
