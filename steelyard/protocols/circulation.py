@@ -1,8 +1,8 @@
 """Circulation: nearly the most that can be set off among firms, from shared debts, in a fixed number of steps.
 
 Model       semi-honest, at most k-1 of n >= 2k-1 nodes; private authenticated channels.
-Rounds      16 a step for k = 2, 24 for k = 3; before, 73 and 108, and 16 and 24 more for every tightening, 25 and 32 for
-            the size of a step.   Sends, at 2-of-3, 92 bytes per party, arc and step.
+Rounds      16 a step for k = 2, 24 for k = 3; before, 73 and 108, and 16 and 24 more for every tightening, 25 and 32
+            for the size of a step.   Sends, at 2-of-3, 92 bytes per party, arc and step.
 Reveals     the last step's size, if it is not given, to all participants: between which powers of two the median of
             all debts lies; else nothing.
 Follows     Chambolle, Pock 2011 (primal-dual hybrid gradient), with the preconditioning of Pock, Chambolle 2011.

@@ -1,8 +1,8 @@
 """Gridlock: which payments of banks' queues settle together by netting, with amounts, payees and funds secret.
 
 Model       semi-honest, at most k-1 of n >= 2k-1 nodes; private authenticated channels.
-Rounds      16 for a pass at k = 2 and 11 besides, 23 and 15 at k = 3; passes are few, for every bank drops all it must at
-            once.   Sends, at 2-of-3, 47 bytes per party, payment and pass, and 8 per payment and bank.
+Rounds      16 for a pass at k = 2 and 11 besides, 23 and 15 at k = 3; passes are few, for every bank drops all it
+            must at once.   Sends, at 2-of-3, 47 bytes per party, payment and pass, and 8 per payment and bank.
 Reveals     after every pass, whether all banks can pay what is left of their queues, to all participants; the first
             says whether all payments settle.
 Follows     Bech, Soramaki 2001, first in first out.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,7 +11,7 @@ from numpy.typing import NDArray
 from steelyard.errors import Invalid
 from steelyard.setoff.network import AMOUNT_BITS, Amounts
 
-BALANCE_BITS = 44
+BALANCE_BITS: Final = 44  # of balance and limit together, in minor units
 
 
 @dataclass(frozen=True)
