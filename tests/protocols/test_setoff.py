@@ -15,6 +15,7 @@ from steelyard.errors import Cheated
 from steelyard.field import Vector
 from steelyard.protocols import certificate, circulation, repair
 from steelyard.protocols.circle import Circle
+from steelyard.protocols.round_totals import round_totals
 from steelyard.rounds import Protocol
 from steelyard.setoff import solver
 from steelyard.setoff.book import Book
@@ -133,6 +134,23 @@ def test_messages_tell_nothing_but_how_long_the_repair_took() -> None:
         return (yield from certificate.certified_share(circle, worths, ended.flow, most))
 
     assert same_transcript(ring, solved, [(ring.share(each.amounts), ring.share(each.worths)) for each in networks])
+
+
+def test_totals_of_a_round_are_those_of_the_clear() -> None:
+    network = club(12, 40, 5)
+    flow, ring = optimum(network), Ring.of(3, 2)
+    out = ring.run(
+        lambda circle, amounts, flow: round_totals(circle, network.topology, amounts, flow),
+        ring.share(network.amounts),
+        ring.share(flow),
+    )
+    found = [
+        ring.reconstruct({party: getattr(each, name) for party, each in out.items()})[0]
+        for name in ("total", "cleared", "internal_debt", "firms")
+    ]
+    firms = len({*network.topology.payers[flow > 0].tolist()})
+    assert found == [network.amounts.sum(), flow.sum(), network.internal_debt(), firms]
+    assert network.internal_debt(flow) == network.internal_debt()
 
 
 @pytest.mark.parametrize("wrong", ["unbalanced", "negative", "more than owed"])
