@@ -1,7 +1,7 @@
 """Round totals: what a set-off round says about all firms together, as shares; whoever may know opens them.
 
 Model       semi-honest, at most k-1 of n >= 2k-1 nodes; private authenticated channels.
-Rounds      10 for k = 2, 14 for k = 3.   Sends, at 2-of-3, 90 bytes per party and firm.
+Rounds      9 for k = 2, 13 for k = 3.   Sends, at 2-of-3, 118 bytes per party and firm.
 Reveals     nothing.
 Follows     the four numbers that the public MTCS tools print.
 Differs     nothing.
