@@ -10,13 +10,17 @@ import structlog
 from coordinator.authorisation import RULES
 from coordinator.clock import now_ms
 from coordinator.config import Config
+from coordinator.contributions import Contributions
+from coordinator.courier import Courier
 from coordinator.desk import Desk
 from coordinator.directory import Directory
+from coordinator.intake import Intake
 from coordinator.metrics import Metrics
 from coordinator.nodes import connect
 from coordinator.registry import Disk, Registry
 from coordinator.scheduler import Scheduler
 from coordinator.service import CoordinatorService
+from coordinator.settlements import Settlements
 from coordinator.store import Store
 from steelyard.identity import files
 from steelyard.identity.homes import Home
@@ -40,12 +44,15 @@ class App:
         self.membership = Home(config.identity).membership()
         self.store = Store(files.private_directory(config.state) / "coordinator.db", self.membership.parties)
         self._disk = Disk()
+        self.contributions = Contributions(self.store.database, config.state / "contributions", self.membership.parties)
         self._nodes = connect(config.identity, self.membership, config.timing.call)
         self.registry = Registry(self.store, self._disk)
         digest, timing = self.membership.digest, config.timing
         self.directory = Directory(self._nodes, digest, self.store, self._disk, timing)
         self.metrics = Metrics()
         self.scheduler = Scheduler(self._nodes, self.membership, self.registry, self.directory, config, self.metrics)
+        self.settlements = Settlements(self._nodes, self.membership, self.directory, self.registry, timing.call)
+        self.courier = Courier(self._nodes, self.contributions, self._disk, timing)
         self._server = self._make_server()
         self._tasks: list[asyncio.Task[None]] = []
 
@@ -55,7 +62,8 @@ class App:
 
     async def start(self) -> None:
         """Resumes what had not ended, then listens."""
-        self._tasks = [asyncio.create_task(self.directory.watch()), asyncio.create_task(self._purge())]
+        running = (self.directory.watch(), self.settlements.watch(), self.courier.run(), self._purge())
+        self._tasks = [asyncio.create_task(each) for each in running]
         for computation in await self.registry.resume():
             _log.info("resumed", computation=computation.id, state=computation.state)
             self.scheduler.start(computation, resumed=True)
@@ -82,16 +90,19 @@ class App:
 
     def _make_server(self) -> Server:
         desk = Desk(self.membership, self.registry, self.scheduler, self._config.limits)
-        service = CoordinatorService(desk, self.directory)
+        intake = Intake(self.membership, self.contributions, self._disk, self._config.limits, self.courier.wake)
+        service = CoordinatorService(desk, intake, self.directory)
         authorise = Authorise(self.membership, RULES, self.membership.manifest.coordinator.id)
         add = partial(add_CoordinatorServiceServicer_to_server, service)
         return Server(self._config.listen, self._config.identity, authorise, [add])
 
     async def _purge(self) -> None:
         while True:
-            gone = await self.registry.purge(now_ms() - self._config.limits.keep_days * DAY_MS)
-            if gone:
-                _log.info("purged", computations=gone)
+            before = now_ms() - self._config.limits.keep_days * DAY_MS
+            gone = await self.registry.purge(before)
+            expired = await self._disk.do(self.contributions.expire, now_ms(), before)
+            if gone or expired:
+                _log.info("purged", computations=gone, shares=expired)
             await asyncio.sleep(PURGE_SECONDS)
 
 

@@ -17,4 +17,6 @@ RULES: Final[Rules] = {
     "/steelyard.v1.CoordinatorService/CancelComputation": _REQUESTERS,
     "/steelyard.v1.CoordinatorService/FetchResults": _REQUESTERS,
     "/steelyard.v1.CoordinatorService/ListParties": _REQUESTERS,
+    "/steelyard.v1.CoordinatorService/Contribute": _REQUESTERS,
+    "/steelyard.v1.CoordinatorService/ListContributions": _REQUESTERS,
 }

@@ -40,6 +40,7 @@ class Timing(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     delivered: Seconds = 2  # after enough results, for the rest
     fetch: Seconds = 30  # one node's sealed result
     describe: Seconds = 2  # between looks at a node
+    deliver: Seconds = 5  # between tries to deliver contributions to a node that did not take them
 
 
 class Limits(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -48,6 +49,9 @@ class Limits(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     attempts_at_once: Count = 16
     attempts: Count = 3  # of one computation
     keep_days: Count = 30  # after the end
+    contributions_per_sponsor: Count = 10_000  # that some node has not taken yet
+    contribution_megabytes: Count = 4096  # of ciphertext that waits for nodes, all sponsors' together
+    bundle_megabytes: Count = 256  # of one contribution, all nodes' shares together
 
 
 class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):

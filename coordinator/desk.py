@@ -62,7 +62,7 @@ class Desk:
         if not 0 <= size <= MAX_PAGE:
             raise Invalid(f"a page has 1 to {MAX_PAGE} computations")
         size = size or DEFAULT_PAGE
-        found = await self.registry.page(requester, _position(token), size + 1)
+        found = await self.registry.page(requester, position(token), size + 1)
         more = len(found) > size
         return found[:size], f"{found[size - 1].created_ms}:{found[size - 1].id}" if more else ""
 
@@ -102,7 +102,8 @@ class Desk:
             raise Overloaded("as many computations are under way as this coordinator takes")
 
 
-def _position(token: str) -> tuple[int, str]:
+def position(token: str) -> tuple[int, str]:
+    """Where a page begins; raises Invalid for a token that is none of ours."""
     if not token:
         return FIRST_PAGE
     created, _, computation = token.partition(":")

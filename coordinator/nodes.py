@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from enum import Enum
@@ -12,10 +12,13 @@ from pathlib import Path
 from typing import Final, TypeAlias
 
 import grpc.aio
+import msgspec
 
 from steelyard.documents.attempt import ResultNote
+from steelyard.documents.contribution import Bundle
 from steelyard.documents.sealed_result import SealedResult
-from steelyard.documents.signed import Signed
+from steelyard.documents.signed import Signed, decode
+from steelyard.epochs.settlement import Ask, Show, Status
 from steelyard.errors import Failed, Malformed, Refused, SteelyardError, Unauthenticated
 from steelyard.identity.certificates import Identity, Role
 from steelyard.identity.membership import Membership
@@ -117,6 +120,16 @@ class NodeClient:
                 call.cancel()
         raise Failed(f"{self.party} ended its result in the middle", party=self.party)
 
+    async def deliver(self, bundles: Sequence[Bundle], seconds: float) -> list[tuple[str, SteelyardError | None]]:
+        """Hands over this node's shares; for each contribution its id, and why the node does not take it."""
+        requests = [node_pb2.DeliverRequest(chunk=chunk) for each in bundles for chunk in codec.bundle_to_chunks(each)]
+        async with self._calling() as stub:
+            response = await stub.Deliver(iter(requests), timeout=seconds)
+        return [
+            (each.id, status.failure_from_proto(each.failure, self.party) if each.HasField("failure") else None)
+            for each in response.receipts
+        ]
+
     async def cancel(self, computation: str, seconds: float) -> None:
         async with self._calling() as stub:
             await stub.Cancel(node_pb2.CancelRequest(computation=computation), timeout=seconds)
@@ -124,6 +137,21 @@ class NodeClient:
     async def describe(self, seconds: float) -> node_pb2.DescribeResponse:
         async with self._calling() as stub:
             return await stub.Describe(node_pb2.DescribeRequest(), timeout=seconds)
+
+    async def standings(self, seconds: float) -> list[Status]:
+        """Where the node stands with its stored sharings."""
+        async with self._calling() as stub:
+            response = await stub.ListStandings(node_pb2.ListStandingsRequest(), timeout=seconds)
+        found = [decode(each, Status, "standing") for each in response.statuses]
+        if any(each.party != self.party for each in found):
+            raise Malformed(f"{self.party} speaks of another party's standing", party=self.party)
+        return found
+
+    async def settle(self, step: Show | Ask, votes: Iterable[Signed], seconds: float) -> None:
+        """Shows the node a certificate, or asks it for a vote."""
+        message = node_pb2.SettleChangeRequest(step=msgspec.json.encode(step), votes=map(codec.signed_to_proto, votes))
+        async with self._calling() as stub:
+            await stub.SettleChange(message, timeout=seconds)
 
     async def close(self) -> None:
         await self._channel.close()

@@ -86,6 +86,8 @@ class Proposals:
 
     def _participants(self, computation: Computation, among: Sequence[str], said: _Said) -> tuple[str, ...]:
         missing = {party: said.silence[party] for party in among if party not in said.answers}
+        if missing and all(isinstance(error, NotFound) for error in missing.values()) and not said.answers:
+            raise next(iter(missing.values()))
         if len(said.answers) < self._quorum:
             raise _missing(missing, f"; --allow-missing does not help here, {self._quorum} nodes must take part")
         if missing and computation.fixed:
@@ -117,6 +119,10 @@ class Proposals:
                 said.answers[party] = Answer(Decision.REFUSED, failure=error)
                 return
             else:
+                if _has_no_share(computation, answer):
+                    said.silence[party] = answer.failure or NotFound("")
+                    computation.report(party, "refused")
+                    return
                 said.answers[party] = answer
                 computation.report(party, answer.decision.name.lower())
                 return
@@ -124,6 +130,12 @@ class Proposals:
 
 def new_attempt() -> AttemptId:
     return AttemptId(token(16).hex())
+
+
+def _has_no_share(computation: Computation, answer: Answer) -> bool:
+    """Of a stored sharing, which the others may hold all the same."""
+    stored = str(computation.request.arguments.get("dataset", "")).startswith("@")
+    return stored and isinstance(answer.failure, NotFound)
 
 
 def _agreed(answer: Answer | None) -> bool:

@@ -8,8 +8,10 @@ from typing import Any, TypeAlias
 import grpc.aio
 
 from coordinator.computation import Computation
+from coordinator.contributions import Stored
 from coordinator.desk import Desk
 from coordinator.directory import Directory, Entry
+from coordinator.intake import Intake
 from coordinator.lifecycle import State
 from steelyard.rpc import codec, status
 from steelyard.rpc.authorisation import caller
@@ -21,8 +23,9 @@ Context: TypeAlias = "grpc.aio.ServicerContext[Any, Any]"
 
 
 class CoordinatorService(coordinator_pb2_grpc.CoordinatorServiceServicer):
-    def __init__(self, desk: Desk, directory: Directory) -> None:
+    def __init__(self, desk: Desk, intake: Intake, directory: Directory) -> None:
         self._desk = desk
+        self._intake = intake
         self._directory = directory
 
     async def CreateComputation(
@@ -63,6 +66,18 @@ class CoordinatorService(coordinator_pb2_grpc.CoordinatorServiceServicer):
         parties = [_party(entry) for entry in self._directory.entries.values()]
         return pb.ListPartiesResponse(parties=parties, manifest=self._desk.membership.digest)
 
+    async def Contribute(
+        self, requests: AsyncIterator[pb.ContributeRequest], context: Context
+    ) -> pb.ContributeResponse:
+        chunks = (request.chunk async for request in requests)
+        return pb.ContributeResponse(ids=await self._intake.take(caller().id, chunks))
+
+    async def ListContributions(
+        self, request: pb.ListContributionsRequest, context: Context
+    ) -> pb.ListContributionsResponse:
+        found, token = await self._intake.page(caller().id, request.page_size, request.page_token)
+        return pb.ListContributionsResponse(contributions=map(_contribution, found), next_page_token=token)
+
 
 def to_proto(computation: Computation) -> pb.Computation:
     message = pb.Computation(
@@ -88,6 +103,15 @@ def _short_results(computation: Computation) -> list[types_pb2.ResultChunk]:
     return [chunk for each in results for chunk in codec.result_to_chunks(each)]
 
 
+def _contribution(stored: Stored) -> pb.Contribution:
+    message = pb.Contribution(id=stored.id, header=codec.signed_to_proto(stored.header), received_ms=stored.received_ms)
+    for each in stored.deliveries:
+        delivery = message.deliveries.add(party=each.party, state=each.state)
+        if each.failure is not None:
+            delivery.failure.CopyFrom(status.failure_to_proto(each.failure))
+    return message
+
+
 def _party(entry: Entry) -> pb.Party:
     described = entry.description
     return pb.Party(
@@ -97,6 +121,7 @@ def _party(entry: Entry) -> pb.Party:
         version=described.version,
         certificate_days=described.certificate_days,
         datasets=described.datasets,
+        sharings=described.sharings,
         manifest=described.manifest,
         problem=entry.problem,
     )

@@ -34,18 +34,18 @@ class Store:
     """`parties` are the manifest's, in order."""
 
     def __init__(self, path: Path, parties: Sequence[str]) -> None:
-        self._database = Database(path, MIGRATIONS)
+        self.database: Final = Database(path, MIGRATIONS)
         self._parties = tuple(parties)
 
     def close(self) -> None:
-        self._database.close()
+        self.database.close()
 
     def create(self, computation: Computation) -> None:
         """As PROPOSED, whatever it has become since: this runs beside its task."""
         request = codec.signed_to_proto(computation.signed).SerializeToString()
         created = computation.created_ms
-        with self._database.transaction():
-            self._database.execute(
+        with self.database.transaction():
+            self.database.execute(
                 "INSERT INTO computations VALUES (?, ?, ?, ?, ?, ?, 0, '[]', '{}', NULL)",
                 (computation.id, computation.requester, request, State.PROPOSED, created, created),
             )
@@ -54,7 +54,7 @@ class Store:
     def save(self, computation: Computation) -> None:
         """Everything that changed, in one transaction; results once it is DONE."""
         events = tuple(computation.unsaved)
-        with self._database.transaction():
+        with self.database.transaction():
             self._update(computation)
             self._add_events(computation.id, events)
             if computation.state is State.DONE:
@@ -77,7 +77,7 @@ class Store:
     def results(self, computation: str) -> Iterable[SealedResult]:
         """In the manifest's order, read one at a time: each may have many megabytes."""
         for party in self._parties:
-            row = self._database.one(
+            row = self.database.one(
                 "SELECT head, ciphertext FROM results WHERE computation = ? AND party = ?", (computation, party)
             )
             if row is not None:
@@ -85,27 +85,27 @@ class Store:
 
     def purge(self, before_ms: int) -> int:
         """Forgets what ended before that time, results and all; returns how many."""
-        with self._database.transaction():
-            return self._database.execute(
+        with self.database.transaction():
+            return self.database.execute(
                 f"DELETE FROM computations WHERE state IN ({_ENDED}) AND updated_ms < ?",  # our constants
                 (before_ms,),
             )
 
     def describe(self, party: str, seen_ms: int, description: node_pb2.DescribeResponse) -> None:
-        self._database.execute(
+        self.database.execute(
             "INSERT INTO parties (party, seen_ms, description) VALUES (?, ?, ?)"
             " ON CONFLICT (party) DO UPDATE SET seen_ms = excluded.seen_ms, description = excluded.description",
             (party, seen_ms, description.SerializeToString()),
         )
 
     def described(self) -> dict[str, tuple[int, node_pb2.DescribeResponse]]:
-        rows = self._database.query("SELECT party, seen_ms, description FROM parties")
+        rows = self.database.query("SELECT party, seen_ms, description FROM parties")
         return {party: (seen, node_pb2.DescribeResponse.FromString(text)) for party, seen, text in rows}
 
     def _update(self, computation: Computation) -> None:
         failure = status.failure_to_proto(computation.failure).SerializeToString() if computation.failure else None
         progress = {party: [each.state, each.step] for party, each in computation.parties.items()}
-        self._database.execute(
+        self.database.execute(
             "UPDATE computations SET state = ?, updated_ms = ?, attempts = ?, fixed = ?, parties = ?, failure = ?"
             " WHERE id = ?",
             (
@@ -121,19 +121,19 @@ class Store:
 
     def _add_events(self, computation: str, events: Iterable[tuple[int, State]]) -> None:
         for time_ms, state in events:
-            self._database.execute("INSERT INTO events VALUES (?, ?, ?)", (computation, time_ms, state))
+            self.database.execute("INSERT INTO events VALUES (?, ?, ?)", (computation, time_ms, state))
 
     def _add_result(self, computation: str, result: SealedResult) -> None:
         head = types_pb2.ResultChunk(
             note=codec.signed_to_proto(result.note), certificate=codec.certificate_to_proto(result.certificate)
         )
-        self._database.execute(
+        self.database.execute(
             "INSERT OR REPLACE INTO results VALUES (?, ?, ?, ?)",
             (computation, result.party, head.SerializeToString(), result.ciphertext),
         )
 
     def _select(self, clause: str, values: Sequence[Any]) -> list[Computation]:
-        rows = self._database.query(f"SELECT {_COLUMNS} FROM computations {clause}", values)  # constants
+        rows = self.database.query(f"SELECT {_COLUMNS} FROM computations {clause}", values)  # constants
         return [self._computation(*row) for row in rows]
 
     def _computation(

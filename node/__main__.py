@@ -9,7 +9,7 @@ from pathlib import Path
 
 from node.app import run
 from node.config import load
-from steelyard.errors import SteelyardError
+from steelyard.errors import SteelyardError, StoreFault
 
 
 def main() -> int:
@@ -17,6 +17,9 @@ def main() -> int:
     parser.add_argument("--config", type=Path, required=True, help="the node's node.toml")
     try:
         asyncio.run(run(load(parser.parse_args().config)))
+    except StoreFault as error:  # here it is the operator who reads
+        sys.stderr.write(f"{error.reason}: {error.inside}\nNothing was changed; docs/operations.md says what to do.\n")
+        return error.exit_code
     except SteelyardError as error:
         sys.stderr.write(f"{error.reason}: {error.message}\n{error.advice}\n")
         return error.exit_code

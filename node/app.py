@@ -30,6 +30,7 @@ log = structlog.get_logger(__name__)
 async def run(config: NodeConfig) -> None:
     """Serves until SIGTERM or SIGINT; raises what keeps it from starting."""
     as_json(config.log_level)
+    memory.forbid_dumps()
     books, home = Books.open(config), Home(config.identity)
     sessions = Sessions()
     links = links_of(books.party, books.membership, home.path, sessions)

@@ -7,24 +7,35 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
+import structlog
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from node import upgrade
 from node.audit import Audit
+from node.blobs import Blobs
+from node.changes import Changes
 from node.computations import Computations
 from node.config import NodeConfig
 from node.consent import Consent
 from node.datasets import Datasets
 from node.health import Health
+from node.inbox import Inbox
+from node.keyring import open_vault
 from node.ledger import Ledger
 from node.policy import PolicyFile
+from node.sharings import Sharings
+from steelyard.epochs.crash_points import Hook, pass_by
+from steelyard.epochs.machine import Machine
 from steelyard.errors import Invalid
 from steelyard.identity import files
 from steelyard.identity.homes import Home
 from steelyard.identity.membership import Membership
 from steelyard.ids import PartyId, party_id
 from steelyard.storage.database import Database
+from steelyard.vault.vault import Vault
 
 _MIGRATIONS: Final = Path(__file__).parent / "migrations"
+_log = structlog.get_logger(__name__)
 
 
 def now_ms() -> int:
@@ -41,15 +52,19 @@ class Books:
     signing: Ed25519PrivateKey = field(repr=False)
     database: Database
     health: Health
+    vault: Vault
     datasets: Datasets
     policy: PolicyFile
     ledger: Ledger
     audit: Audit
     computations: Computations
+    sharings: Sharings
+    changes: Changes
     consent: Consent
+    inbox: Inbox
 
     @classmethod
-    def open(cls, config: NodeConfig) -> Books:
+    def open(cls, config: NodeConfig, crash_point: Hook = pass_by) -> Books:
         """Opens the store and the identity folder; raises what is wrong with them, naming the file."""
         party, home = party_id(config.party), Home(config.identity)
         membership = home.membership()
@@ -59,18 +74,32 @@ class Books:
         database = Database(state / "node.db", _MIGRATIONS)
         audit, policy = Audit(database), PolicyFile(config.policy)
         audit.verify()
-        computations = Computations(database, party)
+        vault = open_vault(config.vault, party, database, state / "vault")
+        blobs = Blobs(vault, config.vault.cache_mib << 20)
+        upgrade.seal_rows_of_before(database, vault)
+        upgrade.seal_blobs_of_before(database, blobs, state / "blobs")
+        datasets = Datasets(database, vault, blobs)
+        for fault in vault.faults():
+            _log.error("store_fault", unit=str(fault.unit), problem=fault.problem)
+        signing, sharings = home.signing_key(), Sharings(database, vault)
+        machine = Machine(party, signing, membership.signing_keys, membership.points_by_name, sharings, crash_point)
+        computations = Computations(database, vault, party)
         computations.purge(now_ms())
+        sealing, folder = home.sealing_key(), state / "inbox"
         return cls(
             party=party,
             membership=membership,
-            signing=home.signing_key(),
+            signing=signing,
             database=database,
             health=Health(database),
-            datasets=Datasets(database, state / "blobs"),
+            vault=vault,
+            datasets=datasets,
             policy=policy,
             ledger=Ledger(database),
             audit=audit,
             computations=computations,
-            consent=Consent(party, membership, policy, computations, audit, database, now_ms),
+            sharings=sharings,
+            changes=Changes(party, machine, sharings, membership.signing_keys, audit, now_ms),
+            consent=Consent(party, membership, policy, computations, sharings, audit, database, now_ms),
+            inbox=Inbox(party, membership, policy, audit, sealing, database, folder, now_ms),
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from node.books import Books
+from node.sharings import Shelf
 from steelyard.errors import PolicyRefused
 from steelyard.privacy.policy import ALL, Policy
 from steelyard.tables.schema import Schema
@@ -17,6 +18,30 @@ def catalogue(books: Books) -> list[types_pb2.Dataset]:
         return []
     shown = [(each.name, _visible(policy, each.name, each.schema)) for each in books.datasets.list()]
     return [describe(name, schema) for name, schema in shown if schema.columns]
+
+
+def sharings(books: Books) -> list[types_pb2.Sharing]:
+    """All that this node has heard of, whatever the policy says of questions about them."""
+    return [_sharing(shelf) for shelf in books.sharings.list(every=True)]
+
+
+def _sharing(shelf: Shelf) -> types_pb2.Sharing:
+    stored, record = shelf.stored, shelf.record
+    columns = [
+        types_pb2.Column(name=name, type="decimal", decimals=decimals)
+        for name, decimals in zip(stored.columns, stored.parts[0].decimals, strict=True)
+    ]
+    committee = record.active.committee if record.active else None
+    return types_pb2.Sharing(
+        id=stored.id,
+        name=stored.name,
+        dataset=types_pb2.Dataset(name=stored.dataset, columns=columns),
+        epoch=record.base.epoch,
+        standing=record.standing,
+        threshold=committee.threshold if committee else 0,
+        holders=committee.holders if committee else (),
+        undecided=record.undecided is not None,
+    )
 
 
 def describe(name: str, schema: Schema) -> types_pb2.Dataset:

@@ -8,12 +8,14 @@ from typing import Final, Literal
 
 import msgspec
 
+from node.keyring import OWN
 from steelyard.documents.sealed_result import CountedSignature, SealedResult
 from steelyard.documents.signed import Signed, from_wire, to_wire
 from steelyard.errors import NotFound, SteelyardError, by_reason
 from steelyard.ids import PartyId
 from steelyard.randomness import token
 from steelyard.storage.database import Database, Row
+from steelyard.vault.vault import Vault
 
 Decision = Literal["approved", "pending", "refused"]
 KEPT_MS: Final = 30 * 24 * 3600 * 1000  # after expiry
@@ -44,14 +46,15 @@ class _Sealed(msgspec.Struct):
 class Computations:
     """Rows in the node's database; a result is held in memory before, since one lost in a crash is computed again."""
 
-    def __init__(self, database: Database, party: PartyId) -> None:
+    def __init__(self, database: Database, vault: Vault, party: PartyId) -> None:
         self._database = database
+        self._vault = vault
         self._party = party
         self._results: dict[str, SealedResult] = {}
 
     def find(self, computation: str) -> Recorded | None:
         row = self._database.one(f"{_SELECT} WHERE id = ?", (computation,))
-        return None if row is None else _recorded(row)
+        return None if row is None else self._recorded(row)
 
     def get(self, computation: str) -> Recorded:
         """Raises NotFound."""
@@ -64,7 +67,7 @@ class Computations:
         """Newest first."""
         where = "WHERE decision = 'pending'" if pending_only else ""
         return [
-            _recorded(row)
+            self._recorded(row)
             for row in self._database.query(f"{_SELECT} {where} ORDER BY received_ms DESC LIMIT ?", (limit,))
         ]
 
@@ -85,7 +88,7 @@ class Computations:
                 refusal,
                 recorded.received_ms,
                 expires_ms,
-                recorded.noise,
+                seal_noise(self._vault, recorded.id, recorded.noise),
             ),
         )
 
@@ -123,6 +126,15 @@ class Computations:
         certificate = tuple(CountedSignature(signer, signature) for signer, signature in sealed.certificate)
         return SealedResult(self._party, from_wire(sealed.note), certificate, row[1])
 
+    def _recorded(self, row: Row) -> Recorded:
+        computation, request, decision, failure, received_ms, noise = row
+        error = None
+        if failure is not None:
+            refusal = msgspec.json.decode(failure, type=_Refusal)
+            error = by_reason(refusal.reason)(refusal.message)
+        opened = self._vault.unseal(OWN, f"noise/{computation}", noise)
+        return Recorded(computation, from_wire(request), decision, error, received_ms, opened)
+
     def purge(self, now_ms: int) -> None:
         """Forgets what expired long ago: an expired request is refused by its date alone."""
         self._database.execute("DELETE FROM computations WHERE expires_ms < ?", (now_ms - KEPT_MS,))
@@ -131,10 +143,6 @@ class Computations:
 _SELECT: Final = "SELECT id, request, decision, failure, received_ms, noise FROM computations"
 
 
-def _recorded(row: Row) -> Recorded:
-    computation, request, decision, failure, received_ms, noise = row
-    error = None
-    if failure is not None:
-        refusal = msgspec.json.decode(failure, type=_Refusal)
-        error = by_reason(refusal.reason)(refusal.message)
-    return Recorded(computation, from_wire(request), decision, error, received_ms, noise)
+def seal_noise(vault: Vault, computation: str, noise: bytes) -> bytes:
+    """For the row of this computation and no other."""
+    return vault.seal(OWN, f"noise/{computation}", noise)

@@ -10,6 +10,7 @@ from typing import Final
 from node.audit import Audit
 from node.computations import Computations, Decision, Recorded
 from node.policy import PolicyFile
+from node.sharings import Sharings
 from steelyard.documents.request import MAX_LIFE_MS, Request
 from steelyard.documents.signed import Signed, read
 from steelyard.errors import Conflict, Invalid, Refused, Unauthenticated
@@ -36,6 +37,7 @@ class Consent:
     membership: Membership
     policy: PolicyFile
     computations: Computations
+    sharings: Sharings
     audit: Audit
     database: Database
     now_ms: Callable[[], int]
@@ -107,13 +109,16 @@ class Consent:
         return self._opened[signed]
 
     def check(self, request: Request, parties: Sequence[PartyId]) -> Policy:
-        """The owner's policy of today, if it allows this request with these parties; raises PolicyRefused."""
+        """The owner's policy of today, if it allows this request with these parties; raises PolicyRefused.
+
+        What holds of a dataset holds of what was shared of it.  Raises NotFound or Stale without the sharing.
+        """
         question, policy = question_of(request), self.policy.read()
         policy.check(
             Question(
                 function=question.allowed_as,
                 requester=request.requester,
-                dataset=question.wanted.dataset,
+                dataset=self.sharings.origin(question),
                 columns=question.wanted.columns,
                 filter_columns=tuple(sorted(question.wanted.filter_columns)),
                 epsilon=question.epsilon,
@@ -123,7 +128,9 @@ class Consent:
             )
         )
         size, threshold = self.membership.size, self.membership.threshold
-        check_threshold(request.threshold, size, threshold, multiplies=question.multiplies)
+        check_threshold(
+            request.threshold, size, threshold, multiplies=question.multiplies and not question.wanted.stored
+        )
         return policy
 
     def _decide_first(self, request: Request, signed: Signed) -> Recorded:

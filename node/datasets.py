@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import hashlib
 from collections import OrderedDict
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from threading import RLock
@@ -18,19 +18,22 @@ from typing import Final
 import msgspec
 import numpy as np
 import polars as pl
+import structlog
 from numpy.typing import NDArray
 
-from node import blobs, groups
-from steelyard.digest import frame
-from steelyard.errors import Conflict, Failed, Invalid, NotFound
+from node import groups
+from node.blobs import Blobs
+from node.keyring import OWN
+from steelyard.digest import digest, frame
+from steelyard.errors import Conflict, Failed, Invalid, NotFound, StoreFault
 from steelyard.ids import identifier
 from steelyard.randomness import token
 from steelyard.storage.database import Database, Row
-from steelyard.storage.files import private_folder
 from steelyard.tables import reader
 from steelyard.tables.filter import Filter
 from steelyard.tables.predicate import expression
 from steelyard.tables.schema import BOUND, Column, Schema, from_description
+from steelyard.vault.vault import Vault
 
 Vector = NDArray[np.int64]
 Noted = Callable[[str], object]
@@ -39,11 +42,12 @@ _Question = tuple[str, str | None, tuple[Filter, ...]]  # blob, column, filters
 MAX_REMEMBERED: Final = 100_000  # cells
 MAX_FILTERS: Final = 10_000
 _SLICE: Final = 65_536
+_log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class Dataset:
-    """What the catalogue says of a dataset, and which file holds it."""
+    """What the catalogue says of a dataset, and which blob holds it."""
 
     name: str
     schema: Schema
@@ -65,40 +69,49 @@ class Totals:
 class Datasets:
     """The node's store of datasets, callable from any thread, but not inside a transaction of the database."""
 
-    def __init__(self, database: Database, folder: Path) -> None:
+    def __init__(self, database: Database, vault: Vault, blobs: Blobs) -> None:
         self._database = database
-        self._folder = private_folder(folder)
+        self._vault = vault
+        self._blobs = blobs
         self._answers: OrderedDict[_Question, Sequence[groups.Cell]] = OrderedDict()
-        self._lock = RLock()  # a file is not removed while it is being read
-        blobs.sweep(self._folder, {each.blob for each in self.list()})
+        self._lock = RLock()  # a blob is not erased while it is being read
+        self._blobs.sweep({(each.name, each.blob) for each in self.list()})
 
     def import_file(
-        self, name: str, path: Path, schema: Schema | None = None, *, now_ms: int, noted: Noted = lambda _: None
+        self,
+        name: str,
+        path: Path,
+        schema: Schema | None = None,
+        *,
+        now_ms: int,
+        noted: Noted = lambda _: None,
+        called: str | None = None,
     ) -> Dataset:
         """Reads a CSV, Parquet or Excel file and keeps it as dataset `name`, in place of an earlier one.
 
-        `noted` is called with the version in the same transaction.
+        `noted` is called with the version in the same transaction; messages call the file `called`.
 
         Raises Invalid (naming file, line and column) or Failed; the earlier dataset is untouched then.
         """
         identifier(name, "dataset")
-        return self.put(name, reader.read(path, schema), now_ms=now_ms, noted=noted)
+        return self.put(name, reader.read(path, schema, called), now_ms=now_ms, noted=noted)
 
     def put(self, name: str, table: reader.Table, *, now_ms: int, noted: Noted = lambda _: None) -> Dataset:
         """Keeps a checked table as dataset `name`; identical content keeps its version."""
         identifier(name, "dataset")
-        content = _fingerprint(table)
+        content = keyed(self._vault, _fingerprint(table))
         with self._lock:
             earlier = self.find(name)
             same = earlier is not None and earlier.version == self._version_of(name, content)
-            blob = earlier.blob if earlier and same else blobs.write(self._folder, table.frame)
+            blob = earlier.blob if earlier and same else self._blobs.write(name, table.frame)
             try:
-                self._commit(name, blob, content, table, now_ms, noted)
+                with self._database.transaction():
+                    self._commit(name, blob, content, table, now_ms, noted)
+                    if earlier and not same:
+                        self._blobs.remove(name, earlier.blob)
             except BaseException:
-                self._discard(blob)
+                self._discard(name, blob)
                 raise
-            if earlier and not same:
-                blobs.remove(self._folder, earlier.blob)
             return self.get(name)
 
     def list(self) -> list[Dataset]:
@@ -129,7 +142,7 @@ class Datasets:
             with self._database.transaction():
                 self._database.execute("DELETE FROM dataset WHERE name = ?", (name,))
                 noted()
-            blobs.remove(self._folder, dataset.blob)
+                self._blobs.remove(name, dataset.blob)
 
     def totals(self, name: str, column: str, filters: Sequence[Filter], *, version: str | None = None) -> Totals:
         """Exact sum and row count of one column under each filter.
@@ -163,12 +176,30 @@ class Datasets:
                 raise Invalid(f"{dataset.name}.{column} holds no text")
             return self._series(dataset, column, where).to_list()
 
+    def rows(self, name: str, limit: int) -> tuple[Dataset, pl.DataFrame]:
+        """The dataset and its first rows, all of them if `limit` is 0, as they were imported.  Raises NotFound."""
+        with self._lock:
+            dataset = self.get(name)
+            table = self._table(dataset)
+            return dataset, (table.head(limit) if limit else table).collect()
+
     def _series(self, dataset: Dataset, column: str, where: Filter) -> pl.Series:
-        with _readable(dataset):
-            table = blobs.scan(self._folder, dataset.blob)
-            if where.conditions:
-                table = table.filter(expression(where, dataset.schema))
-            return table.select(column).collect().to_series().rechunk()
+        table = self._table(dataset)
+        if where.conditions:
+            table = table.filter(expression(where, dataset.schema))
+        return table.select(column).collect().to_series().rechunk()
+
+    def _table(self, dataset: Dataset) -> pl.LazyFrame:
+        """The rows, or NotFound with what to do, since asking again would not help.
+
+        Why they cannot be had is for the node's own log: whoever asks learns the same in every case.
+        """
+        try:
+            return self._blobs.scan(dataset.name, dataset.blob)
+        except (StoreFault, NotFound, pl.exceptions.PolarsError) as error:
+            _log.error("store_fault", dataset=dataset.name, problem=getattr(error, "inside", type(error).__name__))
+            problem = f"the stored rows of dataset {dataset.name} are missing or damaged: import it again"
+            raise NotFound(problem) from None
 
     def _cells(
         self, name: str, column: str | None, filters: Sequence[Filter], version: str | None
@@ -180,9 +211,8 @@ class Datasets:
             summed = None if column is None else _numbers(dataset, column)
             asked = (dataset.blob, column, tuple(filters))
             if asked not in self._answers:
-                with _readable(dataset):
-                    table = blobs.scan(self._folder, dataset.blob)
-                    self._remember(asked, groups.cells(table, dataset.schema, summed, filters))
+                table = self._table(dataset)
+                self._remember(asked, groups.cells(table, dataset.schema, summed, filters))
             return dataset, self._answers[asked]
 
     def _remember(self, asked: _Question, answer: Sequence[groups.Cell]) -> None:
@@ -197,38 +227,27 @@ class Datasets:
             raise Conflict(f"dataset {name} has changed since the computation began")
         return dataset
 
-    def _discard(self, blob: str) -> None:
-        """Removes a blob no row names; when the database cannot tell, the sweep at the next start will."""
+    def _discard(self, name: str, blob: str) -> None:
+        """Erases a blob no row names; when the database cannot tell, the sweep at the next start will."""
         with suppress(Failed):
             if self._database.one("SELECT 1 FROM dataset WHERE blob = ?", (blob,)) is None:
-                blobs.remove(self._folder, blob)
+                self._blobs.remove(name, blob)
 
     def _version_of(self, name: str, content: bytes) -> str | None:
         row = self._database.one("SELECT version FROM dataset_version WHERE name = ? AND content = ?", (name, content))
         return None if row is None else str(row[0])
 
     def _commit(self, name: str, blob: str, content: bytes, table: reader.Table, now_ms: int, noted: Noted) -> None:
-        with self._database.transaction():
-            version = self._version_of(name, content)
-            if version is None:
-                version = token(16).hex()
-                self._database.execute("INSERT INTO dataset_version VALUES (?, ?, ?)", (name, content, version))
-            schema = msgspec.json.encode(table.schema.describe()).decode()
-            self._database.execute(
-                "INSERT OR REPLACE INTO dataset (name, blob, version, schema, rows, imported_ms)"
-                " VALUES (?, ?, ?, ?, ?, ?)",
-                (name, blob, version, schema, table.frame.height, now_ms),
-            )
-            noted(version)
-
-
-@contextmanager
-def _readable(dataset: Dataset) -> Iterator[None]:
-    """The blob is there and whole, or the owner is told what to do; asking again would not help."""
-    try:
-        yield
-    except (OSError, pl.exceptions.ComputeError):
-        raise NotFound(f"the stored rows of dataset {dataset.name} are missing or damaged: import it again") from None
+        version = self._version_of(name, content)
+        if version is None:
+            version = token(16).hex()
+            self._database.execute("INSERT INTO dataset_version VALUES (?, ?, ?)", (name, content, version))
+        schema = msgspec.json.encode(table.schema.describe()).decode()
+        self._database.execute(
+            "INSERT OR REPLACE INTO dataset (name, blob, version, schema, rows, imported_ms) VALUES (?, ?, ?, ?, ?, ?)",
+            (name, blob, version, schema, table.frame.height, now_ms),
+        )
+        noted(version)
 
 
 _SELECT: Final = "SELECT name, schema, rows, version, imported_ms, blob FROM dataset"
@@ -247,6 +266,11 @@ def _numbers(dataset: Dataset, column: str) -> Column:
 def _dataset(row: Row) -> Dataset:
     name, schema, rows, version, imported_ms, blob = row
     return Dataset(name, from_description(msgspec.json.decode(schema)), rows, version, imported_ms, blob)
+
+
+def keyed(vault: Vault, content: bytes) -> bytes:
+    """The digest of a content under a key of this node, so that nobody else can compare it with a guess."""
+    return digest("dataset-content", vault.derive(OWN, "dataset-content"), content)
 
 
 def _fingerprint(table: reader.Table) -> bytes:

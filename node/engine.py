@@ -16,6 +16,7 @@ from node.computations import Recorded
 from node.hellos import Hellos
 from node.release import PendingRelease
 from node.sessions import Sessions
+from node.shelves import NodeShelves
 from steelyard.digest import digest
 from steelyard.documents.attempt import MAX_ROWS
 from steelyard.documents.request import Request
@@ -26,6 +27,7 @@ from steelyard.functions.catalogue import question_of
 from steelyard.functions.computation import ResultShare, compute
 from steelyard.functions.question import Question
 from steelyard.functions.result_share import seal_share
+from steelyard.functions.upkeep import Upkeep, keep_up
 from steelyard.ids import AttemptId, ComputationId, PartyId
 from steelyard.privacy.policy import Policy
 from steelyard.protocols.attempt import Attempt
@@ -148,7 +150,8 @@ class Engine:
         try:
             links = await self._links.to(self._peers(order), min(_LINK_PATIENCE, self._patience))
             protocol = await self._in_thread(lambda: self._protocol(order, question, mine))
-            threads = None if question.values(SHORT) <= SHORT else self._threads
+            brief = question.values(SHORT) <= SHORT and not question.waits and not question.wanted.stored
+            threads = None if brief else self._threads
             first = 1 if said else 0  # so that one who greets and one who need not only wait, and blame nobody
             outcome = await drive(protocol, attempt, mailbox, links, threads, self._patience, order.step, first)
             result = (
@@ -182,9 +185,17 @@ class Engine:
             raise PolicyRefused("the requester did not allow to leave parties out")
         if len(chosen) < membership.quorum:
             raise PolicyRefused(f"at least {membership.quorum} nodes must take part")
-        enough = 2 * (order.request.threshold or membership.threshold) - 1
+        enough = 2 * self._threshold(order) - 1
         if question_of(order.request).multiplies and len(chosen) < enough:
             raise PolicyRefused(f"at least {enough} nodes must take part where numbers are multiplied or compared")
+
+    def _threshold(self, order: Order) -> int:
+        """That of the sharing asked about, or what the request says, or the manifest's."""
+        question, manifest = question_of(order.request), self._books.membership.threshold
+        shelf = None if isinstance(question, Upkeep) else self._books.sharings.find(question.wanted.stored)
+        if shelf and shelf.record.active:
+            return shelf.record.active.committee.threshold
+        return order.request.threshold or manifest
 
     def _peers(self, order: Order) -> frozenset[PartyId]:
         return frozenset(order.participants) - {self._books.party}
@@ -197,7 +208,7 @@ class Engine:
         """The owner's policy of today, which allows this, and what this node brings."""
         books, request = self._books, order.recorded.request
         policy = books.consent.check(books.consent.read(request), order.participants)
-        return policy, inputs.offer(books.datasets, policy, question_of(order.request))
+        return policy, inputs.offer(books.datasets, books.sharings, policy, question_of(order.request))
 
     def _protocol(self, order: Order, question: Question[Any], mine: Introduction | None) -> Protocol[ResultShare]:
         books, recorded = self._books, order.recorded
@@ -205,9 +216,23 @@ class Engine:
         if mine and mine.offer != offer:
             raise Conflict(f"data or policy of {books.party} have changed since its hello")
         context = self._context(order)
+        shelves = NodeShelves(books.changes, books.membership.points_by_name, order.request.expires_ms)
         brought = inputs.layers(books.datasets, question, offer) if offer.contributes else None
         minimum = books.membership.minimum_group
-        release = PendingRelease(books.ledger, books.consent, order.request, question, policy, minimum, order.on_signed)
+        upkeep = question if isinstance(question, Upkeep) else None
+        shelf = books.sharings.get(question.wanted.stored) if question.wanted.stored and not upkeep else None
+        release = PendingRelease(
+            books.ledger,
+            books.consent,
+            order.request,
+            question,
+            policy,
+            minimum,
+            order.on_signed,
+            shelf.stored if shelf else None,
+        )
+        if upkeep:
+            return keep_up(context, upkeep, mine or introduce(context, offer), shelves, release, order.relayed)
         return compute(
             context,
             question,
@@ -217,6 +242,8 @@ class Engine:
             SystemRandomness(),
             lambda identity: Keystream(digest("noise", recorded.noise, identity.encode())),
             order.relayed,
+            books.sharings.kept(shelf) if shelf else None,
+            shelves,
         )
 
     def _context(self, order: Order) -> Attempt:
@@ -229,8 +256,8 @@ class Engine:
             me=self._books.party,
             participants=order.participants,
             points={party: membership.points[party] for party in order.participants},
-            threshold=order.request.threshold or membership.threshold,
-            liars=membership.threshold - 1,
+            threshold=(threshold := self._threshold(order)),
+            liars=min(threshold, membership.threshold) - 1,
             quorum=membership.quorum,
             minimum_group=membership.minimum_group,
             signing=self._books.signing,

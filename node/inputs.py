@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from node.datasets import Dataset, Datasets, Vector
+from node.sharings import Sharings
 from steelyard.functions.question import Layers, Question
 from steelyard.privacy.policy import Policy
 from steelyard.protocols.greet import Offer
@@ -36,8 +37,12 @@ class Rows:
         return self.datasets.texts(self.dataset.name, column, where, version=self.dataset.version)
 
 
-def offer(datasets: Datasets, policy: Policy, question: Question[Any]) -> Offer:
+def offer(datasets: Datasets, sharings: Sharings, policy: Policy, question: Question[Any]) -> Offer:
     """Without the dataset the node takes part without contributing; with it, the columns must be there."""
+    if question.wanted.stored:
+        shelf = sharings.find(question.wanted.stored)
+        epoch = shelf.epoch if shelf else ""
+        return Offer(False, epoch, minimum_rows=policy.minimum_rows, minimum_group=policy.minimum_group)
     held = datasets.find(question.wanted.dataset)
     if held is None:
         return Offer(contributes=False, minimum_rows=policy.minimum_rows, minimum_group=policy.minimum_group)

@@ -1,4 +1,4 @@
-"""NodeService for the node's owner: datasets, decisions, audit log, ledger."""
+"""NodeService for the node's owner: datasets, vault, decisions, audit log, ledger."""
 
 from __future__ import annotations
 
@@ -8,14 +8,15 @@ from pathlib import Path
 from typing import Final
 
 import msgspec
+import polars as pl
 
-from node import catalogue
+from node import catalogue, plain
 from node.books import Books, now_ms
 from node.computations import Recorded
 from node.datasets import Dataset
 from node.ledger import Entry
 from node.settlement import settle
-from node.uploads import Uploads, received
+from node.uploads import memory_file, received, remove_uploads_of_before
 from steelyard.documents.request import Request
 from steelyard.documents.signed import read
 from steelyard.errors import Cheated, Invalid
@@ -25,8 +26,10 @@ from steelyard.rpc import codec
 from steelyard.rpc.interceptors import Context
 from steelyard.tables import schema as schemas
 from steelyard.v1 import node_pb2, node_pb2_grpc
+from steelyard.vault.vault import Rotation, Status
 
 MAX_PAGE: Final = 1000
+ROWS_AT_ONCE: Final = 1000
 DECISIONS: Final = {
     "approved": node_pb2.DECISION_APPROVED,
     "pending": node_pb2.DECISION_PENDING,
@@ -39,14 +42,14 @@ class OwnerService(node_pb2_grpc.NodeServiceServicer):
 
     def __init__(self, books: Books, state: Path) -> None:
         self._books = books
-        self._uploads = Uploads(state)
+        remove_uploads_of_before(state)
 
     async def ImportDataset(
         self, requests: AsyncIterator[node_pb2.ImportDatasetRequest], context: Context
     ) -> node_pb2.ImportDatasetResponse:
-        with self._uploads.folder() as folder:
-            first, path = await received(requests, folder)
-            return await asyncio.to_thread(self._import, first, path)
+        with memory_file() as (file, path):
+            first, called = await received(requests, file)
+            return await asyncio.to_thread(self._import, first, path, called)
 
     async def ListDatasets(
         self, request: node_pb2.ListDatasetsRequest, context: Context
@@ -59,6 +62,23 @@ class OwnerService(node_pb2_grpc.NodeServiceServicer):
     ) -> node_pb2.DeleteDatasetResponse:
         await asyncio.to_thread(self._delete, identifier(request.dataset, "dataset"))
         return node_pb2.DeleteDatasetResponse()
+
+    async def ShowDataset(
+        self, request: node_pb2.ShowDatasetRequest, context: Context
+    ) -> AsyncIterator[node_pb2.ShowDatasetResponse]:
+        name = identifier(request.dataset, "dataset")
+        dataset, table = await asyncio.to_thread(self._rows, name, request.limit)
+        yield node_pb2.ShowDatasetResponse(dataset=_owned(dataset))
+        for start in range(0, table.height, ROWS_AT_ONCE):
+            found = await asyncio.to_thread(plain.rows, table.slice(start, ROWS_AT_ONCE), dataset.schema)
+            yield node_pb2.ShowDatasetResponse(rows=[node_pb2.Row(cells=each) for each in found])
+
+    async def ReadVault(self, request: node_pb2.ReadVaultRequest, context: Context) -> node_pb2.ReadVaultResponse:
+        return _vault(await asyncio.to_thread(self._books.vault.status, verify=request.verify))
+
+    async def RotateVault(self, request: node_pb2.RotateVaultRequest, context: Context) -> node_pb2.RotateVaultResponse:
+        done = await asyncio.to_thread(self._rotate)
+        return node_pb2.RotateVaultResponse(current=done.current, rewrapped=done.rewrapped, retired=done.retired)
 
     async def ListRequests(
         self, request: node_pb2.ListRequestsRequest, context: Context
@@ -81,7 +101,7 @@ class OwnerService(node_pb2_grpc.NodeServiceServicer):
     async def ReadLedger(self, request: node_pb2.ReadLedgerRequest, context: Context) -> node_pb2.ReadLedgerResponse:
         return await asyncio.to_thread(self._ledger)
 
-    def _import(self, first: node_pb2.ImportDatasetRequest, path: Path) -> node_pb2.ImportDatasetResponse:
+    def _import(self, first: node_pb2.ImportDatasetRequest, path: Path, called: str) -> node_pb2.ImportDatasetResponse:
         books, name = self._books, identifier(first.dataset, "dataset")
         declared = schemas.parse(first.schema) if first.schema else None
         before = {each.name: each.version for each in books.datasets.list()}
@@ -93,6 +113,7 @@ class OwnerService(node_pb2_grpc.NodeServiceServicer):
             noted=lambda version: books.audit.record(
                 "imported", {"dataset": name, "version": version}, now_ms=now_ms()
             ),
+            called=called,
         )
         unchanged = before.get(name) == dataset.version
         return node_pb2.ImportDatasetResponse(dataset=_owned(dataset), unchanged=unchanged)
@@ -100,6 +121,18 @@ class OwnerService(node_pb2_grpc.NodeServiceServicer):
     def _delete(self, name: str) -> None:
         audit = self._books.audit
         self._books.datasets.delete(name, lambda: audit.record("deleted", {"dataset": name}, now_ms=now_ms()))
+
+    def _rows(self, name: str, limit: int) -> tuple[Dataset, pl.DataFrame]:
+        dataset, table = self._books.datasets.rows(name, limit)
+        fields = {"dataset": name, "version": dataset.version, "rows": table.height}
+        self._books.audit.record("shown", fields, now_ms=now_ms())
+        return dataset, table
+
+    def _rotate(self) -> Rotation:
+        done = self._books.vault.rotate()
+        fields = {"current": done.current, "rewrapped": done.rewrapped, "retired": list(done.retired)}
+        self._books.audit.record("vault_rotated", fields, now_ms=now_ms())
+        return done
 
     def _shown(self, recorded: Recorded) -> node_pb2.OwnerRequest:
         request = read(Request, recorded.request.payload)
@@ -158,6 +191,22 @@ def _owned(dataset: Dataset) -> node_pb2.OwnedDataset:
         rows=dataset.rows,
         version=dataset.version,
         imported_ms=dataset.imported_ms,
+    )
+
+
+def _vault(status: Status) -> node_pb2.ReadVaultResponse:
+    versions = sorted({*status.held, *status.keys})
+    return node_pb2.ReadVaultResponse(
+        current=status.current,
+        versions=[
+            node_pb2.KeyVersion(version=each, keys=status.keys.get(each, 0), held=each in status.held)
+            for each in versions
+        ],
+        kinds=[node_pb2.SealedKind(kind=kind, units=units) for kind, units in status.units.items()],
+        files=status.files,
+        bytes=status.bytes,
+        generation=status.generation,
+        faults=[node_pb2.VaultFault(unit=str(each.unit), problem=each.problem) for each in status.faults],
     )
 
 

@@ -10,6 +10,7 @@ from node.consent import Consent
 from node.ledger import Candidate, Ledger, Limits
 from steelyard.documents.attempt import Contribution, InputSet
 from steelyard.documents.request import Request
+from steelyard.documents.stored import Stored
 from steelyard.functions.question import Question
 from steelyard.privacy.policy import Policy
 
@@ -25,12 +26,19 @@ class PendingRelease:
     policy: Policy
     minimum_group: int  # the manifest's; the policy may only raise it
     on_signed: Callable[[], None]
+    stored: Stored | None = None  # the sharing that is asked about
 
     def check(self, contributions: Sequence[Contribution]) -> None:
-        self.ledger.check(self._candidate(contributions), self._limits, now_ms=self.consent.now_ms())
+        if self.question.releases:
+            self.ledger.check(self._candidate(contributions), self._limits, now_ms=self.consent.now_ms())
 
     def enter(self, input_set: InputSet) -> None:
         with self.consent.settling():
+            self._enter(input_set)
+        self.on_signed()
+
+    def _enter(self, input_set: InputSet) -> None:
+        if self.question.releases:
             self.ledger.enter(
                 self._candidate(input_set.contributions),
                 self._limits,
@@ -38,7 +46,6 @@ class PendingRelease:
                 digest=input_set.identity,
                 now_ms=self.consent.now_ms(),
             )
-        self.on_signed()
 
     @property
     def _limits(self) -> Limits:
@@ -52,12 +59,13 @@ class PendingRelease:
 
     def _candidate(self, contributions: Sequence[Contribution]) -> Candidate:
         question, wanted = self.question, self.question.wanted
+        whole = self.stored.where if self.stored else ""
         return Candidate(
-            dataset=wanted.dataset,
+            dataset=self.stored.dataset if self.stored else wanted.dataset,
             column=",".join(wanted.columns),
             function=question.function,
             requester=self.request.requester,
-            filter=wanted.narrowed,
+            filter=" of ".join(part for part in (wanted.narrowed, whole) if part),
             inputs=frozenset((each.party, each.version) for each in contributions),
             epsilon=question.epsilon,
             searches=question.searches,

@@ -3,24 +3,29 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
 
+import msgspec
+
 import steelyard
 from node.books import Books
-from node.catalogue import catalogue
+from node.catalogue import catalogue, sharings
 from node.computations import Recorded
 from node.engine import Engine, Order
 from node.owner import DECISIONS, OwnerService
+from steelyard.documents.contribution import Bundle
 from steelyard.documents.request import Request
 from steelyard.documents.sealed_result import SealedResult
 from steelyard.documents.signed import read
+from steelyard.epochs.settlement import decode_step
 from steelyard.errors import Conflict, Invalid, SteelyardError
 from steelyard.functions.catalogue import question_of
 from steelyard.identity.homes import Home
+from steelyard.identity.sealing import MAX_PLAINTEXT, OVERHEAD
 from steelyard.ids import PartyId, attempt_id, computation_id
 from steelyard.rpc import codec, tls
 from steelyard.rpc.channel import PIECE
@@ -30,6 +35,8 @@ from steelyard.rpc.status import failure_to_proto
 from steelyard.v1 import node_pb2
 
 STEP_SECONDS: Final = 0.3
+BATCH: Final = 1 << 24  # bytes of contributions that are checked and stored at once
+MANY: Final = 500  # contributions that are
 
 
 @dataclass(slots=True)
@@ -109,6 +116,37 @@ class NodeService(OwnerService):
         self._engine.cancel(computation_id(request.computation))
         return node_pb2.CancelResponse()
 
+    async def ListStandings(
+        self, request: node_pb2.ListStandingsRequest, context: Context
+    ) -> node_pb2.ListStandingsResponse:
+        found = await asyncio.to_thread(self._books.changes.statuses)
+        wanted = [each for _, each in found if each.record.undecided or not request.undecided_only]
+        return node_pb2.ListStandingsResponse(statuses=map(msgspec.json.encode, wanted))
+
+    async def SettleChange(
+        self, request: node_pb2.SettleChangeRequest, context: Context
+    ) -> node_pb2.SettleChangeResponse:
+        step = decode_step(request.step)
+        votes = [codec.signed_from_proto(each) for each in request.votes]
+        status = await asyncio.to_thread(self._books.changes.take, step, votes)
+        return node_pb2.SettleChangeResponse(status=msgspec.json.encode(status))
+
+    async def Deliver(
+        self, requests: AsyncIterator[node_pb2.DeliverRequest], context: Context
+    ) -> node_pb2.DeliverResponse:
+        self._books.health.require()
+        assembler = codec.BundleAssembler(lambda registration, header: MAX_PLAINTEXT + OVERHEAD)
+        receipts: list[node_pb2.Receipt] = []
+        batch: list[Bundle] = []
+        async for request in requests:
+            bundle = assembler.feed(request.chunk)
+            batch += [bundle] if bundle else []
+            if sum(each.size for each in batch) >= BATCH or len(batch) >= MANY:
+                receipts += await self._delivered(batch)
+                batch = []
+        assembler.end()
+        return node_pb2.DeliverResponse(receipts=receipts + await self._delivered(batch))
+
     async def Describe(self, request: node_pb2.DescribeRequest, context: Context) -> node_pb2.DescribeResponse:
         self._books.health.require()
         return node_pb2.DescribeResponse(
@@ -117,12 +155,22 @@ class NodeService(OwnerService):
             manifest=self._books.membership.digest,
             certificate_days=tls.days_left(self._home.path),
             datasets=await asyncio.to_thread(catalogue, self._books),
+            sharings=await asyncio.to_thread(sharings, self._books),
             connected_peers=self._links.connected,
         )
 
+    async def _delivered(self, batch: Sequence[Bundle]) -> list[node_pb2.Receipt]:
+        outcomes = await asyncio.to_thread(self._books.inbox.deliver, batch)
+        return [
+            node_pb2.Receipt(id=identifier, failure=None if failure is None else failure_to_proto(failure))
+            for identifier, failure in outcomes
+        ]
+
     def _holds(self, recorded: Recorded) -> bool:
-        question = question_of(read(Request, recorded.request.payload))
-        return self._books.datasets.find(question.wanted.dataset) is not None
+        wanted = question_of(read(Request, recorded.request.payload)).wanted
+        if wanted.stored:
+            return self._books.sharings.find(wanted.stored) is not None
+        return self._books.datasets.find(wanted.dataset) is not None
 
     async def _run(self, recorded: Recorded, request: node_pb2.RunRequest, reports: _Reports) -> None:
         try:

@@ -1,6 +1,6 @@
-"""Writes examples/balances: account rows of four banks, the same at every run.
+"""Writes examples/balances, account rows of four banks, and examples/statements; the same at every run.
 
-    python scripts/make_examples.py
+    python -m scripts.make_examples
 
 Every bank's rows add up to its figure below, so the consortium's total is 17,500.00.  What looks random is SHA-256 of a
 label: no seed, no clock.
@@ -13,7 +13,10 @@ import hashlib
 from pathlib import Path
 from typing import Final
 
+from scripts import statements
+
 FOLDER: Final = Path(__file__).parents[1] / "examples" / "balances"
+STATEMENTS: Final = FOLDER.parent / "statements"
 TOTALS: Final = {"bank-a": 1_000_000, "bank-b": 150_000, "bank-c": 100_000, "bank-d": 500_000}  # cents
 ROWS: Final = {"bank-a": 24, "bank-b": 15, "bank-c": 12, "bank-d": 18}
 SEGMENTS: Final = ("retail", "corporate", "public")
@@ -46,11 +49,12 @@ def files() -> dict[str, str]:
 
 
 def main() -> None:
-    for name, text in files().items():
-        path = FOLDER / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, encoding="utf-8", newline="\n")
-        print(path.relative_to(FOLDER.parent))
+    for folder, made in ((FOLDER, files()), (STATEMENTS, statements.files())):
+        for name, text in made.items():
+            path = folder / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text, encoding="utf-8", newline="\n")
+            print(path.relative_to(FOLDER.parent))
 
 
 def _accounts(bank: str) -> str:

@@ -15,7 +15,8 @@ SteelyardError
 │   ├── TimedOut         a deadline passed
 │   ├── PartyMissing     a party delivered no input
 │   ├── Cancelled        somebody cancelled the computation
-│   └── Overloaded       a quota is full
+│   ├── Overloaded       a quota is full
+│   └── StoreFault       a node's store or its key cannot be used; why is for its own log
 └── Cheated              a check failed                                               exit 6
     └── Malformed        a peer sent what no honest peer sends
 
@@ -144,6 +145,29 @@ class Overloaded(Failed):
     reason = "OVERLOADED"
     status = "RESOURCE_EXHAUSTED"
     advice = "Wait until running computations have ended."
+
+
+class StoreFault(Failed):
+    """`inside` says what is wrong, for the node's own log and operator; what crosses the wire does not."""
+
+    reason = "STORE_FAULT"
+    status = "FAILED_PRECONDITION"
+    advice = "The operator of the node finds the reason in its log; nothing was overwritten."
+
+    inside = ""
+
+    @classmethod
+    def because(cls, inside: str) -> StoreFault:
+        """The same sentence for everybody else, whatever is wrong."""
+        fault = cls("the node cannot open what it has stored")
+        fault.inside = inside
+        return fault
+
+
+class Stale(Failed):
+    reason = "STALE"
+    status = "FAILED_PRECONDITION"
+    advice = "Give the party named its share back: `steelyard recover PARTY`."
 
 
 class Cheated(SteelyardError):

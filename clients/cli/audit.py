@@ -6,19 +6,38 @@ from typing import Annotated
 
 from cyclopts import App, Parameter
 
+from clients.cli.ask import Purpose
 from clients.cli.invocation import open_owner
-from clients.cli.options import Json, Party
+from clients.cli.options import DEFAULT_TIMEOUT, Json, Party, Timeout
 from clients.cli.output import emit, note
+from clients.cli.sharing import upkeep
 from clients.cli.times import time_of
 from steelyard.errors import Cheated
 
 app = App(
     name="audit",
-    help="""Your node's audit log, whose entries are chained by their digests.
+    help="""Checks: of the shares of a stored sharing, and of your node's log, whose entries are chained.
 
-What happened?  `steelyard audit show --party bank-a`
+Do the shares belong together?  `steelyard audit pool`
+
+What happened at my node?       `steelyard audit show --party bank-a`
 """,
 )
+
+
+@app.default
+def check(
+    name: Annotated[str, Parameter(help="A stored sharing, such as pool.")],
+    *,
+    purpose: Purpose = "",
+    timeout: Timeout = DEFAULT_TIMEOUT,
+    json: Json = False,
+) -> None:
+    """Whether all shares of a sharing belong together, without opening anything; names who holds a wrong one.
+
+    Example: `steelyard audit pool`
+    """
+    upkeep("audit", name, purpose, timeout, json)
 
 
 @app.command

@@ -19,11 +19,13 @@ if TYPE_CHECKING:
 
 app = App(
     name="data",
-    help="""Import, list and delete your own data at your own node.
+    help="""Import, list, show and delete your own data at your own node.
 
 Bring a table in:  `steelyard data import accounts.csv --dataset accounts --schema accounts.schema.toml`
 
 What is there?     `steelyard data list`
+
+Read it back:      `steelyard data show accounts --rows 5`
 """,
 )
 
@@ -64,6 +66,29 @@ def list_datasets(*, party: Party = "", json: Json = False) -> None:
     emit([_row(name, dataset) for name, dataset in found], json=False)
     if not found:
         note("There are none: steelyard data import FILE.")
+
+
+@app.command
+def show(
+    dataset: Annotated[str, Parameter(help="The dataset's name.")],
+    *,
+    rows: Annotated[int, Parameter(help="At most this many rows, from the first; 0 for all.")] = 20,
+    party: Party = "",
+    json: Json = False,
+) -> None:
+    """Shows the rows of your own dataset, opened by your node for its owner only.
+
+    Example: `steelyard data show accounts --party bank-a --rows 5`
+    """
+    with open_owner(party) as owner:
+        found = owner.show_dataset(dataset, rows)
+    names = [each.name for each in found.dataset.dataset.columns]
+    table = [dict(zip(names, each, strict=True)) for each in found.rows]
+    if json:
+        emit({"party": owner.party, **found.dataset.to_json(), "table": table}, json=True)
+        return
+    emit(table, json=False)
+    note(f"{len(table)} of {found.dataset.rows} rows. This look is in your audit log.")
 
 
 @app.command

@@ -25,7 +25,7 @@ from steelyard.privacy.policy import permissive
 DAYS: Final = 365  # a local profile has nobody who renews
 _CONSORTIUM: Final = "local"
 _MADE: Final = (
-    *("ca", "coordinator", "entries", "logs", "nodes", "organisations", "owners", "requesters", "run"),
+    *("ca", "contributors", "coordinator", "entries", "logs", "nodes", "organisations", "owners", "requesters", "run"),
     *("manifest.json", "pin", FILE),
 )
 

@@ -26,6 +26,7 @@ from .desk import Desk, Pages
 from .profile import Profile
 from .questions import DEFAULT_TIMEOUT, Asked, OnProgress, Question, Wanted, beside, normal, question, with_options
 from .results import Computation, Party, Result
+from .sharings import Sharing, named, sharings_of
 
 if TYPE_CHECKING:  # the generated module knows it only as a type
     from steelyard.v1.coordinator_pb2_grpc import CoordinatorServiceAsyncStub
@@ -154,12 +155,20 @@ class AsyncClient:
     async def parties(self) -> tuple[Party, ...]:
         return await self._parties(Deadline(CALL))
 
+    async def sharings(self) -> tuple[Sharing, ...]:
+        return sharings_of(await self.parties())
+
+    async def sharing(self, name: str) -> Sharing:
+        return named(await self.sharings(), name)
+
     async def _page(self, request: pb.ListComputationsRequest) -> pb.ListComputationsResponse:
         return await self._call(lambda stub: stub.ListComputations(request, timeout=CALL))
 
     async def _signed(self, asked: Question, deadline: Deadline) -> Signed:
         if asked.needs_groups:
             asked = asked.with_groups_of(await self._parties(deadline)).checked()
+        if asked.needs_column:
+            asked = asked.with_column_of(sharings_of(await self._parties(deadline))).checked()
         return self.desk.sign(asked)
 
     async def _create(self, signed: Signed, deadline: Deadline) -> Computation:

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from decimal import Decimal
 from pathlib import Path
 from types import TracebackType
-from typing import Final, Self, Unpack
+from typing import TYPE_CHECKING, Final, Self, Unpack
 
+from steelyard.documents.contribution import Bundle
 from steelyard.documents.signed import Signed
 from steelyard.errors import Failed, SteelyardError, TimedOut
 from steelyard.ids import computation_id
+from steelyard.rpc import codec
 from steelyard.v1 import coordinator_pb2 as pb
 from steelyard.v1.coordinator_pb2_grpc import CoordinatorServiceStub
 
@@ -22,10 +24,17 @@ from .deadlines import CALL, Deadline, Patience
 from .desk import Desk, Pages
 from .profile import Profile
 from .questions import DEFAULT_TIMEOUT, Asked, OnProgress, Question, Wanted, beside, normal, question, with_options
+from .records import Contribution
 from .results import Computation, Party, Result
+from .sharings import Sharing, named, sharings_of
+
+if TYPE_CHECKING:
+    from .firm import Firm
 
 _WITHDRAW: Final = 1.0  # seconds that an interrupted caller waits for its cancellation
 _NEWEST: Final = 100
+_PAUSE: Final = 0.1
+HAND_IN: Final = 600.0  # seconds
 
 
 class Client:
@@ -176,9 +185,89 @@ class Client:
         deadline = Deadline(timeout)
         return self._opened(self._get(computation_id(computation), deadline), deadline)
 
+    def contribute(
+        self,
+        path: Path | str,
+        party: str,
+        dataset: str,
+        columns: Sequence[str] = (),
+        *,
+        schema: Path | str | None = None,
+        days: int = 30,
+        timeout: float = DEFAULT_TIMEOUT,
+    ) -> Contribution:
+        """Seals a file's number columns, or some, for the nodes, as what the firm `party` has; waits until all have it.
+
+        The firm's keys lie in this profile and are made, and vouched for, at the first use.  Raises what a node that
+        refuses says.
+        """
+        from .firm_table import PURPOSE, read_table
+
+        firm = self.firm(party)
+        found = read_table(Path(path), columns, Path(schema) if schema else None)
+        bundle = firm.seal(
+            found.layers, dataset=dataset, purpose=PURPOSE, columns=found.columns, rows=found.rows, days=days
+        )
+        (identifier,) = self.hand_in([bundle])
+        return self._delivered(identifier, Deadline(timeout))
+
+    def firm(self, party: str) -> Firm:
+        """A contributor that this requester sponsors, its keys in this profile; made and registered if need be."""
+        from .firm import Firm  # takes longer to import than a question to answer
+
+        firm = Firm.of(self.desk.profile, party)
+        if firm.registration is None:
+            firm.adopt(self.desk.vouch(firm.draft(self.desk.requester)))
+        return firm
+
+    def hand_in(self, bundles: Iterable[Bundle], timeout: float = HAND_IN) -> tuple[str, ...]:
+        """Hands sealed contributions in: the coordinator keeps them until the nodes have taken them.  Their ids."""
+        known = tuple(bundles)
+
+        def requests() -> Iterator[pb.ContributeRequest]:
+            for bundle in known:
+                for chunk in codec.bundle_to_chunks(bundle):
+                    yield pb.ContributeRequest(chunk=chunk)
+
+        return tuple(self._line.call(lambda stub: stub.Contribute(requests(), timeout=timeout)).ids)
+
+    def contributions(self, limit: int = _NEWEST) -> tuple[Contribution, ...]:
+        """Those that I sponsor, newest first, and which nodes have taken them."""
+        found: list[Contribution] = []
+        token = ""
+        while len(found) < limit:
+            request = pb.ListContributionsRequest(page_size=min(limit - len(found), 1000), page_token=token)
+            answer = self._contributions(request)
+            found += map(wire.contribution, answer.contributions)
+            token = answer.next_page_token
+            if not token:
+                break
+        return tuple(found[:limit])
+
     def parties(self) -> tuple[Party, ...]:
         """The parties of the consortium, whether they answer, and what they describe."""
         return self._parties(Deadline(CALL))
+
+    def sharings(self) -> tuple[Sharing, ...]:
+        """The stored sharings, as the nodes that answer describe them."""
+        return sharings_of(self.parties())
+
+    def sharing(self, name: str) -> Sharing:
+        """One of them; raises NotFound."""
+        return named(self.sharings(), name)
+
+    def _contributions(self, request: pb.ListContributionsRequest) -> pb.ListContributionsResponse:
+        return self._line.call(lambda stub: stub.ListContributions(request, timeout=CALL))
+
+    def _delivered(self, identifier: str, deadline: Deadline) -> Contribution:
+        """Once all nodes have said what becomes of it; as it stands when the time is up."""
+        while True:
+            found = next(each for each in self.contributions(_NEWEST) if each.id == identifier)
+            if found.refused:
+                raise found.refused[0].error()
+            if not found.waiting or deadline.passed:
+                return found
+            time.sleep(_PAUSE)
 
     def _page(self, request: pb.ListComputationsRequest) -> pb.ListComputationsResponse:
         return self._line.call(lambda stub: stub.ListComputations(request, timeout=CALL))
@@ -186,6 +275,8 @@ class Client:
     def _signed(self, asked: Question, deadline: Deadline) -> Signed:
         if asked.needs_groups:
             asked = asked.with_groups_of(self._parties(deadline)).checked()
+        if asked.needs_column:
+            asked = asked.with_column_of(sharings_of(self._parties(deadline))).checked()
         return self.desk.sign(asked)
 
     def _create(self, signed: Signed, deadline: Deadline) -> Computation:

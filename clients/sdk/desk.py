@@ -6,12 +6,14 @@ import time
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
+from steelyard.documents.contributor import Contributor
 from steelyard.documents.request import MAX_LIFE_MS, Request
 from steelyard.documents.sealed_result import SealedResult
 from steelyard.documents.signed import Signed, read, sign
 from steelyard.errors import Conflict, Invalid, Malformed, SteelyardError, TimedOut, Unreachable
 from steelyard.functions.threshold import lowered
 from steelyard.identity.certificates import Role
+from steelyard.identity.contributors import registered, vouch
 from steelyard.randomness import token
 from steelyard.rpc import codec
 from steelyard.rpc.tls import Endpoint
@@ -29,6 +31,7 @@ class Desk:
     """One requester of one consortium.  Raises Unauthenticated when keys, certificate and manifest do not fit."""
 
     def __init__(self, profile: Profile) -> None:
+        self.profile: Final = profile
         self.home: Final = profile.requester
         self.membership: Final = profile.membership(self.home)
         self.requester: Final = identify(self.home, self.membership, Role.REQUESTER).id
@@ -51,7 +54,7 @@ class Desk:
             requester=self.requester,
             function=question.function,
             arguments=question.arguments,
-            threshold=lowered(self.membership.size, self.membership.threshold, multiplies=question.multiplies),
+            threshold=lowered(self.membership.size, self.membership.threshold, multiplies=question.on_fresh_inputs),
             allow_missing=question.allow_missing,
             purpose=question.purpose,
             created_ms=now,
@@ -59,6 +62,14 @@ class Desk:
         )
         signed = sign(request, self.requester, self._signing)
         self._checked = signed, request  # the coordinator will show it
+        return signed
+
+    def vouch(self, contributor: Contributor) -> Signed:
+        """Registers a contributor: this requester answers for who it is.  Raises Invalid, Unauthenticated."""
+        if contributor.sponsor != self.requester:
+            raise Invalid(f"this registration names {contributor.sponsor} as its sponsor, and you are {self.requester}")
+        signed = vouch(contributor, self._signing)
+        registered(signed, self.membership, time.time_ns() // 1_000_000)
         return signed
 
     def creation(self, signed: Signed) -> coordinator_pb2.CreateComputationRequest:

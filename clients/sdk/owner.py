@@ -8,7 +8,7 @@ from types import TracebackType
 from typing import Final, Self
 
 from steelyard.documents.request import Request
-from steelyard.errors import Invalid, NotFound
+from steelyard.errors import Invalid, Malformed, NotFound
 from steelyard.identity.certificates import Role
 from steelyard.ids import computation_id, identifier
 from steelyard.rpc import codec
@@ -21,10 +21,10 @@ from . import wire
 from .connection import Connection
 from .deadlines import CALL
 from .profile import Profile, identify
-from .records import Audit, Ledger, OwnedDataset, OwnerRequest
+from .records import Audit, DatasetRows, Ledger, OwnedDataset, OwnerRequest, VaultRotation, VaultStatus
 from .results import Leak
 
-IMPORT_TIMEOUT: Final = 600.0  # seconds
+LONG: Final = 600.0  # seconds
 _MAX_SCHEMA: Final = 1 << 20  # bytes
 
 
@@ -50,7 +50,7 @@ class Owner:
         self._line.close()
 
     def import_dataset(
-        self, path: Path | str, dataset: str, schema: Path | str | None = None, timeout: float = IMPORT_TIMEOUT
+        self, path: Path | str, dataset: str, schema: Path | str | None = None, timeout: float = LONG
     ) -> OwnedDataset:
         """Stores a CSV, Parquet or Excel file as a dataset, replacing one of that name; all of it or nothing.
 
@@ -72,6 +72,27 @@ class Owner:
         """Removes a dataset; raises NotFound."""
         request = pb.DeleteDatasetRequest(dataset=identifier(dataset, "dataset"))
         self._line.call(lambda stub: stub.DeleteDataset(request, timeout=CALL))
+
+    def show_dataset(self, dataset: str, rows: int = 20, timeout: float = LONG) -> DatasetRows:
+        """The dataset's first rows as they were imported; all of them if `rows` is 0.  Raises NotFound."""
+        if rows < 0:
+            raise Invalid("a number of rows is 0 (for all) or more")
+        request = pb.ShowDatasetRequest(dataset=identifier(dataset, "dataset"), limit=rows)
+        answers = self._line.call(lambda stub: list(stub.ShowDataset(request, timeout=timeout)))
+        if not answers:
+            raise Malformed("the node answered without a dataset")
+        cells = tuple(tuple(row.cells) for answer in answers for row in answer.rows)
+        return DatasetRows(dataset=wire.owned_dataset(answers[0].dataset), rows=cells)
+
+    def vault(self, verify: bool = False, timeout: float = LONG) -> VaultStatus:
+        """What the node keeps sealed and what is wrong with it; `verify` reads every file to its last bit."""
+        request = pb.ReadVaultRequest(verify=verify)
+        return wire.vault_status(self._line.call(lambda stub: stub.ReadVault(request, timeout=timeout)))
+
+    def rotate_vault(self, timeout: float = LONG) -> VaultRotation:
+        """Wraps every data key under a new key-encryption key, and retires the old one.  May be repeated."""
+        done = self._line.call(lambda stub: stub.RotateVault(pb.RotateVaultRequest(), timeout=timeout))
+        return VaultRotation(current=done.current, rewrapped=done.rewrapped, retired=tuple(done.retired))
 
     def requests(self, pending_only: bool = False) -> tuple[OwnerRequest, ...]:
         """The requests that reached this node, newest first, with their leakage statements."""

@@ -12,8 +12,10 @@ import msgspec
 from steelyard.errors import Invalid
 
 from .results import Computation, Party
+from .sharings import Sharing, named
 
 DEFAULT_TIMEOUT: Final = 60.0  # seconds
+WHOLE: Final = frozenset({"refresh", "recover", "reshare", "audit", "forget"})  # functions on whole sharings
 DEFAULT_LIFE: Final = 24 * 3600.0  # seconds; an owner who decides by hand needs time
 OnProgress = Callable[[Computation], None]
 
@@ -64,8 +66,31 @@ class Question:
     multiplies: bool = False
 
     @property
+    def stored(self) -> bool:
+        """Whether it is about a stored sharing."""
+        return str(self.arguments["dataset"]).startswith("@")
+
+    @property
+    def on_fresh_inputs(self) -> bool:
+        """Whether fresh inputs are multiplied or compared: these can be dealt at a lower threshold."""
+        return self.multiplies and not self.stored
+
+    @property
     def needs_groups(self) -> bool:
         return bool(self.arguments.get("group_by")) and not self.arguments.get("groups")
+
+    @property
+    def needs_column(self) -> bool:
+        """Whether a stored sharing is named but none of its columns, for a question about one."""
+        return self.stored and not self.arguments["column"] and self.function not in WHOLE
+
+    def with_column_of(self, sharings: Iterable[Sharing]) -> Question:
+        """The question about the only column of its sharing; raises NotFound or Invalid."""
+        columns = named(sharings, self.arguments["dataset"]).columns
+        if len(columns) > 1:
+            name = self.arguments["dataset"]
+            raise Invalid(f"{name} holds several columns: say which, such as {name}.{columns[0]}")
+        return replace(self, arguments=self.arguments | {"column": columns[0]})
 
     def with_groups_of(self, parties: Iterable[Party]) -> Question:
         """The question with the groups that every party's schema declares; raises Invalid when they differ."""
@@ -96,7 +121,7 @@ def question(function: str, dataset: str, column: str | None, wanted: Wanted) ->
     from steelyard.tables.filter import parse
 
     name, _, field = (dataset, "", column) if column is not None else dataset.partition(".")
-    if not (name and field):
+    if not (name and field) and not name.startswith("@"):
         raise Invalid(f"{dataset[:130]!r} is no column: write dataset.column, such as accounts.balance")
     purpose = wanted.get("purpose", "")
     if len(purpose) > 500:
@@ -104,11 +129,11 @@ def question(function: str, dataset: str, column: str | None, wanted: Wanted) ->
     asked = Question(
         function=function,
         arguments={"dataset": name, "column": field, "where": parse(wanted.get("where", "")).text, **_given(wanted)},
-        allow_missing=wanted.get("allow_missing", False),
+        allow_missing=wanted.get("allow_missing", False) or name.startswith("@"),  # what is stored is whole without
         purpose=purpose,
         valid_for=wanted.get("valid_for", DEFAULT_LIFE),
     )
-    return asked if asked.needs_groups else asked.checked()
+    return asked if asked.needs_groups or asked.needs_column else asked.checked()
 
 
 def beside(column: str, others: Sequence[str]) -> list[str]:

@@ -6,7 +6,7 @@ from typing import Any
 
 from steelyard.documents.request import Request
 
-from .results import Dataset, Fact, Leak
+from .results import Dataset, Fact, Leak, Problem
 
 
 class OwnedDataset(Fact, frozen=True, kw_only=True):
@@ -17,6 +17,50 @@ class OwnedDataset(Fact, frozen=True, kw_only=True):
     version: str
     imported_ms: int
     unchanged: bool = False
+
+
+class DatasetRows(Fact, frozen=True, kw_only=True):
+    """A dataset and its first rows as text, in the order of its columns."""
+
+    dataset: OwnedDataset
+    rows: tuple[tuple[str, ...], ...]
+
+
+class KeyVersion(Fact, frozen=True, kw_only=True):
+    """A version of the key-encryption key, how many data keys it wraps, and whether the node can use it."""
+
+    version: str
+    keys: int
+    held: bool
+
+
+class VaultFault(Fact, frozen=True, kw_only=True):
+    unit: str
+    problem: str
+
+
+class VaultStatus(Fact, frozen=True, kw_only=True):
+    """What a node keeps sealed; `units` counts by kind, more than one of `versions` is a rotation that did not end."""
+
+    current: str
+    versions: tuple[KeyVersion, ...]
+    units: dict[str, int]
+    files: int
+    bytes: int
+    generation: int
+    faults: tuple[VaultFault, ...]
+
+
+class VaultRotation(Fact, frozen=True, kw_only=True):
+    """Nothing needs the `retired` versions of the key-encryption key any more.
+
+    A node that holds its key itself has erased them, and older copies of its store cannot be opened; in a key service
+    their administrator disables them.
+    """
+
+    current: str
+    rewrapped: int
+    retired: tuple[str, ...]
 
 
 class OwnerRequest(Fact, frozen=True, kw_only=True):
@@ -90,3 +134,33 @@ class Budget(Fact, frozen=True, kw_only=True):
 class Ledger(Fact, frozen=True, kw_only=True):
     releases: tuple[Release, ...]
     budgets: tuple[Budget, ...]
+
+
+class Delivery(Fact, frozen=True, kw_only=True):
+    """One node's share of a contribution: waiting, taken, refused or expired, and why it was refused."""
+
+    party: str
+    state: str
+    problem: Problem | None = None
+
+
+class Contribution(Fact, frozen=True, kw_only=True):
+    """A contribution that this requester sponsors, as the coordinator shows it."""
+
+    id: str
+    contributor: str
+    dataset: str
+    columns: tuple[str, ...]
+    rows: int
+    created_ms: int
+    expires_ms: int
+    deliveries: tuple[Delivery, ...]
+
+    @property
+    def waiting(self) -> bool:
+        """Whether some node has not said yet what becomes of its share."""
+        return any(each.state == "waiting" for each in self.deliveries)
+
+    @property
+    def refused(self) -> tuple[Problem, ...]:
+        return tuple(each.problem for each in self.deliveries if each.problem is not None)

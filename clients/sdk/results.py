@@ -286,6 +286,20 @@ class Dataset(Fact, frozen=True, kw_only=True):
     columns: tuple[Column, ...]
 
 
+class Standing(Fact, frozen=True, kw_only=True):
+    """Where one node stands with a stored sharing."""
+
+    id: str
+    name: str
+    dataset: str
+    columns: tuple[Column, ...]
+    epoch: int
+    standing: str
+    threshold: int
+    holders: tuple[str, ...]
+    undecided: bool
+
+
 class Party(Fact, frozen=True, kw_only=True):
     """A party as the coordinator sees it."""
 
@@ -297,6 +311,7 @@ class Party(Fact, frozen=True, kw_only=True):
     manifest: str
     problem: str
     datasets: tuple[Dataset, ...]
+    sharings: tuple[Standing, ...] = ()
 
 
 def _bin(cell: Mapping[str, Any], group: str) -> Bin:

@@ -7,13 +7,27 @@ from typing import Any
 
 import msgspec
 
+from steelyard.documents.contribution import ContributionHeader
 from steelyard.errors import Malformed
+from steelyard.rpc import codec
 from steelyard.v1 import coordinator_pb2 as coordinator
 from steelyard.v1 import node_pb2 as node
 from steelyard.v1 import types_pb2 as types
 
-from .records import Audit, AuditEntry, Budget, Ledger, OwnedDataset, Release
-from .results import Column, Dataset, Party, Problem, Progress
+from .records import (
+    Audit,
+    AuditEntry,
+    Budget,
+    Contribution,
+    Delivery,
+    KeyVersion,
+    Ledger,
+    OwnedDataset,
+    Release,
+    VaultFault,
+    VaultStatus,
+)
+from .results import Column, Dataset, Party, Problem, Progress, Standing
 
 
 def state(value: int) -> str:
@@ -64,7 +78,45 @@ def party(message: coordinator.Party) -> Party:
         manifest=message.manifest,
         problem=message.problem,
         datasets=tuple(dataset(each) for each in message.datasets),
+        sharings=tuple(standing(each) for each in message.sharings),
     )
+
+
+def standing(message: types.Sharing) -> Standing:
+    described = dataset(message.dataset)
+    return Standing(
+        id=message.id,
+        name=message.name,
+        dataset=described.name,
+        columns=described.columns,
+        epoch=message.epoch,
+        standing=message.standing,
+        threshold=message.threshold,
+        holders=tuple(message.holders),
+        undecided=message.undecided,
+    )
+
+
+def contribution(message: coordinator.Contribution) -> Contribution:
+    """As the coordinator tells it; the nodes go by the signatures, not by this."""
+    header = codec.signed_from_proto(message.header).expect(ContributionHeader)
+    if header.id != message.id:
+        raise Malformed("the coordinator shows a contribution under another id than its own")
+    return Contribution(
+        id=header.id,
+        contributor=header.contributor,
+        dataset=header.dataset,
+        columns=tuple(each.name for each in header.columns),
+        rows=header.rows,
+        created_ms=header.created_ms,
+        expires_ms=header.expires_ms,
+        deliveries=tuple(map(_delivery, message.deliveries)),
+    )
+
+
+def _delivery(message: coordinator.Delivery) -> Delivery:
+    said = problem(message.failure) if message.HasField("failure") else None
+    return Delivery(party=message.party, state=message.state, problem=said)
 
 
 def owned_dataset(message: node.OwnedDataset, *, unchanged: bool = False) -> OwnedDataset:
@@ -74,6 +126,18 @@ def owned_dataset(message: node.OwnedDataset, *, unchanged: bool = False) -> Own
         version=message.version,
         imported_ms=message.imported_ms,
         unchanged=unchanged,
+    )
+
+
+def vault_status(message: node.ReadVaultResponse) -> VaultStatus:
+    return VaultStatus(
+        current=message.current,
+        versions=tuple(KeyVersion(version=each.version, keys=each.keys, held=each.held) for each in message.versions),
+        units={each.kind: each.units for each in message.kinds},
+        files=message.files,
+        bytes=message.bytes,
+        generation=message.generation,
+        faults=tuple(VaultFault(unit=each.unit, problem=each.problem) for each in message.faults),
     )
 
 

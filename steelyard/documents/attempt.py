@@ -30,6 +30,7 @@ class Hello(Document, frozen=True, kw_only=True):
     key: Hex32  # X25519, fresh for this attempt
     nonce: Hex16
     contributes: bool
+    stored: Annotated[str, msgspec.Meta(pattern="^([0-9a-f]{64})?\\Z")] = ""  # epoch of the sharing that is asked about
     version: Annotated[str, msgspec.Meta(pattern="^([0-9a-f]{32})?\\Z")] = ""  # of the data I contribute
     decimals: tuple[Decimals, ...] = ()  # of the columns I contribute
     bounds: tuple[Bound, ...] = ()  # largest declared |value| of one row in each column, 0 for none declared
@@ -75,6 +76,7 @@ class InputSet(Document, frozen=True, kw_only=True):
     computation: Hex16
     request: Hex32
     contributions: tuple[Contribution, ...]  # in the manifest's order
+    threshold: Annotated[int, msgspec.Meta(ge=2, le=31)]  # that many shares give the result
     attempt: Hex16
     transcript: Hex32  # digest of all dealing headers of this attempt
 

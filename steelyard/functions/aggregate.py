@@ -19,8 +19,20 @@ import numpy as np
 
 from steelyard import fixedpoint
 from steelyard.errors import Invalid
+from steelyard.field import Vector
 from steelyard.functions import suppression
-from steelyard.functions.question import Cells, Held, Layers, Leak, Opening, Question, Released, Table, Values
+from steelyard.functions.question import (
+    Cells,
+    Held,
+    Layers,
+    Leak,
+    Opening,
+    Question,
+    Record,
+    Released,
+    Table,
+    Values,
+)
 from steelyard.privacy.noise import laplace_share, standard_deviation
 from steelyard.protocols.attempt import Attempt
 from steelyard.protocols.greet import Greeting
@@ -109,6 +121,17 @@ class Aggregation(Question[Aggregate]):
             sums = counts = table.counts(wanted.filters)
         brought = {"sum": sums, "count": counts, "parties": (counts > 0).astype(np.int64)}
         return {layer: brought[layer] for layer in self.dealt}
+
+    def recalled(self, record: Record, greeting: Greeting) -> Vector:
+        if self.private:
+            raise Invalid("owners add noise to what they deal: ask them for it, not a stored sharing")
+        if not self.wanted.length:
+            layers = {"sum": record.of("sum"), "count": record.of_all("count"), "parties": record.of_all("parties")}
+            return np.concatenate([layers[name] for name in self.dealt])
+        rows = record.of("rows")
+        if not record.vector or rows.size != self.wanted.length:
+            raise Invalid("this sharing holds no vector of the length asked for: share it with --vector")
+        return rows
 
     def inputs(self, brought: Layers, attempt: Attempt, greeting: Greeting, noise: Randomness) -> Values:
         parts = [brought[layer] for layer in self.dealt]

@@ -10,15 +10,22 @@ from steelyard.documents.request import Request
 from steelyard.errors import Invalid
 from steelyard.functions.aggregate import Aggregate, Aggregation
 from steelyard.functions.auction import Auction, Book
+from steelyard.functions.check import Check
 from steelyard.functions.compare import Compare, Sides
 from steelyard.functions.correlate import Correlate, Pair
 from steelyard.functions.exceeds import Exceeds, Limit
+from steelyard.functions.forget import Forget
 from steelyard.functions.hhi import Concentration, Hhi
 from steelyard.functions.histogram import Bins, Histogram
 from steelyard.functions.question import Question, Selection
+from steelyard.functions.recover import Recover
+from steelyard.functions.refresh import Refresh
 from steelyard.functions.regress import Explained, Regress
+from steelyard.functions.reshare import Reshare
+from steelyard.functions.share import Share, Shared
 from steelyard.functions.stats import Statistics, Stats
 from steelyard.functions.top import Ranking, Top
+from steelyard.functions.upkeep import Holders, Lost, Whole
 
 FUNCTIONS: Final[dict[str, tuple[type[Selection], type[Question[Any]]]]] = {
     "sum": (Aggregate, Aggregation),
@@ -33,6 +40,12 @@ FUNCTIONS: Final[dict[str, tuple[type[Selection], type[Question[Any]]]]] = {
     "compare": (Sides, Compare),
     "top": (Ranking, Top),
     "auction": (Book, Auction),
+    "share": (Shared, Share),
+    "refresh": (Whole, Refresh),
+    "recover": (Lost, Recover),
+    "reshare": (Holders, Reshare),
+    "audit": (Whole, Check),
+    "forget": (Whole, Forget),
 }
 
 

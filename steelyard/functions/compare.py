@@ -17,8 +17,20 @@ import numpy as np
 
 from steelyard import field, fixedpoint
 from steelyard.errors import Invalid, Malformed
+from steelyard.field import Vector
 from steelyard.functions import suppression
-from steelyard.functions.question import Held, Layers, Leak, Opening, Question, Released, Selection, Table, Values
+from steelyard.functions.question import (
+    Held,
+    Layers,
+    Leak,
+    Opening,
+    Question,
+    Record,
+    Released,
+    Selection,
+    Table,
+    Values,
+)
 from steelyard.ids import identifier
 from steelyard.protocols.attempt import Attempt
 from steelyard.protocols.bit_to_field import to_field
@@ -89,6 +101,14 @@ class Compare(Question[Sides]):
         )
         sums, counts = (np.concatenate(both) for both in zip(first, second, strict=True))
         return {"sum": sums, "count": counts, "parties": (counts > 0).astype(np.int64)}
+
+    def recalled(self, record: Record, greeting: Greeting) -> Vector:
+        # Both totals in the smaller unit of the two.  Of one column there is nothing to compare with itself.
+        first, second = greeting.decimals[0], greeting.decimals[-1]
+        units = [10 ** (max(first, second) - decimals) for decimals in (first, second)]
+        sums = [field.scale(unit, record.of("sum", column)) for column, unit in enumerate(units)]
+        once = (record.of_all("count"), record.of_all("parties"))
+        return np.concatenate([*sums, *(layer for layer in once for _ in range(SIDES))])
 
     def inputs(self, brought: Layers, attempt: Attempt, greeting: Greeting, noise: Randomness) -> Values:
         # Both totals in the smaller unit of the two; as Python's integers, for that could overflow.

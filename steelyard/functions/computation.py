@@ -14,11 +14,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from steelyard.digest import digest
 from steelyard.documents.attempt import identity
 from steelyard.documents.signed import Signed
 from steelyard.errors import Invalid
 from steelyard.field import Vector, from_signed
 from steelyard.functions.question import Held, Layers, Question
+from steelyard.functions.record import Kept
+from steelyard.functions.shelves import Shelves
 from steelyard.ids import PartyId
 from steelyard.protocols.agree import Certificate, Ledger, agree
 from steelyard.protocols.attempt import Attempt
@@ -51,27 +54,43 @@ def compute(
     randomness: Randomness,
     noise: Noise,
     relayed: Mapping[PartyId, Signed] | None = None,
+    kept: Kept | None = None,
+    shelves: Shelves | None = None,
 ) -> Protocol[ResultShare]:
-    """`inputs` is None at a node that contributes nothing.
+    """`inputs` is None at a node that contributes nothing; `kept` is the stored sharing that is asked about, `shelves`
+    where a new one goes.
 
     `noise` gives the same stream for the same input set, so that retries do not average the noise away.  `relayed` are
     the others' hellos, where the coordinator has brought them.
     """
     with mine.keys:
         # 1. Meet, and see early whether the ledger would object.
-        greeting = yield from greet(attempt, mine, relayed)
+        known = kept.inputs(question.wanted.columns) if kept else None
+        greeting = yield from greet(attempt, mine, relayed, known)
+        shares: Mapping[PartyId, Vector] = {}
         ledger.check(greeting.contributions)
-        # 2. Deal the inputs.
-        vector = _vector(attempt, question, greeting, inputs, noise)
-        lengths = {party: question.values(greeting.hellos[party].rows) for party in greeting.contributors}
-        dealing = deal_inputs(attempt, greeting, vector, lengths, randomness)
-        del inputs, vector  # a million values take 8 MB: nothing is held longer than needed
-        shares, transcript = yield from dealing
+        # 2. Deal the inputs, unless they are stored.
+        if kept:
+            transcript = _met(attempt, greeting)
+        else:
+            vector = _vector(attempt, question, greeting, inputs, noise)
+            lengths = {party: question.values(rows) for party, rows in greeting.rows.items()}
+            dealing = deal_inputs(attempt, greeting, vector, lengths, randomness)
+            del inputs, vector  # a million values take 8 MB: nothing is held longer than needed
+            shares, transcript = yield from dealing
         # 3. One input set, signed by a quorum.
-        input_set, certificate = yield from agree(attempt, greeting, transcript, ledger)
+        input_set, certificate = yield from agree(attempt, greeting.contributions, transcript, ledger)
         # 4. What the question makes of it.
-        released = yield from question.release(Held(attempt, greeting, shares))
+        held = Held(attempt, greeting, shares, transcript, shelves)
+        if kept:
+            held = held.holding((yield from question.recall(held, kept.records(question.wanted.columns))))
+        released = yield from question.release(held)
     return ResultShare(released.share, released.suppressed, greeting.decimals, input_set, certificate)
+
+
+def _met(attempt: Attempt, greeting: Greeting) -> str:
+    """What is signed where nothing is dealt: everybody's hello, which names the epoch of what is stored."""
+    return digest("met", *(greeting.digests[party] for party in attempt.participants)).hex()
 
 
 def _vector(
@@ -81,6 +100,6 @@ def _vector(
         return None
     stream = noise(identity(attempt.computation, attempt.request, greeting.contributions))
     values = question.inputs(inputs.reveal(REVEAL), attempt, greeting, stream)
-    if values.size != question.values(greeting.hellos[attempt.me].rows):
+    if values.size != question.values(greeting.rows[attempt.me]):
         raise Invalid("this party's data is not of the size it announced")
     return Secret(from_signed(values))

@@ -17,8 +17,9 @@ import numpy as np
 
 from steelyard import field, fixedpoint
 from steelyard.errors import Malformed
+from steelyard.field import Vector
 from steelyard.functions import suppression
-from steelyard.functions.question import Cells, Held, Layers, Leak, Opening, Question, Released, Table, Values
+from steelyard.functions.question import Cells, Held, Layers, Leak, Opening, Question, Record, Released, Table, Values
 from steelyard.protocols.attempt import Attempt
 from steelyard.protocols.bit_to_field import bits_times
 from steelyard.protocols.compare import negative
@@ -55,6 +56,10 @@ class Hhi(Question[Concentration]):
         sums, counts = table.totals(self.wanted.column, self.wanted.filters)
         layers = {"sum": np.maximum(sums, 0), "count": counts, "parties": counts > 0, "negative": sums < 0}
         return {name: layer.astype(np.int64) for name, layer in layers.items()}
+
+    def recalled(self, record: Record, greeting: Greeting) -> Vector:
+        layers = (record.of("positive"), record.of_all("count"), record.of_all("parties"), record.of("negative"))
+        return np.concatenate(layers)
 
     def inputs(self, brought: Layers, attempt: Attempt, greeting: Greeting, noise: Randomness) -> Values:
         for layer in brought.values():

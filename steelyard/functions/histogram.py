@@ -10,7 +10,7 @@ Differs     every owner sorts its own rows into bins, so nothing is compared but
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
 from itertools import pairwise
 from typing import Annotated, Any, Final
@@ -20,9 +20,24 @@ import numpy as np
 
 from steelyard import fixedpoint
 from steelyard.errors import Invalid
+from steelyard.field import Vector
 from steelyard.functions import suppression
-from steelyard.functions.question import Cells, Held, Layers, Leak, Opening, Question, Released, Table, Values
+from steelyard.functions.question import (
+    Cells,
+    Held,
+    Layers,
+    Leak,
+    Opening,
+    Question,
+    Record,
+    Released,
+    Table,
+    Values,
+)
+from steelyard.ids import PartyId
 from steelyard.protocols.attempt import Attempt
+from steelyard.protocols.bins import binned
+from steelyard.protocols.compare import longest_message
 from steelyard.protocols.greet import Greeting
 from steelyard.randomness import Randomness
 from steelyard.rounds import Protocol
@@ -30,6 +45,7 @@ from steelyard.tables.filter import Filter, parse
 
 MAX_EDGES: Final = 256
 MAX_BINS: Final = 4_096  # of all groups
+MAX_COMPARED: Final = 1 << 22  # stored rows with edges
 _BYTES_PER_BIN: Final = 1_024  # of the longest message
 
 _EDGE: Final = re.compile(r"-?[0-9]{1,18}(\.[0-9]{1,6})?")
@@ -84,6 +100,11 @@ class Histogram(Question[Bins]):
         """With other edges around a row, one histogram after the other would find its value."""
         return True
 
+    @property
+    def multiplies(self) -> bool:
+        """Owners count their own rows; stored ones have to be compared with the edges."""
+        return bool(self.wanted.stored)
+
     def values(self, rows: int) -> int:
         return len(suppression.LAYERS) * self.wanted.cells
 
@@ -97,6 +118,18 @@ class Histogram(Question[Bins]):
         counts = np.concatenate([brought[layer] for layer in suppression.LAYERS])
         fixedpoint.check_aggregate(counts, len(attempt.participants))
         return counts
+
+    def recall(self, held: Held, records: Mapping[PartyId, Record]) -> Protocol[Mapping[PartyId, Vector]]:
+        rows = [record.of("rows") for record in records.values()]
+        edges = [fixedpoint.parse(edge, held.greeting.decimals[0]) for edge in self.wanted.edges]
+        if any(record.vector for record in records.values()):
+            raise Invalid("vectors are not counted by bins: share the column without --vector")
+        if sum(each.size for each in rows) * len(edges) > MAX_COMPARED:
+            raise Invalid(f"at most {MAX_COMPARED} comparisons of stored rows with edges: ask for fewer edges")
+        circle = yield from held.circle()
+        valid = [record.of_all("valid") for record in records.values()]
+        counts, some = yield from binned(circle.branch("bins"), rows, valid, edges)
+        return {party: np.concatenate([counts[index], some[index]]) for index, party in enumerate(records)}
 
     def release(self, held: Held) -> Protocol[Released]:
         rows, parties = held.sum().reshape(len(suppression.LAYERS), self.wanted.cells)
@@ -132,4 +165,5 @@ class Histogram(Question[Bins]):
         return suppression.leaks(self.wanted, "bin")
 
     def longest(self, participants: int) -> int:
-        return _BYTES_PER_BIN * self.wanted.cells
+        compared = longest_message(MAX_COMPARED, participants) if self.wanted.stored else 0
+        return max(compared, _BYTES_PER_BIN * self.wanted.cells)

@@ -15,8 +15,20 @@ import numpy as np
 
 from steelyard import fixedpoint
 from steelyard.errors import Invalid, Malformed
+from steelyard.field import Vector
 from steelyard.functions import limbs, suppression
-from steelyard.functions.question import Held, Layers, Leak, Opening, Question, Released, Selection, Table, Values
+from steelyard.functions.question import (
+    Held,
+    Layers,
+    Leak,
+    Opening,
+    Question,
+    Record,
+    Released,
+    Selection,
+    Table,
+    Values,
+)
 from steelyard.protocols.attempt import Attempt
 from steelyard.protocols.greet import Greeting
 from steelyard.randomness import Randomness
@@ -39,8 +51,7 @@ class Moments(Question[S]):
 
     @property
     def _pairs(self) -> list[tuple[int, int]]:
-        """Of columns, where column 0 is a one in every row; without the number of rows itself."""
-        return list(combinations_with_replacement(range(len(self.wanted.columns) + 1), 2))[1:]
+        return pairs(len(self.wanted.columns))
 
     def values(self, rows: int) -> int:
         return 2 + limbs.COUNT * len(self._pairs)
@@ -51,6 +62,9 @@ class Moments(Question[S]):
         count = np.array([sums[0][0]], dtype=np.int64)
         moments = limbs.split([sums[i][j] for i, j in self._pairs])
         return {"parties": (count > 0).astype(np.int64), "count": count, "moments": moments.reshape(-1)}
+
+    def recalled(self, record: Record, greeting: Greeting) -> Vector:
+        return np.concatenate([record.of_all("parties"), record.of_all("count"), record.moments().reshape(-1)])
 
     def inputs(self, brought: Layers, attempt: Attempt, greeting: Greeting, noise: Randomness) -> Values:
         moments = limbs.disguised(brought["moments"].reshape(-1, limbs.COUNT), noise)
@@ -86,6 +100,11 @@ class Moments(Question[S]):
     @abstractmethod
     def _described(self, moments: Matrix | None, decimals: Sequence[int]) -> dict[str, Any]:
         """The figures, None for each of them where there are no moments."""
+
+
+def pairs(columns: int) -> list[tuple[int, int]]:
+    """Of columns, where column 0 is a one in every row; without the number of rows itself."""
+    return list(combinations_with_replacement(range(columns + 1), 2))[1:]
 
 
 def distinct(names: Sequence[str]) -> None:

@@ -67,10 +67,12 @@ def open_results(
     (input_set, shape), shares = max(replies.items(), key=lambda item: len(item[1]))
     # 3. Decode, correcting what can be corrected.
     asked, contributed = read(Request, request.payload), read(InputSet, input_set)
-    threshold = asked.threshold or membership.threshold
+    question = question_of(asked)
+    threshold = contributed.threshold
+    if not question.wanted.stored and threshold != (asked.threshold or membership.threshold):
+        raise Cheated("the nodes computed at another threshold than asked", suspects=tuple(sorted(shares)))
     decoded = open_robustly(shares, membership.points, threshold, membership.threshold - 1)
     # 4. Say it in figures.
-    question = question_of(asked)
     opening = Opening(to_signed(decoded.value), shape.suppressed, shape.decimals, contributed.contributions, threshold)
     parties = tuple(PartyId(party) for party in contributed.parties)
     value, vector = question.figures(opening), question.vector(opening)
@@ -112,7 +114,7 @@ def _check_input_set(
     valid = {each.signer for each in certificate if signed(each, message)}
     if len(valid) < membership.quorum:
         raise Unauthenticated("too few nodes signed the input set")
-    contributors = set(input_set.parties) & set(membership.parties)
+    contributors = set(input_set.parties)
     if input_set.request != request.digest.hex() or len(contributors) < membership.minimum_group:
         raise Malformed("an input set of another request, or of too few parties")
 

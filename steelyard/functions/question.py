@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Annotated, Any, Final, Generic, TypeVar
 from typing import Protocol as Interface
 
@@ -17,8 +17,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from steelyard.documents.attempt import Contribution
+from steelyard.documents.stored import MARK
 from steelyard.errors import Invalid, Malformed
 from steelyard.field import Vector, total
+from steelyard.functions.shelves import Shelves
 from steelyard.ids import PartyId, identifier
 from steelyard.protocols.attempt import Attempt
 from steelyard.protocols.circle import Circle
@@ -64,9 +66,16 @@ class Selection(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
         """Those whose values are used."""
         return (self.column,)
 
+    @property
+    def stored(self) -> str:
+        """The name of the stored sharing that is asked about; empty for data that its owners deal now."""
+        return self.dataset.removeprefix(MARK) if self.dataset.startswith(MARK) else ""
+
     def check(self) -> None:
         """Raises Invalid; what the types cannot say."""
-        identifier(self.dataset, "dataset")
+        identifier(self.stored or self.dataset, "dataset")
+        if self.stored and self.filter_columns:
+            raise Invalid("a stored sharing is taken whole: select its rows when it is shared")
         for column in self.columns:
             identifier(column, "column")
         if self.where != self.filter.text:
@@ -131,6 +140,23 @@ class Table(Interface):
         """(rows selected,) of a text column."""
 
 
+class Record(Interface):
+    """One party's record of a stored sharing (steelyard.functions.record), on shares, for the question's columns."""
+
+    @property
+    def vector(self) -> bool:
+        """Whether rows have positions, and none is padding."""
+
+    def of_all(self, name: str) -> Vector:
+        """A layer that is the same for all columns, flat."""
+
+    def of(self, name: str, column: int = 0) -> Vector:
+        """A layer's part of the question's column of that number, flat."""
+
+    def moments(self) -> Vector:
+        """(pairs of columns, limbs), as `steelyard.functions.moments` orders them."""
+
+
 @dataclass(frozen=True, slots=True)
 class Held:
     """What a node holds once the inputs are fixed and a quorum has signed who contributed."""
@@ -140,14 +166,23 @@ class Held:
     shares: Mapping[PartyId, Vector] = field(
         repr=False
     )  # contributor, in one order everywhere -> my share of what it brought
+    transcript: str = ""  # hex digest of all that was said and dealt
+    shelves: Shelves | None = None  # where this node keeps stored sharings
+    _circles: list[Circle] = field(default_factory=list, repr=False)
 
     def sum(self) -> Vector:
         """My share of the sum of all that was brought; only where all bring the same cells."""
         return total(list(self.shares.values()))
 
     def circle(self) -> Protocol[Circle]:
-        """Those who multiply and compare; raises PolicyRefused when they are too few.  Once per attempt."""
-        return convene(self.attempt, self.greeting.keys)
+        """Those who multiply and compare; raises PolicyRefused when they are too few."""
+        if not self._circles:
+            self._circles.append((yield from convene(self.attempt, self.greeting.keys)))
+        return self._circles[0]
+
+    def holding(self, shares: Mapping[PartyId, Vector]) -> Held:
+        """The same with other shares."""
+        return replace(self, shares=shares)
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,6 +234,21 @@ class Question(ABC, Generic[A]):
         return False
 
     @property
+    def releases(self) -> bool:
+        """Whether a figure comes out of the data, which ledgers then remember."""
+        return True
+
+    @property
+    def waits(self) -> bool:
+        """Whether it waits for the disk, and perhaps for others' votes: never on an event loop."""
+        return False
+
+    @property
+    def restores(self) -> bool:
+        """Whether nodes without a share of the stored sharing take part, to be given one."""
+        return False
+
+    @property
     def parts(self) -> bool:
         """Whether the result is about single parties' parts: beside a total over the same data it may show them."""
         return False
@@ -227,6 +277,15 @@ class Question(ABC, Generic[A]):
     def inputs(self, brought: Layers, attempt: Attempt, greeting: Greeting, noise: Randomness) -> Values:
         """(values,) to be dealt; `noise` is the same stream for the same input set."""
         return np.concatenate(list(brought.values()))
+
+    def recall(self, held: Held, records: Mapping[PartyId, Record]) -> Protocol[Mapping[PartyId, Vector]]:
+        """My shares of what every contributor would have dealt, from what it dealt when the sharing was stored."""
+        yield from ()  # a protocol, though of no round
+        return {party: self.recalled(record, held.greeting) for party, record in records.items()}
+
+    def recalled(self, record: Record, greeting: Greeting) -> Vector:
+        """One contributor's, where it takes no round; raises Invalid where it cannot be had."""
+        raise Invalid(f"{self.function} takes fresh data, no stored sharing")
 
     @abstractmethod
     def release(self, held: Held) -> Protocol[Released]:

@@ -23,8 +23,20 @@ import numpy as np
 
 from steelyard import field, fixedpoint
 from steelyard.errors import Invalid, Malformed
+from steelyard.field import Vector
 from steelyard.functions import second_moment, suppression
-from steelyard.functions.question import Held, Layers, Leak, Opening, Question, Released, Selection, Table, Values
+from steelyard.functions.question import (
+    Held,
+    Layers,
+    Leak,
+    Opening,
+    Question,
+    Record,
+    Released,
+    Selection,
+    Table,
+    Values,
+)
 from steelyard.protocols.attempt import Attempt
 from steelyard.protocols.circle import Circle
 from steelyard.protocols.greet import Greeting
@@ -101,13 +113,23 @@ class Stats(Question[Statistics]):
             "rows": values if self.wanted.positions else values[:0],
         }
 
+    def recalled(self, record: Record, greeting: Greeting) -> Vector:
+        first = (record.of_all("count"), record.of_all("parties"), record.of("sum"), record.of("squares"))
+        summed = [*first, record.of("extremes")]
+        if not self.wanted.positions:
+            return np.concatenate(summed)
+        if record.vector:
+            raise Invalid("of vectors there is no median: share the column without --vector, or ask with --no-median")
+        padding = field.subtract(np.ones_like(record.of_all("valid")), record.of_all("valid"))
+        return np.concatenate([*summed, field.add(record.of("rows"), field.scale(_largest_key(greeting), padding))])
+
     def inputs(self, brought: Layers, attempt: Attempt, greeting: Greeting, noise: Randomness) -> Values:
         fixedpoint.check_aggregate(brought["sums"], len(attempt.participants))
         if not self.wanted.positions:
             return np.concatenate([brought["sums"], brought["extremes"]])
-        _check_rows(*(greeting.hellos[party].rows for party in greeting.contributors))
+        _check_rows(*greeting.rows.values())
         rows, largest_key = brought["rows"], _largest_key(greeting)
-        padding = greeting.hellos[attempt.me].rows - rows.size
+        padding = greeting.rows[attempt.me] - rows.size
         if padding < 0 or np.abs(rows).max(initial=0) > largest_key:
             raise Invalid("this party's rows are more, or larger, than it declared: import them again")
         return np.concatenate([*brought.values(), np.full(padding, largest_key, dtype=np.int64)])

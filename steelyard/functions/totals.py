@@ -7,7 +7,8 @@ from typing import Final, TypeVar
 import numpy as np
 
 from steelyard import fixedpoint
-from steelyard.functions.question import Cells, Layers, Question, Table, Values
+from steelyard.field import Vector
+from steelyard.functions.question import Cells, Layers, Question, Record, Table, Values
 from steelyard.protocols.attempt import Attempt
 from steelyard.protocols.greet import Greeting
 from steelyard.randomness import Randomness
@@ -26,6 +27,9 @@ class OfTotals(Question[C]):
     def bring(self, table: Table, rows: int) -> Layers:
         sums, counts = table.totals(self.wanted.column, self.wanted.filters)
         return {"sum": sums, "count": counts, "parties": (counts > 0).astype(np.int64)}
+
+    def recalled(self, record: Record, greeting: Greeting) -> Vector:
+        return np.concatenate([record.of("sum"), record.of_all("count"), record.of_all("parties")])
 
     def inputs(self, brought: Layers, attempt: Attempt, greeting: Greeting, noise: Randomness) -> Values:
         for layer in brought.values():

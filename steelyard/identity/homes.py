@@ -4,6 +4,7 @@ D/ca/{ca.pem,ca.key}  D/manifest.json  D/pin          the authority; the consort
 D/organisations/<party>/organisation.key              offline: signs manifests and nothing else
 D/nodes/<party>/  D/owners/<party>/  D/coordinator/  D/requesters/<id>/
     {tls.pem, tls.key, ca.pem, manifest.json, pin}    and signing.key, sealing.key for nodes and requesters
+D/contributors/<id>/{signing.key, sealing.key, registration.json}
 """
 
 from __future__ import annotations
@@ -40,8 +41,13 @@ class Home:
         files.private_directory(self.path)
         keys.save(keys.create_tls_key(), self.path / "tls.key")
         if role in _SIGNERS:
-            keys.save(keys.create_signing_key(), self.path / "signing.key")
-            keys.save(keys.create_sealing_key(), self.path / "sealing.key")
+            self.create_document_keys()
+
+    def create_document_keys(self) -> None:
+        """Those that sign documents and open what is sealed: all that somebody without a connection needs."""
+        files.private_directory(self.path)
+        keys.save(keys.create_signing_key(), self.path / "signing.key")
+        keys.save(keys.create_sealing_key(), self.path / "sealing.key")
 
     def tls_key(self) -> keys.TlsKey:
         return keys.load_tls_key(self.path / "tls.key")
@@ -114,6 +120,10 @@ class Layout:
         if role == Role.COORDINATOR:
             return Home(self.root / "coordinator")
         return Home(self.root / f"{role}s" / party_id(name))
+
+    def contributor(self, name: str) -> Home:
+        """The keys of a party without a node: it has no certificate, so it is none of `homes`."""
+        return Home(self.root / "contributors" / party_id(name))
 
     def homes(self) -> Iterator[Home]:
         """Every home that exists here, in a stable order."""

@@ -43,6 +43,7 @@ class Membership:
         self.quorum: Final = -(-(self.size + self.threshold) // 2)  # any two quorums share an honest node
         self.parties: Final = tuple(PartyId(node.party) for node in ordered)
         self.points: Final[Mapping[PartyId, int]] = MappingProxyType({PartyId(n.party): n.point for n in ordered})
+        self.points_by_name: Final[Mapping[str, int]] = MappingProxyType({n.party: n.point for n in ordered})
         self.signing_keys: Final = _public_keys((node.party, node.signing) for node in ordered)
         self.requester_keys: Final = _public_keys((each.id, each.signing) for each in manifest.requesters)
         self.organisation_keys: Final = _public_keys((each.id, each.key) for each in manifest.organisations)

@@ -3,6 +3,7 @@
     functions = ["sum", "count", "mean"]     # vector_sum (position by position) is a function of its own
     requesters = ["analyst"]
     peers = ["*"]
+    sponsors = ["analyst"]                   # requesters whose contributors (firms without a node) count here
     approval = "automatic"
     minimum_group = 3                        # parties
     minimum_rows = 3                         # rows behind every figure
@@ -13,7 +14,8 @@
     columns = ["balance"]                    # may be summed
     filters = ["segment"]                    # may appear in --where and --group-by
 
-What is not listed is refused.  "*" stands for all requesters, peers, datasets, columns or filters, never for functions.
+What is not listed is refused.  "*" stands for all requesters, peers, sponsors, datasets, columns or filters, never for
+functions.
 """
 
 from __future__ import annotations
@@ -46,6 +48,12 @@ LOCAL: Final = (
     "correlate",
     "regress",
     "auction",
+    "share",
+    "refresh",
+    "recover",
+    "reshare",
+    "audit",
+    "forget",
 )  # what a local profile allows
 
 Names = Annotated[tuple[Annotated[str, msgspec.Meta(min_length=1, max_length=100)], ...], msgspec.Meta(max_length=1000)]
@@ -85,6 +93,7 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     functions: Names
     requesters: Names
     peers: Names = (ALL,)
+    sponsors: Names = ()
     approval: Approval = "manual"
     minimum_group: Annotated[int, msgspec.Meta(ge=2, le=31)] = 3
     minimum_rows: Annotated[int, msgspec.Meta(ge=1, le=1_000_000_000)] = 3
@@ -124,6 +133,10 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
                 f"epsilon {question.epsilon:g}; the policy allows {self.epsilon_per_period:g} a period"
             )
 
+    def sponsored(self, sponsor: str) -> bool:
+        """Whether contributors that this requester vouches for count here."""
+        return sponsor in self.sponsors or ALL in self.sponsors
+
     def check_peers(self, parties: Collection[str], me: str = "") -> None:
         """Whether this node, `me`, takes part with these parties.  Raises PolicyRefused, GroupTooSmall."""
         _listed("peer", sorted(set(parties) - {me}), self.peers)
@@ -145,7 +158,8 @@ def permissive(requesters: Iterable[str]) -> Policy:
     """For a local profile: every dataset and column for its own user, with the same limits as anywhere."""
     return Policy(
         functions=LOCAL,
-        requesters=tuple(requesters),
+        requesters=(users := tuple(requesters)),
+        sponsors=users,
         approval="automatic",
         epsilon_per_period=10.0,
         parts_beside_totals=True,

@@ -22,7 +22,6 @@ from steelyard.errors import Cheated
 from steelyard.ids import PartyId
 from steelyard.protocols.attempt import Attempt
 from steelyard.protocols.disputes import usable
-from steelyard.protocols.greet import Greeting
 from steelyard.rounds import Protocol, broadcast
 
 Certificate = tuple[tuple[PartyId, bytes], ...]  # signers and their signatures
@@ -38,13 +37,16 @@ class Ledger(Interface):
         """Durably, once and for all: this and no other input set for this computation."""
 
 
-def agree(attempt: Attempt, greeting: Greeting, transcript: str, ledger: Ledger) -> Protocol[tuple[bytes, Certificate]]:
+def agree(
+    attempt: Attempt, contributions: tuple[Contribution, ...], transcript: str, ledger: Ledger
+) -> Protocol[tuple[bytes, Certificate]]:
     """The exact bytes of the input set and the certificate."""
     # 1. Enter the set into my ledger, then sign it.
     input_set = InputSet(
         computation=attempt.computation,
         request=attempt.request,
-        contributions=greeting.contributions,
+        contributions=contributions,
+        threshold=attempt.threshold,
         attempt=attempt.attempt,
         transcript=transcript,
     )

@@ -21,20 +21,19 @@ from steelyard.digest import digest
 from steelyard.documents.attempt import DealingHeader
 from steelyard.documents.signed import Signed, from_wire, sign, to_wire
 from steelyard.errors import Cheated, Malformed
-from steelyard.field import Vector, add, from_bytes, to_bytes, uniform
+from steelyard.field import Vector, from_bytes, to_bytes, uniform
 from steelyard.ids import PartyId
 from steelyard.protocols.attempt import Attempt
-from steelyard.protocols.disputes import Disputes, blaming
+from steelyard.protocols.disputes import Disputes, blaming, judge
 from steelyard.protocols.greet import Greeting
 from steelyard.randomness import Randomness
 from steelyard.rounds import Inbox, Protocol, Round, broadcast
 from steelyard.secret import REVEAL, Secret
 from steelyard.sharing import seeded
-from steelyard.sharing.combination import CHALLENGES, combine
-from steelyard.sharing.robust import consistent, deviants
+from steelyard.sharing.combination import CHALLENGES, masked
+from steelyard.sharing.robust import consistent
 
 _PATH = "inputs"
-_HASH = 32
 
 
 def deal_inputs(
@@ -65,7 +64,7 @@ def deal_inputs(
     transcript = digest("transcript", fixed)
     # 3. One masked random combination of each dealing, to everybody.
     challenge = digest("challenge", transcript)
-    mine = {dealer: _combination(challenge, held[dealer], lengths[dealer]) for dealer in greeting.contributors}
+    mine = {dealer: masked(challenge, held[dealer]) for dealer in greeting.contributors}
     checks = yield broadcast(
         "check", fixed + b"".join(to_bytes(mine[d]) for d in greeting.contributors), attempt.others
     )
@@ -157,10 +156,6 @@ def _authenticate(attempt: Attempt, headers: Mapping[PartyId, Signed]) -> None:
             header.open(DealingHeader, {dealer: attempt.keys[dealer]})
 
 
-def _combination(challenge: bytes, share: Vector, length: int) -> Vector:
-    return add(combine(challenge, share[:length]), share[length:])
-
-
 def _check(
     attempt: Attempt,
     greeting: Greeting,
@@ -171,38 +166,27 @@ def _check(
     combinations = {attempt.me: np.concatenate([mine[dealer] for dealer in greeting.contributors])}
     disputes = Disputes(attempt.liars)
     for party, message in checks.items():
-        _compare(attempt, greeting, party, fixed, message, disputes)
+        disputes.compare([*attempt.participants, *greeting.contributors], party, fixed, message)
         with blaming(party):
             combinations[party] = from_bytes(memoryview(message)[len(fixed) :], len(combinations[attempt.me]))
     if disputes:
         raise disputes.error("the parties were not all told the same by everybody")
-    values = {attempt.points[party]: each for party, each in combinations.items()}
-    if consistent(values, attempt.threshold):  # all dealings at once
+    points = attempt.points
+    if consistent(
+        {points[party]: each for party, each in combinations.items()}, attempt.threshold
+    ):  # all dealings at once
         return
     for index, dealer in enumerate(greeting.contributors):
         part = slice(index * CHALLENGES, (index + 1) * CHALLENGES)
-        _check_dealing(attempt, dealer, {point: each[part] for point, each in values.items()}, disputes)
+        _check_dealing(attempt, dealer, {party: each[part] for party, each in combinations.items()}, disputes)
     raise disputes.error("a dealing is not a sharing of one vector", attempt.participants)
 
 
-def _compare(
-    attempt: Attempt, greeting: Greeting, party: PartyId, fixed: bytes, message: bytes | bytearray, disputes: Disputes
-) -> None:
-    """Whatever somebody told this party otherwise than me is between the two of them."""
-    if message[: len(fixed)] == fixed:
-        return
-    for index, subject in enumerate([*attempt.participants, *greeting.contributors]):
-        at = slice(index * _HASH, (index + 1) * _HASH)
-        if message[at] != fixed[at]:
-            disputes.add(subject, party)
-
-
-def _check_dealing(attempt: Attempt, dealer: PartyId, values: Mapping[int, Vector], disputes: Disputes) -> None:
-    wrong = deviants(values, attempt.threshold, attempt.liars)
-    if wrong is None:
-        # With enough points up to b lying holders can be told apart: beyond that it is the dealer's doing.
-        enough = len(values) >= attempt.threshold + 2 * attempt.liars
-        disputes.prove(dealer) if enough else disputes.note()
-    for party in attempt.participants:
-        if attempt.points[party] in (wrong or ()):
-            disputes.add(dealer, party)
+def _check_dealing(attempt: Attempt, dealer: PartyId, values: Mapping[PartyId, Vector], disputes: Disputes) -> None:
+    found = judge(values, attempt.points, attempt.threshold, attempt.liars)
+    if found.dealer:
+        disputes.prove(dealer)
+    if found.untraced:
+        disputes.note()
+    for party in found.off:
+        disputes.add(dealer, party)

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Final, TypeVar
 
 from steelyard.errors import Cheated, Malformed, Unauthenticated
+from steelyard.field import Vector
 from steelyard.ids import PartyId
 from steelyard.rounds import Inbox
+from steelyard.sharing.robust import deviants
 
 T = TypeVar("T")
 COORDINATOR: Final = "coordinator"  # as a suspect
+_HASH: Final = 32
 
 
 class Disputes:
@@ -35,6 +39,15 @@ class Disputes:
         """One of the two cheated."""
         self._edges.add(frozenset((one, other)))
 
+    def compare(self, subjects: Sequence[PartyId], party: PartyId, mine: bytes, theirs: bytes | bytearray) -> None:
+        """Digests of what each subject said, as told to me and to `party`: a difference is between those two."""
+        if theirs[: len(mine)] == mine:
+            return
+        for index, subject in enumerate(subjects):
+            at = slice(index * _HASH, (index + 1) * _HASH)
+            if theirs[at] != mine[at]:
+                self.add(subject, party)
+
     def prove(self, party: PartyId) -> None:
         self._proven.add(party)
 
@@ -51,6 +64,27 @@ class Disputes:
         if not culprits and not suspects:
             suspects = set(everybody)
         return Cheated(message, culprits=sorted(culprits), suspects=sorted(suspects))
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """Of values that should lie on one polynomial: whose are off (holder or dealer lied), and what more is known.
+
+    `dealer`: no so many lying holders explain it, so the dealing is bad.  `untraced`: too few values to say.
+    """
+
+    off: tuple[PartyId, ...] = ()
+    dealer: bool = False
+    untraced: bool = False
+
+
+def judge(values: Mapping[PartyId, Vector], points: Mapping[PartyId, int], threshold: int, liars: int) -> Judgement:
+    """With enough values up to `liars` lying holders can be told apart: beyond that it is the dealer's doing."""
+    wrong = deviants({points[party]: each for party, each in values.items()}, threshold, liars)
+    if wrong is None:
+        enough = len(values) >= threshold + 2 * liars
+        return Judgement(dealer=enough, untraced=not enough)
+    return Judgement(tuple(party for party in points if party in values and points[party] in wrong))
 
 
 @contextmanager

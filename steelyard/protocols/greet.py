@@ -11,12 +11,12 @@ Differs     a relay can withhold hellos or mix them up, no more: each names its 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
 
 from steelyard.documents.attempt import Contribution, Hello
 from steelyard.documents.signed import Signed, from_wire, sign, to_wire
-from steelyard.errors import Cheated, GroupTooSmall, Invalid, Malformed, NotFound
+from steelyard.errors import Cheated, Conflict, GroupTooSmall, Invalid, Malformed, NotFound
 from steelyard.ids import PartyId
 from steelyard.protocols.attempt import Attempt
 from steelyard.protocols.disputes import COORDINATOR, blaming, doubting
@@ -25,10 +25,20 @@ from steelyard.sharing.attempt_keys import AttemptKeys
 
 
 @dataclass(frozen=True, slots=True)
+class Inputs:
+    """Inputs that are shared already: whose, and whether they are known to be enough rows for `minimum_rows`."""
+
+    contributions: tuple[Contribution, ...]
+    enough: bool
+    minimum_rows: int
+
+
+@dataclass(frozen=True, slots=True)
 class Offer:
     """What this node brings into the computation and what its owner insists on."""
 
     contributes: bool
+    stored: str = ""  # hex digest of the epoch of a stored sharing that is asked about
     version: str = ""
     decimals: tuple[int, ...] = ()
     bounds: tuple[int, ...] = ()
@@ -55,25 +65,28 @@ class Greeting:
     hellos: Mapping[PartyId, Hello]
     digests: Mapping[PartyId, bytes]  # of the signed hellos, to be compared later
     keys: AttemptKeys
-    contributors: tuple[PartyId, ...]
+    contributions: tuple[Contribution, ...]
     least_group: int  # the manifest's
+    stored: Inputs | None = None
 
     @property
-    def contributions(self) -> tuple[Contribution, ...]:
-        heard = [(party, self.hellos[party]) for party in self.contributors]
-        return tuple(
-            Contribution(party, hello.version, hello.decimals, hello.bounds, hello.rows) for party, hello in heard
-        )
+    def contributors(self) -> tuple[PartyId, ...]:
+        return tuple(PartyId(each.party) for each in self.contributions)
+
+    @property
+    def rows(self) -> Mapping[PartyId, int]:
+        """That each contributor deals, padding included."""
+        return {PartyId(each.party): each.rows for each in self.contributions}
 
     @property
     def decimals(self) -> tuple[int, ...]:
         """Of the question's columns, the same at all contributors."""
-        return self.hellos[self.contributors[0]].decimals
+        return self.contributions[0].decimals
 
     @property
     def bound(self) -> int:
         """The largest declared |value| of a row in the first column at any contributor; 0 when somebody has none."""
-        bounds = [self.hellos[party].bounds[0] for party in self.contributors]
+        bounds = [each.bounds[0] for each in self.contributions]
         return max(bounds) if all(bounds) else 0
 
     @property
@@ -87,7 +100,9 @@ class Greeting:
 
     @property
     def enough(self) -> bool:
-        """Whether the contributors' hellos alone say that all rows together are enough, of enough parties."""
+        """Whether it is known beforehand that all rows together are enough, of enough parties."""
+        if self.stored:
+            return self.stored.enough and self.minimum_rows <= self.stored.minimum_rows
         contributors = [self.hellos[party] for party in self.contributors]
         return all(hello.enough for hello in contributors) and self.minimum_rows <= max(
             hello.minimum_rows for hello in contributors
@@ -101,8 +116,27 @@ def introduce(attempt: Attempt, offer: Offer) -> Introduction:
     return Introduction(offer, hello, sign(hello, attempt.me, attempt.signing), keys)
 
 
-def greet(attempt: Attempt, mine: Introduction, relayed: Mapping[PartyId, Signed] | None = None) -> Protocol[Greeting]:
-    """`relayed`: the others' hellos, when the coordinator has brought them; nobody is blamed then for a forgery."""
+def greet(
+    attempt: Attempt,
+    mine: Introduction,
+    relayed: Mapping[PartyId, Signed] | None = None,
+    stored: Inputs | None = None,
+) -> Protocol[Greeting]:
+    """`relayed`: the others' hellos, when the coordinator has brought them; nobody is blamed then for a forgery.
+
+    `stored`: the inputs, where they are shared already and nobody brings any.
+    """
+    greeting = yield from meet(attempt, mine, relayed)
+    # 3. Enough contributors for the manifest and for every owner, and one scale; of what is stored, one epoch.
+    if stored:
+        greeting = replace(greeting, contributions=stored.contributions, stored=stored)
+        _check_epoch(attempt, greeting)
+    _check_group(greeting)
+    return greeting
+
+
+def meet(attempt: Attempt, mine: Introduction, relayed: Mapping[PartyId, Signed] | None = None) -> Protocol[Greeting]:
+    """As `greet`, where nobody need contribute anything."""
     # 1. Everybody's hello: relayed, or exchanged now.
     if relayed is None:
         received = yield broadcast("hello", to_wire(mine.signed), attempt.others)
@@ -121,12 +155,16 @@ def greet(attempt: Attempt, mine: Introduction, relayed: Mapping[PartyId, Signed
         with blaming(party):
             _check_columns(party, hellos[party])
             mine.keys.agree(party, bytes.fromhex(hellos[party].key), bytes.fromhex(hellos[party].nonce))
-    # 3. Enough contributors for the manifest and for every owner, and one scale.
-    contributors = tuple(party for party in attempt.participants if hellos[party].contributes)
+    contributions = tuple(_contributions(attempt, hellos))
     digests = {party: each.digest for party, each in signed.items()}
-    greeting = Greeting(hellos, digests, mine.keys, contributors, attempt.minimum_group)
-    _check_group(greeting)
-    return greeting
+    return Greeting(hellos, digests, mine.keys, contributions, attempt.minimum_group)
+
+
+def _contributions(attempt: Attempt, hellos: Mapping[PartyId, Hello]) -> Iterator[Contribution]:
+    for party in attempt.participants:
+        hello = hellos[party]
+        if hello.contributes:
+            yield Contribution(party, hello.version, hello.decimals, hello.bounds, hello.rows)
 
 
 def _opened(attempt: Attempt, party: PartyId, signed: Signed) -> Hello:
@@ -144,6 +182,7 @@ def _hello(attempt: Attempt, offer: Offer, keys: AttemptKeys) -> Hello:
         key=keys.public.hex(),
         nonce=keys.nonce.hex(),
         contributes=offer.contributes,
+        stored=offer.stored,
         version=offer.version,
         decimals=offer.decimals,
         bounds=offer.bounds,
@@ -169,11 +208,19 @@ def _check_columns(party: PartyId, hello: Hello) -> None:
         raise Malformed(f"{party} says nothing, or too much, about the columns it brings", culprits=(party,))
 
 
+def _check_epoch(attempt: Attempt, greeting: Greeting) -> None:
+    mine = greeting.hellos[attempt.me].stored
+    for party in attempt.others:
+        if greeting.hellos[party].stored != mine:
+            told = f"{party} holds another epoch of this sharing than {attempt.me}"
+            raise Conflict(f"{told}: one of them is to be recovered")
+
+
 def _check_group(greeting: Greeting) -> None:
     contributors = greeting.contributors
     if not contributors:
         raise NotFound("no party holds this dataset")
     if len(contributors) < greeting.minimum_group:
         raise GroupTooSmall(f"{len(contributors)} parties would contribute; at least {greeting.minimum_group} must")
-    if len({greeting.hellos[party].decimals for party in contributors}) > 1:
+    if len({each.decimals for each in greeting.contributions}) > 1:
         raise Invalid("the parties declare different decimals for this column; agree on one schema and import again")

@@ -1,10 +1,11 @@
-"""Documents and sealed results as protobuf messages and back; every bound is checked here, on the way in."""
+"""Documents, results and contributions as protobuf messages and back; every bound is checked here, on the way in."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Final
 
+from steelyard.documents.contribution import Bundle
 from steelyard.documents.sealed_result import CountedSignature, SealedResult
 from steelyard.documents.signed import MAX_DOCUMENT, Signed
 from steelyard.errors import Invalid, Malformed
@@ -89,3 +90,54 @@ class ResultAssembler:
         result = SealedResult(first.party, note, certificate, b"".join(self._pieces))
         self._first, self._pieces, self._size = None, [], 0
         return result
+
+
+def bundle_to_chunks(bundle: Bundle) -> Iterator[types_pb2.ContributionChunk]:
+    """A contribution in pieces of at most 1 MiB; the documents travel with the first."""
+    chunk = types_pb2.ContributionChunk(
+        registration=signed_to_proto(bundle.registration), header=signed_to_proto(bundle.header)
+    )
+    room = PIECE
+    for node, ciphertext in bundle.parts.items():
+        start = 0
+        while start < len(ciphertext):
+            if not room:
+                yield chunk
+                chunk, room = types_pb2.ContributionChunk(), PIECE
+            piece = ciphertext[start : start + room]
+            chunk.shares.add(node=node, ciphertext=piece)
+            start, room = start + len(piece), room - len(piece)
+    chunk.last = True
+    yield chunk
+
+
+class BundleAssembler:
+    """Puts contributions together, one after the other; `limit` says how many bytes one with these documents has."""
+
+    def __init__(self, limit: Callable[[Signed, Signed], int]) -> None:
+        self._limit = limit
+        self._documents: tuple[Signed, Signed] | None = None
+        self._pieces: dict[str, list[bytes]] = {}
+        self._room = 0
+
+    def feed(self, chunk: types_pb2.ContributionChunk) -> Bundle | None:
+        """The whole bundle once its last piece is here.  Raises Invalid, Malformed and what `limit` raises."""
+        if self._documents is None:
+            self._documents = signed_from_proto(chunk.registration), signed_from_proto(chunk.header)
+            self._room = self._limit(*self._documents)
+        for share in chunk.shares:
+            self._room -= len(share.ciphertext)
+            if self._room < 0 or len(share.node) > _MAX_NAME or len(self._pieces) > MAX_SIGNATURES:
+                raise Malformed("a contribution holds more than its header says")
+            self._pieces.setdefault(share.node, []).append(share.ciphertext)
+        return self._finish(self._documents) if chunk.last else None
+
+    def end(self) -> None:
+        """Raises Malformed when the stream ended in the middle of a contribution."""
+        if self._documents is not None:
+            raise Malformed("a contribution ends in the middle")
+
+    def _finish(self, documents: tuple[Signed, Signed]) -> Bundle:
+        bundle = Bundle(*documents, {node: b"".join(pieces) for node, pieces in self._pieces.items()})
+        self._documents, self._pieces = None, {}
+        return bundle

@@ -4,12 +4,22 @@ from __future__ import annotations
 
 import ctypes
 import gc
+import resource
+from contextlib import suppress
 from typing import Final
 
 _MMAP_THRESHOLD: Final = -3  # mallopt(3), glibc
 _ARENA_MAX: Final = -8
+_PR_SET_DUMPABLE: Final = 4  # prctl(2)
 _LARGE: Final = 1 << 20  # bytes
 _ALLOCATIONS: Final = 20_000  # between two looks for young garbage
+
+
+def forbid_dumps() -> None:
+    """Keys and shares in memory do not end up in a core file, and other programs of the same user cannot read them."""
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    with suppress(AttributeError, OSError):  # Linux only
+        ctypes.CDLL(None).prctl(_PR_SET_DUMPABLE, 0, 0, 0, 0)
 
 
 def settle() -> None:

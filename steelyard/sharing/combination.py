@@ -19,7 +19,7 @@ import numpy as np
 
 from steelyard import field_kernels as kernels
 from steelyard.errors import Invalid
-from steelyard.field import Vector, uniform
+from steelyard.field import Vector, add, uniform
 from steelyard.randomness import Keystream
 
 CHALLENGES: Final = 3  # no setting changes it, fewer would make the check unsound; the kernel is written for three
@@ -34,6 +34,14 @@ def combine(seed: bytes, vector: Vector) -> Vector:
     out = np.empty(CHALLENGES, dtype=np.uint64)
     kernels.bilinear(np.require(vector, requirements=["C", "A"]), rows, columns, out)
     return out
+
+
+def masked(seed: bytes, vector: Vector) -> Vector:
+    """The combinations of all but the last three elements, hidden by these: random masks that serve nothing else.
+
+    For one vector always under one seed: two of them would tell a combination without its mask.
+    """
+    return add(combine(seed, vector[:-CHALLENGES]), vector[-CHALLENGES:])
 
 
 @lru_cache(maxsize=4)  # one seed judges the shares of many holders, or many dealings

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import re
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from threading import RLock
@@ -19,6 +19,7 @@ from steelyard.errors import Conflict, Failed, Invalid
 
 Value = str | bytes | int | float | None
 Row = tuple[Any, ...]
+Action = Callable[[], object]
 
 _PRAGMAS: Final = (
     "PRAGMA journal_mode = DELETE",
@@ -43,6 +44,7 @@ class Database:
         self._path = path
         self._lock = RLock()
         self._depth = 0
+        self._afterwards: list[Action] = []
         with _translated():
             self._connection = _connect(path)
         self._file = _identity(path)
@@ -62,7 +64,29 @@ class Database:
 
         Raises Failed for a full or read-only disk; nothing of the transaction is kept then.
         """
+        with self._whole():
+            yield
+        self._run_afterwards()
+
+    def after_commit(self, action: Action) -> None:
+        """Runs `action` once what is written now is on the disk; never, if the transaction around it is undone.
+
+        Outside a transaction that is at once.
+        """
         with self._lock:
+            self._afterwards.append(action)
+        self._run_afterwards()
+
+    def _run_afterwards(self) -> None:
+        with self._lock:
+            actions, self._afterwards = ([], self._afterwards) if self._depth else (self._afterwards, [])
+        for action in actions:
+            action()
+
+    @contextmanager
+    def _whole(self) -> Iterator[None]:
+        with self._lock:
+            planned = len(self._afterwards)
             name = f"inner_{self._depth}"
             begin, commit, undo = (
                 (f"SAVEPOINT {name}", f"RELEASE {name}", (f"ROLLBACK TO {name}", f"RELEASE {name}"))
@@ -76,6 +100,7 @@ class Database:
                     yield
                     self._connection.execute(commit)
                 except BaseException:
+                    del self._afterwards[planned:]
                     self._undo(undo)
                     raise
                 finally:

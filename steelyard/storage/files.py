@@ -8,10 +8,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO, Final
 
-from steelyard.errors import Failed
+from steelyard.errors import Failed, StoreFault
 from steelyard.randomness import token
 
 UNFINISHED: Final = ".part"  # how the names of temporary files end
+_OTHERS: Final = 0o077
+_SHORT: Final = 1 << 16  # bytes
 
 
 @contextmanager
@@ -42,6 +44,25 @@ def private_folder(path: Path) -> Path:
     except OSError as error:
         raise Failed(f"the folder {path.name} cannot be used ({error.strerror}): check the state folder") from error
     return path
+
+
+def private_bytes(path: Path) -> bytes:
+    """A short file that only its owner can read, such as a key.  Raises StoreFault."""
+    try:
+        with path.open("rb") as file:
+            shared = os.fstat(file.fileno()).st_mode & _OTHERS  # of the open file: no race with a swapped name
+            data = file.read(_SHORT + 1)
+    except FileNotFoundError:
+        raise StoreFault.because(
+            f"{path} is missing: put it back; without it nothing that is stored can be read"
+        ) from None
+    except OSError as error:
+        raise StoreFault.because(f"{path} cannot be read ({error.strerror})") from None
+    if shared:
+        raise StoreFault.because(f"{path} can be read by other users of this machine: run chmod 600 on it")
+    if len(data) > _SHORT:
+        raise StoreFault.because(f"{path} is longer than any key file")
+    return data
 
 
 def _sync_folder(folder: Path) -> None:

@@ -33,7 +33,7 @@ def read_parquet(path: Path, name: str, declared: Schema | None) -> tuple[Schema
 def read_excel(path: Path, name: str, declared: Schema | None) -> tuple[Schema, pl.DataFrame]:
     """The table on the first sheet of a workbook; a row's line is the sheet's.  Raises Invalid."""
     try:
-        workbook = fastexcel.read_excel(path)
+        workbook = fastexcel.read_excel(path.read_bytes())
         top = workbook.load_sheet(0, header_row=None, skip_rows=0, n_rows=HEADER_WITHIN, dtypes="string").to_polars()
         first = _header_row(top, name)
         frame = workbook.load_sheet(0, header_row=first, skip_rows=0, schema_sample_rows=None).to_polars()

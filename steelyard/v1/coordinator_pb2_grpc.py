@@ -70,6 +70,16 @@ class CoordinatorServiceStub:
                 request_serializer=steelyard_dot_v1_dot_coordinator__pb2.ListPartiesRequest.SerializeToString,
                 response_deserializer=steelyard_dot_v1_dot_coordinator__pb2.ListPartiesResponse.FromString,
                 _registered_method=True)
+        self.Contribute = channel.stream_unary(
+                '/steelyard.v1.CoordinatorService/Contribute',
+                request_serializer=steelyard_dot_v1_dot_coordinator__pb2.ContributeRequest.SerializeToString,
+                response_deserializer=steelyard_dot_v1_dot_coordinator__pb2.ContributeResponse.FromString,
+                _registered_method=True)
+        self.ListContributions = channel.unary_unary(
+                '/steelyard.v1.CoordinatorService/ListContributions',
+                request_serializer=steelyard_dot_v1_dot_coordinator__pb2.ListContributionsRequest.SerializeToString,
+                response_deserializer=steelyard_dot_v1_dot_coordinator__pb2.ListContributionsResponse.FromString,
+                _registered_method=True)
 
 
 class CoordinatorServiceServicer:
@@ -125,6 +135,20 @@ class CoordinatorServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def Contribute(self, request_iterator, context):
+        """Takes contributions that the caller sponsors and delivers each node its sealed share.  Idempotent by their ids.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListContributions(self, request, context):
+        """The contributions that the caller sponsors, newest first, and which nodes have taken them.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_CoordinatorServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -162,6 +186,16 @@ def add_CoordinatorServiceServicer_to_server(servicer, server):
                     servicer.ListParties,
                     request_deserializer=steelyard_dot_v1_dot_coordinator__pb2.ListPartiesRequest.FromString,
                     response_serializer=steelyard_dot_v1_dot_coordinator__pb2.ListPartiesResponse.SerializeToString,
+            ),
+            'Contribute': grpc.stream_unary_rpc_method_handler(
+                    servicer.Contribute,
+                    request_deserializer=steelyard_dot_v1_dot_coordinator__pb2.ContributeRequest.FromString,
+                    response_serializer=steelyard_dot_v1_dot_coordinator__pb2.ContributeResponse.SerializeToString,
+            ),
+            'ListContributions': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListContributions,
+                    request_deserializer=steelyard_dot_v1_dot_coordinator__pb2.ListContributionsRequest.FromString,
+                    response_serializer=steelyard_dot_v1_dot_coordinator__pb2.ListContributionsResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -354,6 +388,60 @@ class CoordinatorService:
             '/steelyard.v1.CoordinatorService/ListParties',
             steelyard_dot_v1_dot_coordinator__pb2.ListPartiesRequest.SerializeToString,
             steelyard_dot_v1_dot_coordinator__pb2.ListPartiesResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Contribute(request_iterator,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.stream_unary(
+            request_iterator,
+            target,
+            '/steelyard.v1.CoordinatorService/Contribute',
+            steelyard_dot_v1_dot_coordinator__pb2.ContributeRequest.SerializeToString,
+            steelyard_dot_v1_dot_coordinator__pb2.ContributeResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListContributions(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/steelyard.v1.CoordinatorService/ListContributions',
+            steelyard_dot_v1_dot_coordinator__pb2.ListContributionsRequest.SerializeToString,
+            steelyard_dot_v1_dot_coordinator__pb2.ListContributionsResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -47,6 +47,10 @@ class CoordinatorServiceStub:
     """The sealed results of all nodes of a computation that is DONE; only for its requester."""
     ListParties: _grpc.UnaryUnaryMultiCallable[_coordinator_pb2.ListPartiesRequest, _coordinator_pb2.ListPartiesResponse]
     """The parties of the manifest, whether they answer, and which datasets they describe."""
+    Contribute: _grpc.StreamUnaryMultiCallable[_coordinator_pb2.ContributeRequest, _coordinator_pb2.ContributeResponse]
+    """Takes contributions that the caller sponsors and delivers each node its sealed share.  Idempotent by their ids."""
+    ListContributions: _grpc.UnaryUnaryMultiCallable[_coordinator_pb2.ListContributionsRequest, _coordinator_pb2.ListContributionsResponse]
+    """The contributions that the caller sponsors, newest first, and which nodes have taken them."""
 
 @_typing.type_check_only
 class CoordinatorServiceAsyncStub(CoordinatorServiceStub):
@@ -67,6 +71,10 @@ class CoordinatorServiceAsyncStub(CoordinatorServiceStub):
     """The sealed results of all nodes of a computation that is DONE; only for its requester."""
     ListParties: _aio.UnaryUnaryMultiCallable[_coordinator_pb2.ListPartiesRequest, _coordinator_pb2.ListPartiesResponse]  # type: ignore[assignment]
     """The parties of the manifest, whether they answer, and which datasets they describe."""
+    Contribute: _aio.StreamUnaryMultiCallable[_coordinator_pb2.ContributeRequest, _coordinator_pb2.ContributeResponse]  # type: ignore[assignment]
+    """Takes contributions that the caller sponsors and delivers each node its sealed share.  Idempotent by their ids."""
+    ListContributions: _aio.UnaryUnaryMultiCallable[_coordinator_pb2.ListContributionsRequest, _coordinator_pb2.ListContributionsResponse]  # type: ignore[assignment]
+    """The contributions that the caller sponsors, newest first, and which nodes have taken them."""
 
 class CoordinatorServiceServicer(metaclass=_abc_1.ABCMeta):
     """For requesters; every call needs a client certificate pinned in the manifest."""
@@ -126,5 +134,21 @@ class CoordinatorServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_coordinator_pb2.ListPartiesResponse, _abc.Awaitable[_coordinator_pb2.ListPartiesResponse]]:
         """The parties of the manifest, whether they answer, and which datasets they describe."""
+
+    @_abc_1.abstractmethod
+    def Contribute(
+        self,
+        request_iterator: _MaybeAsyncIterator[_coordinator_pb2.ContributeRequest],
+        context: _ServicerContext,
+    ) -> _typing.Union[_coordinator_pb2.ContributeResponse, _abc.Awaitable[_coordinator_pb2.ContributeResponse]]:
+        """Takes contributions that the caller sponsors and delivers each node its sealed share.  Idempotent by their ids."""
+
+    @_abc_1.abstractmethod
+    def ListContributions(
+        self,
+        request: _coordinator_pb2.ListContributionsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_coordinator_pb2.ListContributionsResponse, _abc.Awaitable[_coordinator_pb2.ListContributionsResponse]]:
+        """The contributions that the caller sponsors, newest first, and which nodes have taken them."""
 
 def add_CoordinatorServiceServicer_to_server(servicer: CoordinatorServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

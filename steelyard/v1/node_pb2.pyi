@@ -294,6 +294,102 @@ class CancelResponse(_message.Message):
 Global___CancelResponse: _TypeAlias = CancelResponse  # noqa: Y015
 
 @_typing.final
+class ListStandingsRequest(_message.Message):
+    """See ListStandings."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    UNDECIDED_ONLY_FIELD_NUMBER: _builtins.int
+    undecided_only: _builtins.bool
+    """Only of sharings of which a change is not decided."""
+    def __init__(
+        self,
+        *,
+        undecided_only: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["undecided_only", b"undecided_only"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListStandingsRequest: _TypeAlias = ListStandingsRequest  # noqa: Y015
+
+@_typing.final
+class ListStandingsResponse(_message.Message):
+    """See ListStandings."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    STATUSES_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def statuses(self) -> _containers.RepeatedScalarFieldContainer[_builtins.bytes]:
+        """Each a steelyard.epochs.settlement.Status as JSON."""
+
+    def __init__(
+        self,
+        *,
+        statuses: _abc.Iterable[_builtins.bytes] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["statuses", b"statuses"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListStandingsResponse: _TypeAlias = ListStandingsResponse  # noqa: Y015
+
+@_typing.final
+class SettleChangeRequest(_message.Message):
+    """See SettleChange."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    STEP_FIELD_NUMBER: _builtins.int
+    VOTES_FIELD_NUMBER: _builtins.int
+    step: _builtins.bytes
+    """A steelyard.epochs.settlement step as JSON: a certificate, or a question."""
+    @_builtins.property
+    def votes(self) -> _containers.RepeatedCompositeFieldContainer[_types_pb2.SignedDocument]:
+        """Votes of this node that others have."""
+
+    def __init__(
+        self,
+        *,
+        step: _builtins.bytes = ...,
+        votes: _abc.Iterable[_types_pb2.SignedDocument] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["step", b"step", "votes", b"votes"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SettleChangeRequest: _TypeAlias = SettleChangeRequest  # noqa: Y015
+
+@_typing.final
+class SettleChangeResponse(_message.Message):
+    """See SettleChange."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    STATUS_FIELD_NUMBER: _builtins.int
+    status: _builtins.bytes
+    """Where the node stands now: a steelyard.epochs.settlement.Status as JSON."""
+    def __init__(
+        self,
+        *,
+        status: _builtins.bytes = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["status", b"status"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SettleChangeResponse: _TypeAlias = SettleChangeResponse  # noqa: Y015
+
+@_typing.final
 class DescribeRequest(_message.Message):
     """See Describe."""
 
@@ -322,6 +418,7 @@ class DescribeResponse(_message.Message):
     CERTIFICATE_DAYS_FIELD_NUMBER: _builtins.int
     DATASETS_FIELD_NUMBER: _builtins.int
     CONNECTED_PEERS_FIELD_NUMBER: _builtins.int
+    SHARINGS_FIELD_NUMBER: _builtins.int
     party: _builtins.str
     """The party."""
     version: _builtins.str
@@ -338,6 +435,10 @@ class DescribeResponse(_message.Message):
     def connected_peers(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Parties whose peer stream is up."""
 
+    @_builtins.property
+    def sharings(self) -> _containers.RepeatedCompositeFieldContainer[_types_pb2.Sharing]:
+        """Stored sharings that this node has heard of."""
+
     def __init__(
         self,
         *,
@@ -347,10 +448,11 @@ class DescribeResponse(_message.Message):
         certificate_days: _builtins.int = ...,
         datasets: _abc.Iterable[_types_pb2.Dataset] | None = ...,
         connected_peers: _abc.Iterable[_builtins.str] | None = ...,
+        sharings: _abc.Iterable[_types_pb2.Sharing] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["certificate_days", b"certificate_days", "connected_peers", b"connected_peers", "datasets", b"datasets", "manifest", b"manifest", "party", b"party", "version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["certificate_days", b"certificate_days", "connected_peers", b"connected_peers", "datasets", b"datasets", "manifest", b"manifest", "party", b"party", "sharings", b"sharings", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -533,6 +635,291 @@ class DeleteDatasetResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___DeleteDatasetResponse: _TypeAlias = DeleteDatasetResponse  # noqa: Y015
+
+@_typing.final
+class ShowDatasetRequest(_message.Message):
+    """See ShowDataset."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    DATASET_FIELD_NUMBER: _builtins.int
+    LIMIT_FIELD_NUMBER: _builtins.int
+    dataset: _builtins.str
+    """The dataset's name."""
+    limit: _builtins.int
+    """At most this many rows, from the first; 0 for all."""
+    def __init__(
+        self,
+        *,
+        dataset: _builtins.str = ...,
+        limit: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["dataset", b"dataset", "limit", b"limit"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ShowDatasetRequest: _TypeAlias = ShowDatasetRequest  # noqa: Y015
+
+@_typing.final
+class ShowDatasetResponse(_message.Message):
+    """See ShowDataset."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    DATASET_FIELD_NUMBER: _builtins.int
+    ROWS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def dataset(self) -> Global___OwnedDataset:
+        """The dataset; first message only."""
+
+    @_builtins.property
+    def rows(self) -> _containers.RepeatedCompositeFieldContainer[Global___Row]:
+        """The next rows, in the file's order."""
+
+    def __init__(
+        self,
+        *,
+        dataset: Global___OwnedDataset | None = ...,
+        rows: _abc.Iterable[Global___Row] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["dataset", b"dataset"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["dataset", b"dataset", "rows", b"rows"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ShowDatasetResponse: _TypeAlias = ShowDatasetResponse  # noqa: Y015
+
+@_typing.final
+class Row(_message.Message):
+    """One row of a dataset."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CELLS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def cells(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """As text, in the order of the dataset's columns: 1234.56, 2024-01-31, true."""
+
+    def __init__(
+        self,
+        *,
+        cells: _abc.Iterable[_builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["cells", b"cells"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Row: _TypeAlias = Row  # noqa: Y015
+
+@_typing.final
+class ReadVaultRequest(_message.Message):
+    """See ReadVault."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    VERIFY_FIELD_NUMBER: _builtins.int
+    verify: _builtins.bool
+    """True to read every file to its last bit, which takes a second for each hundred megabytes."""
+    def __init__(
+        self,
+        *,
+        verify: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["verify", b"verify"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ReadVaultRequest: _TypeAlias = ReadVaultRequest  # noqa: Y015
+
+@_typing.final
+class ReadVaultResponse(_message.Message):
+    """See ReadVault."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CURRENT_FIELD_NUMBER: _builtins.int
+    VERSIONS_FIELD_NUMBER: _builtins.int
+    KINDS_FIELD_NUMBER: _builtins.int
+    FILES_FIELD_NUMBER: _builtins.int
+    BYTES_FIELD_NUMBER: _builtins.int
+    GENERATION_FIELD_NUMBER: _builtins.int
+    FAULTS_FIELD_NUMBER: _builtins.int
+    current: _builtins.str
+    """The version of the key-encryption key that new data keys are wrapped under."""
+    files: _builtins.int
+    """How many files."""
+    bytes: _builtins.int
+    """How many bytes they have."""
+    generation: _builtins.int
+    """Counts starts and changes of keys."""
+    @_builtins.property
+    def versions(self) -> _containers.RepeatedCompositeFieldContainer[Global___KeyVersion]:
+        """Every version, and how many data keys it wraps."""
+
+    @_builtins.property
+    def kinds(self) -> _containers.RepeatedCompositeFieldContainer[Global___SealedKind]:
+        """What is sealed, by kind."""
+
+    @_builtins.property
+    def faults(self) -> _containers.RepeatedCompositeFieldContainer[Global___VaultFault]:
+        """What cannot be read, and why."""
+
+    def __init__(
+        self,
+        *,
+        current: _builtins.str = ...,
+        versions: _abc.Iterable[Global___KeyVersion] | None = ...,
+        kinds: _abc.Iterable[Global___SealedKind] | None = ...,
+        files: _builtins.int = ...,
+        bytes: _builtins.int = ...,
+        generation: _builtins.int = ...,
+        faults: _abc.Iterable[Global___VaultFault] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["bytes", b"bytes", "current", b"current", "faults", b"faults", "files", b"files", "generation", b"generation", "kinds", b"kinds", "versions", b"versions"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ReadVaultResponse: _TypeAlias = ReadVaultResponse  # noqa: Y015
+
+@_typing.final
+class KeyVersion(_message.Message):
+    """One version of the key-encryption key."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    VERSION_FIELD_NUMBER: _builtins.int
+    KEYS_FIELD_NUMBER: _builtins.int
+    HELD_FIELD_NUMBER: _builtins.int
+    version: _builtins.str
+    """Its name; says nothing about the key."""
+    keys: _builtins.int
+    """How many data keys it wraps."""
+    held: _builtins.bool
+    """True when the node can use it."""
+    def __init__(
+        self,
+        *,
+        version: _builtins.str = ...,
+        keys: _builtins.int = ...,
+        held: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["held", b"held", "keys", b"keys", "version", b"version"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___KeyVersion: _TypeAlias = KeyVersion  # noqa: Y015
+
+@_typing.final
+class SealedKind(_message.Message):
+    """How much of one kind is sealed."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    KIND_FIELD_NUMBER: _builtins.int
+    UNITS_FIELD_NUMBER: _builtins.int
+    kind: _builtins.str
+    """dataset, share, checkpoint, model, inbox or node."""
+    units: _builtins.int
+    """How many."""
+    def __init__(
+        self,
+        *,
+        kind: _builtins.str = ...,
+        units: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["kind", b"kind", "units", b"units"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SealedKind: _TypeAlias = SealedKind  # noqa: Y015
+
+@_typing.final
+class VaultFault(_message.Message):
+    """One thing that cannot be read."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    UNIT_FIELD_NUMBER: _builtins.int
+    PROBLEM_FIELD_NUMBER: _builtins.int
+    unit: _builtins.str
+    """What it is."""
+    problem: _builtins.str
+    """Why."""
+    def __init__(
+        self,
+        *,
+        unit: _builtins.str = ...,
+        problem: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["problem", b"problem", "unit", b"unit"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___VaultFault: _TypeAlias = VaultFault  # noqa: Y015
+
+@_typing.final
+class RotateVaultRequest(_message.Message):
+    """See RotateVault."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    def __init__(
+        self,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RotateVaultRequest: _TypeAlias = RotateVaultRequest  # noqa: Y015
+
+@_typing.final
+class RotateVaultResponse(_message.Message):
+    """See RotateVault."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CURRENT_FIELD_NUMBER: _builtins.int
+    REWRAPPED_FIELD_NUMBER: _builtins.int
+    RETIRED_FIELD_NUMBER: _builtins.int
+    current: _builtins.str
+    """The version that wraps every data key now."""
+    rewrapped: _builtins.int
+    """How many data keys were wrapped anew."""
+    @_builtins.property
+    def retired(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Versions that nothing needs any more: erased where the node held them, to be disabled in a key service."""
+
+    def __init__(
+        self,
+        *,
+        current: _builtins.str = ...,
+        rewrapped: _builtins.int = ...,
+        retired: _abc.Iterable[_builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["current", b"current", "retired", b"retired", "rewrapped", b"rewrapped"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RotateVaultResponse: _TypeAlias = RotateVaultResponse  # noqa: Y015
 
 @_typing.final
 class ListRequestsRequest(_message.Message):
@@ -918,3 +1305,79 @@ class Budget(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Budget: _TypeAlias = Budget  # noqa: Y015
+
+@_typing.final
+class DeliverRequest(_message.Message):
+    """See Deliver."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CHUNK_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def chunk(self) -> _types_pb2.ContributionChunk:
+        """The next piece of the next contribution."""
+
+    def __init__(
+        self,
+        *,
+        chunk: _types_pb2.ContributionChunk | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["chunk", b"chunk"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["chunk", b"chunk"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DeliverRequest: _TypeAlias = DeliverRequest  # noqa: Y015
+
+@_typing.final
+class DeliverResponse(_message.Message):
+    """See Deliver."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    RECEIPTS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def receipts(self) -> _containers.RepeatedCompositeFieldContainer[Global___Receipt]:
+        """One for each contribution, in the order in which they came."""
+
+    def __init__(
+        self,
+        *,
+        receipts: _abc.Iterable[Global___Receipt] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["receipts", b"receipts"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DeliverResponse: _TypeAlias = DeliverResponse  # noqa: Y015
+
+@_typing.final
+class Receipt(_message.Message):
+    """What a node says to one contribution."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ID_FIELD_NUMBER: _builtins.int
+    FAILURE_FIELD_NUMBER: _builtins.int
+    id: _builtins.str
+    """The contribution's id, as its header says."""
+    @_builtins.property
+    def failure(self) -> _types_pb2.Failure:
+        """Set when the node does not take it."""
+
+    def __init__(
+        self,
+        *,
+        id: _builtins.str = ...,
+        failure: _types_pb2.Failure | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["failure", b"failure"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["failure", b"failure", "id", b"id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Receipt: _TypeAlias = Receipt  # noqa: Y015

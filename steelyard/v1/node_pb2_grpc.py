@@ -55,6 +55,21 @@ class NodeServiceStub:
                 request_serializer=steelyard_dot_v1_dot_node__pb2.CancelRequest.SerializeToString,
                 response_deserializer=steelyard_dot_v1_dot_node__pb2.CancelResponse.FromString,
                 _registered_method=True)
+        self.ListStandings = channel.unary_unary(
+                '/steelyard.v1.NodeService/ListStandings',
+                request_serializer=steelyard_dot_v1_dot_node__pb2.ListStandingsRequest.SerializeToString,
+                response_deserializer=steelyard_dot_v1_dot_node__pb2.ListStandingsResponse.FromString,
+                _registered_method=True)
+        self.SettleChange = channel.unary_unary(
+                '/steelyard.v1.NodeService/SettleChange',
+                request_serializer=steelyard_dot_v1_dot_node__pb2.SettleChangeRequest.SerializeToString,
+                response_deserializer=steelyard_dot_v1_dot_node__pb2.SettleChangeResponse.FromString,
+                _registered_method=True)
+        self.Deliver = channel.stream_unary(
+                '/steelyard.v1.NodeService/Deliver',
+                request_serializer=steelyard_dot_v1_dot_node__pb2.DeliverRequest.SerializeToString,
+                response_deserializer=steelyard_dot_v1_dot_node__pb2.DeliverResponse.FromString,
+                _registered_method=True)
         self.Describe = channel.unary_unary(
                 '/steelyard.v1.NodeService/Describe',
                 request_serializer=steelyard_dot_v1_dot_node__pb2.DescribeRequest.SerializeToString,
@@ -74,6 +89,21 @@ class NodeServiceStub:
                 '/steelyard.v1.NodeService/DeleteDataset',
                 request_serializer=steelyard_dot_v1_dot_node__pb2.DeleteDatasetRequest.SerializeToString,
                 response_deserializer=steelyard_dot_v1_dot_node__pb2.DeleteDatasetResponse.FromString,
+                _registered_method=True)
+        self.ShowDataset = channel.unary_stream(
+                '/steelyard.v1.NodeService/ShowDataset',
+                request_serializer=steelyard_dot_v1_dot_node__pb2.ShowDatasetRequest.SerializeToString,
+                response_deserializer=steelyard_dot_v1_dot_node__pb2.ShowDatasetResponse.FromString,
+                _registered_method=True)
+        self.ReadVault = channel.unary_unary(
+                '/steelyard.v1.NodeService/ReadVault',
+                request_serializer=steelyard_dot_v1_dot_node__pb2.ReadVaultRequest.SerializeToString,
+                response_deserializer=steelyard_dot_v1_dot_node__pb2.ReadVaultResponse.FromString,
+                _registered_method=True)
+        self.RotateVault = channel.unary_unary(
+                '/steelyard.v1.NodeService/RotateVault',
+                request_serializer=steelyard_dot_v1_dot_node__pb2.RotateVaultRequest.SerializeToString,
+                response_deserializer=steelyard_dot_v1_dot_node__pb2.RotateVaultResponse.FromString,
                 _registered_method=True)
         self.ListRequests = channel.unary_unary(
                 '/steelyard.v1.NodeService/ListRequests',
@@ -129,6 +159,27 @@ class NodeServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ListStandings(self, request, context):
+        """Coordinator: where this node stands with its stored sharings; nothing in it is secret.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def SettleChange(self, request, context):
+        """Coordinator: shows a certificate about a change, or asks for a vote.  The node believes signatures, not the caller.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def Deliver(self, request_iterator, context):
+        """Coordinator: this node's sealed shares of contributions.  Idempotent by their ids.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def Describe(self, request, context):
         """Coordinator, owner: version, manifest, described datasets.
         """
@@ -152,6 +203,27 @@ class NodeServiceServicer:
 
     def DeleteDataset(self, request, context):
         """Owner: removes a dataset.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ShowDataset(self, request, context):
+        """Owner: the rows of a dataset, as they were imported.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ReadVault(self, request, context):
+        """Owner: what the vault holds, under which keys, and what is wrong with it.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def RotateVault(self, request, context):
+        """Owner: a new key-encryption key for everything in the vault.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -208,6 +280,21 @@ def add_NodeServiceServicer_to_server(servicer, server):
                     request_deserializer=steelyard_dot_v1_dot_node__pb2.CancelRequest.FromString,
                     response_serializer=steelyard_dot_v1_dot_node__pb2.CancelResponse.SerializeToString,
             ),
+            'ListStandings': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListStandings,
+                    request_deserializer=steelyard_dot_v1_dot_node__pb2.ListStandingsRequest.FromString,
+                    response_serializer=steelyard_dot_v1_dot_node__pb2.ListStandingsResponse.SerializeToString,
+            ),
+            'SettleChange': grpc.unary_unary_rpc_method_handler(
+                    servicer.SettleChange,
+                    request_deserializer=steelyard_dot_v1_dot_node__pb2.SettleChangeRequest.FromString,
+                    response_serializer=steelyard_dot_v1_dot_node__pb2.SettleChangeResponse.SerializeToString,
+            ),
+            'Deliver': grpc.stream_unary_rpc_method_handler(
+                    servicer.Deliver,
+                    request_deserializer=steelyard_dot_v1_dot_node__pb2.DeliverRequest.FromString,
+                    response_serializer=steelyard_dot_v1_dot_node__pb2.DeliverResponse.SerializeToString,
+            ),
             'Describe': grpc.unary_unary_rpc_method_handler(
                     servicer.Describe,
                     request_deserializer=steelyard_dot_v1_dot_node__pb2.DescribeRequest.FromString,
@@ -227,6 +314,21 @@ def add_NodeServiceServicer_to_server(servicer, server):
                     servicer.DeleteDataset,
                     request_deserializer=steelyard_dot_v1_dot_node__pb2.DeleteDatasetRequest.FromString,
                     response_serializer=steelyard_dot_v1_dot_node__pb2.DeleteDatasetResponse.SerializeToString,
+            ),
+            'ShowDataset': grpc.unary_stream_rpc_method_handler(
+                    servicer.ShowDataset,
+                    request_deserializer=steelyard_dot_v1_dot_node__pb2.ShowDatasetRequest.FromString,
+                    response_serializer=steelyard_dot_v1_dot_node__pb2.ShowDatasetResponse.SerializeToString,
+            ),
+            'ReadVault': grpc.unary_unary_rpc_method_handler(
+                    servicer.ReadVault,
+                    request_deserializer=steelyard_dot_v1_dot_node__pb2.ReadVaultRequest.FromString,
+                    response_serializer=steelyard_dot_v1_dot_node__pb2.ReadVaultResponse.SerializeToString,
+            ),
+            'RotateVault': grpc.unary_unary_rpc_method_handler(
+                    servicer.RotateVault,
+                    request_deserializer=steelyard_dot_v1_dot_node__pb2.RotateVaultRequest.FromString,
+                    response_serializer=steelyard_dot_v1_dot_node__pb2.RotateVaultResponse.SerializeToString,
             ),
             'ListRequests': grpc.unary_unary_rpc_method_handler(
                     servicer.ListRequests,
@@ -369,6 +471,87 @@ class NodeService:
             _registered_method=True)
 
     @staticmethod
+    def ListStandings(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/steelyard.v1.NodeService/ListStandings',
+            steelyard_dot_v1_dot_node__pb2.ListStandingsRequest.SerializeToString,
+            steelyard_dot_v1_dot_node__pb2.ListStandingsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def SettleChange(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/steelyard.v1.NodeService/SettleChange',
+            steelyard_dot_v1_dot_node__pb2.SettleChangeRequest.SerializeToString,
+            steelyard_dot_v1_dot_node__pb2.SettleChangeResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Deliver(request_iterator,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.stream_unary(
+            request_iterator,
+            target,
+            '/steelyard.v1.NodeService/Deliver',
+            steelyard_dot_v1_dot_node__pb2.DeliverRequest.SerializeToString,
+            steelyard_dot_v1_dot_node__pb2.DeliverResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
     def Describe(request,
             target,
             options=(),
@@ -466,6 +649,87 @@ class NodeService:
             '/steelyard.v1.NodeService/DeleteDataset',
             steelyard_dot_v1_dot_node__pb2.DeleteDatasetRequest.SerializeToString,
             steelyard_dot_v1_dot_node__pb2.DeleteDatasetResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ShowDataset(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/steelyard.v1.NodeService/ShowDataset',
+            steelyard_dot_v1_dot_node__pb2.ShowDatasetRequest.SerializeToString,
+            steelyard_dot_v1_dot_node__pb2.ShowDatasetResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ReadVault(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/steelyard.v1.NodeService/ReadVault',
+            steelyard_dot_v1_dot_node__pb2.ReadVaultRequest.SerializeToString,
+            steelyard_dot_v1_dot_node__pb2.ReadVaultResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RotateVault(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/steelyard.v1.NodeService/RotateVault',
+            steelyard_dot_v1_dot_node__pb2.RotateVaultRequest.SerializeToString,
+            steelyard_dot_v1_dot_node__pb2.RotateVaultResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -41,6 +41,12 @@ class NodeServiceStub:
     """Coordinator: the sealed result of a computation this node has finished."""
     Cancel: _grpc.UnaryUnaryMultiCallable[_node_pb2.CancelRequest, _node_pb2.CancelResponse]
     """Coordinator: ends whatever runs for this computation."""
+    ListStandings: _grpc.UnaryUnaryMultiCallable[_node_pb2.ListStandingsRequest, _node_pb2.ListStandingsResponse]
+    """Coordinator: where this node stands with its stored sharings; nothing in it is secret."""
+    SettleChange: _grpc.UnaryUnaryMultiCallable[_node_pb2.SettleChangeRequest, _node_pb2.SettleChangeResponse]
+    """Coordinator: shows a certificate about a change, or asks for a vote.  The node believes signatures, not the caller."""
+    Deliver: _grpc.StreamUnaryMultiCallable[_node_pb2.DeliverRequest, _node_pb2.DeliverResponse]
+    """Coordinator: this node's sealed shares of contributions.  Idempotent by their ids."""
     Describe: _grpc.UnaryUnaryMultiCallable[_node_pb2.DescribeRequest, _node_pb2.DescribeResponse]
     """Coordinator, owner: version, manifest, described datasets."""
     ImportDataset: _grpc.StreamUnaryMultiCallable[_node_pb2.ImportDatasetRequest, _node_pb2.ImportDatasetResponse]
@@ -49,6 +55,12 @@ class NodeServiceStub:
     """Owner: the datasets with their numbers of rows and versions."""
     DeleteDataset: _grpc.UnaryUnaryMultiCallable[_node_pb2.DeleteDatasetRequest, _node_pb2.DeleteDatasetResponse]
     """Owner: removes a dataset."""
+    ShowDataset: _grpc.UnaryStreamMultiCallable[_node_pb2.ShowDatasetRequest, _node_pb2.ShowDatasetResponse]
+    """Owner: the rows of a dataset, as they were imported."""
+    ReadVault: _grpc.UnaryUnaryMultiCallable[_node_pb2.ReadVaultRequest, _node_pb2.ReadVaultResponse]
+    """Owner: what the vault holds, under which keys, and what is wrong with it."""
+    RotateVault: _grpc.UnaryUnaryMultiCallable[_node_pb2.RotateVaultRequest, _node_pb2.RotateVaultResponse]
+    """Owner: a new key-encryption key for everything in the vault."""
     ListRequests: _grpc.UnaryUnaryMultiCallable[_node_pb2.ListRequestsRequest, _node_pb2.ListRequestsResponse]
     """Owner: requests that wait for a decision or were decided."""
     DecideRequest: _grpc.UnaryUnaryMultiCallable[_node_pb2.DecideRequestRequest, _node_pb2.DecideRequestResponse]
@@ -71,6 +83,12 @@ class NodeServiceAsyncStub(NodeServiceStub):
     """Coordinator: the sealed result of a computation this node has finished."""
     Cancel: _aio.UnaryUnaryMultiCallable[_node_pb2.CancelRequest, _node_pb2.CancelResponse]  # type: ignore[assignment]
     """Coordinator: ends whatever runs for this computation."""
+    ListStandings: _aio.UnaryUnaryMultiCallable[_node_pb2.ListStandingsRequest, _node_pb2.ListStandingsResponse]  # type: ignore[assignment]
+    """Coordinator: where this node stands with its stored sharings; nothing in it is secret."""
+    SettleChange: _aio.UnaryUnaryMultiCallable[_node_pb2.SettleChangeRequest, _node_pb2.SettleChangeResponse]  # type: ignore[assignment]
+    """Coordinator: shows a certificate about a change, or asks for a vote.  The node believes signatures, not the caller."""
+    Deliver: _aio.StreamUnaryMultiCallable[_node_pb2.DeliverRequest, _node_pb2.DeliverResponse]  # type: ignore[assignment]
+    """Coordinator: this node's sealed shares of contributions.  Idempotent by their ids."""
     Describe: _aio.UnaryUnaryMultiCallable[_node_pb2.DescribeRequest, _node_pb2.DescribeResponse]  # type: ignore[assignment]
     """Coordinator, owner: version, manifest, described datasets."""
     ImportDataset: _aio.StreamUnaryMultiCallable[_node_pb2.ImportDatasetRequest, _node_pb2.ImportDatasetResponse]  # type: ignore[assignment]
@@ -79,6 +97,12 @@ class NodeServiceAsyncStub(NodeServiceStub):
     """Owner: the datasets with their numbers of rows and versions."""
     DeleteDataset: _aio.UnaryUnaryMultiCallable[_node_pb2.DeleteDatasetRequest, _node_pb2.DeleteDatasetResponse]  # type: ignore[assignment]
     """Owner: removes a dataset."""
+    ShowDataset: _aio.UnaryStreamMultiCallable[_node_pb2.ShowDatasetRequest, _node_pb2.ShowDatasetResponse]  # type: ignore[assignment]
+    """Owner: the rows of a dataset, as they were imported."""
+    ReadVault: _aio.UnaryUnaryMultiCallable[_node_pb2.ReadVaultRequest, _node_pb2.ReadVaultResponse]  # type: ignore[assignment]
+    """Owner: what the vault holds, under which keys, and what is wrong with it."""
+    RotateVault: _aio.UnaryUnaryMultiCallable[_node_pb2.RotateVaultRequest, _node_pb2.RotateVaultResponse]  # type: ignore[assignment]
+    """Owner: a new key-encryption key for everything in the vault."""
     ListRequests: _aio.UnaryUnaryMultiCallable[_node_pb2.ListRequestsRequest, _node_pb2.ListRequestsResponse]  # type: ignore[assignment]
     """Owner: requests that wait for a decision or were decided."""
     DecideRequest: _aio.UnaryUnaryMultiCallable[_node_pb2.DecideRequestRequest, _node_pb2.DecideRequestResponse]  # type: ignore[assignment]
@@ -124,6 +148,30 @@ class NodeServiceServicer(metaclass=_abc_1.ABCMeta):
         """Coordinator: ends whatever runs for this computation."""
 
     @_abc_1.abstractmethod
+    def ListStandings(
+        self,
+        request: _node_pb2.ListStandingsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_node_pb2.ListStandingsResponse, _abc.Awaitable[_node_pb2.ListStandingsResponse]]:
+        """Coordinator: where this node stands with its stored sharings; nothing in it is secret."""
+
+    @_abc_1.abstractmethod
+    def SettleChange(
+        self,
+        request: _node_pb2.SettleChangeRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_node_pb2.SettleChangeResponse, _abc.Awaitable[_node_pb2.SettleChangeResponse]]:
+        """Coordinator: shows a certificate about a change, or asks for a vote.  The node believes signatures, not the caller."""
+
+    @_abc_1.abstractmethod
+    def Deliver(
+        self,
+        request_iterator: _MaybeAsyncIterator[_node_pb2.DeliverRequest],
+        context: _ServicerContext,
+    ) -> _typing.Union[_node_pb2.DeliverResponse, _abc.Awaitable[_node_pb2.DeliverResponse]]:
+        """Coordinator: this node's sealed shares of contributions.  Idempotent by their ids."""
+
+    @_abc_1.abstractmethod
     def Describe(
         self,
         request: _node_pb2.DescribeRequest,
@@ -154,6 +202,30 @@ class NodeServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_node_pb2.DeleteDatasetResponse, _abc.Awaitable[_node_pb2.DeleteDatasetResponse]]:
         """Owner: removes a dataset."""
+
+    @_abc_1.abstractmethod
+    def ShowDataset(
+        self,
+        request: _node_pb2.ShowDatasetRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_abc.Iterator[_node_pb2.ShowDatasetResponse], _abc.AsyncIterator[_node_pb2.ShowDatasetResponse]]:
+        """Owner: the rows of a dataset, as they were imported."""
+
+    @_abc_1.abstractmethod
+    def ReadVault(
+        self,
+        request: _node_pb2.ReadVaultRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_node_pb2.ReadVaultResponse, _abc.Awaitable[_node_pb2.ReadVaultResponse]]:
+        """Owner: what the vault holds, under which keys, and what is wrong with it."""
+
+    @_abc_1.abstractmethod
+    def RotateVault(
+        self,
+        request: _node_pb2.RotateVaultRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_node_pb2.RotateVaultResponse, _abc.Awaitable[_node_pb2.RotateVaultResponse]]:
+        """Owner: a new key-encryption key for everything in the vault."""
 
     @_abc_1.abstractmethod
     def ListRequests(

@@ -242,6 +242,60 @@ class Column(_message.Message):
 Global___Column: _TypeAlias = Column  # noqa: Y015
 
 @_typing.final
+class Sharing(_message.Message):
+    """Where a node stands with a stored sharing; never a share."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ID_FIELD_NUMBER: _builtins.int
+    NAME_FIELD_NUMBER: _builtins.int
+    DATASET_FIELD_NUMBER: _builtins.int
+    EPOCH_FIELD_NUMBER: _builtins.int
+    STANDING_FIELD_NUMBER: _builtins.int
+    THRESHOLD_FIELD_NUMBER: _builtins.int
+    HOLDERS_FIELD_NUMBER: _builtins.int
+    UNDECIDED_FIELD_NUMBER: _builtins.int
+    id: _builtins.str
+    """32 hexadecimal digits."""
+    name: _builtins.str
+    """Its name, without the mark."""
+    epoch: _builtins.int
+    """The epoch this node stands at."""
+    standing: _builtins.str
+    """One of active, stale, empty."""
+    threshold: _builtins.int
+    """That many shares reconstruct."""
+    undecided: _builtins.bool
+    """Whether a change is not decided yet."""
+    @_builtins.property
+    def dataset(self) -> Global___Dataset:
+        """The dataset it was shared from, and the columns it holds."""
+
+    @_builtins.property
+    def holders(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Who holds shares of that epoch."""
+
+    def __init__(
+        self,
+        *,
+        id: _builtins.str = ...,
+        name: _builtins.str = ...,
+        dataset: Global___Dataset | None = ...,
+        epoch: _builtins.int = ...,
+        standing: _builtins.str = ...,
+        threshold: _builtins.int = ...,
+        holders: _abc.Iterable[_builtins.str] | None = ...,
+        undecided: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["dataset", b"dataset"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["dataset", b"dataset", "epoch", b"epoch", "holders", b"holders", "id", b"id", "name", b"name", "standing", b"standing", "threshold", b"threshold", "undecided", b"undecided"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Sharing: _TypeAlias = Sharing  # noqa: Y015
+
+@_typing.final
 class Dataset(_message.Message):
     """A dataset as its owner describes it; never data, and no number of rows."""
 
@@ -268,3 +322,69 @@ class Dataset(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Dataset: _TypeAlias = Dataset  # noqa: Y015
+
+@_typing.final
+class SealedShare(_message.Message):
+    """One node's sealed share of a contribution, or a piece of it."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NODE_FIELD_NUMBER: _builtins.int
+    CIPHERTEXT_FIELD_NUMBER: _builtins.int
+    node: _builtins.str
+    """The node that can open it."""
+    ciphertext: _builtins.bytes
+    """The next bytes of the ciphertext."""
+    def __init__(
+        self,
+        *,
+        node: _builtins.str = ...,
+        ciphertext: _builtins.bytes = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["ciphertext", b"ciphertext", "node", b"node"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SealedShare: _TypeAlias = SealedShare  # noqa: Y015
+
+@_typing.final
+class ContributionChunk(_message.Message):
+    """A contribution, or a piece of one: the pieces of one contribution follow each other."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REGISTRATION_FIELD_NUMBER: _builtins.int
+    HEADER_FIELD_NUMBER: _builtins.int
+    SHARES_FIELD_NUMBER: _builtins.int
+    LAST_FIELD_NUMBER: _builtins.int
+    last: _builtins.bool
+    """True on the last piece."""
+    @_builtins.property
+    def registration(self) -> Global___SignedDocument:
+        """Set on the first piece: the contributor's registration, signed by its sponsor."""
+
+    @_builtins.property
+    def header(self) -> Global___SignedDocument:
+        """Set on the first piece: the header, signed by the contributor."""
+
+    @_builtins.property
+    def shares(self) -> _containers.RepeatedCompositeFieldContainer[Global___SealedShare]:
+        """The next bytes of one or more shares, at most 1 MiB together."""
+
+    def __init__(
+        self,
+        *,
+        registration: Global___SignedDocument | None = ...,
+        header: Global___SignedDocument | None = ...,
+        shares: _abc.Iterable[Global___SealedShare] | None = ...,
+        last: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["header", b"header", "registration", b"registration"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["header", b"header", "last", b"last", "registration", b"registration", "shares", b"shares"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ContributionChunk: _TypeAlias = ContributionChunk  # noqa: Y015

@@ -17,12 +17,14 @@ from clients.sdk.profile import Profile
 from node import config as node_config
 from node.books import Books
 from node.computations import Recorded
+from steelyard.documents.contribution import Bundle
 from steelyard.documents.sealed_result import SealedResult
 from steelyard.documents.signed import Signed
 from steelyard.field import Vector, from_signed
 from steelyard.functions.aggregate import Aggregate, Aggregation
 from steelyard.functions.computation import ResultShare
 from steelyard.ids import AttemptId, ComputationId, PartyId
+from steelyard.protocols.admit import Admitted, Held
 from steelyard.protocols.attempt import Attempt
 from steelyard.protocols.greet import Greeting
 from steelyard.secret import Secret
@@ -81,6 +83,9 @@ def attempt(signing: Ed25519PrivateKey) -> Attempt:
         Dealing(own=vector(), explicit={B: vector()}),
         ResultShare(share=vector(), suppressed=(), decimals=(2,), input_set=b"public", certificate=()),
         Recorded("ab" * 16, SIGNED, "approved", None, 0, MARK),
+        Held(bytes(32), vector()),
+        Admitted({B: vector()}, (), "public"),
+        Bundle(SIGNED, SIGNED, {"bank-a": MARK}),
         SealedResult(party="bank-a", note=SIGNED, certificate=(), ciphertext=MARK),
     ],
     ids=lambda each: type(each).__name__,
@@ -104,7 +109,7 @@ def test_the_keys_of_an_attempt_print_nothing_of_themselves() -> None:
     mine, peer = (AttemptKeys(each, bytes(32), ComputationId("ab" * 16), AttemptId("cd" * 16)) for each in (A, B))
     mine.agree(B, peer.public, peer.nonce)
     stream = mine.stream_key("inputs", A, B)
-    greeting = Greeting(hellos={}, digests={}, keys=mine, contributors=(A,), least_group=3)
+    greeting = Greeting(hellos={}, digests={}, keys=mine, contributions=(), least_group=3)
     for thing in (mine, greeting):
         assert_hides(thing, stream, mine.nonce)
 

@@ -19,9 +19,10 @@ from coordinator.app import App
 from coordinator.clock import now_ms
 from coordinator.config import Config, Limits, Timing
 from steelyard.documents.attempt import ResultNote
+from steelyard.documents.contribution import Bundle, ContributionHeader
 from steelyard.documents.request import Request
 from steelyard.documents.sealed_result import CountedSignature, SealedResult
-from steelyard.documents.signed import Signed, sign
+from steelyard.documents.signed import Signed, read, sign
 from steelyard.errors import NotFound, SteelyardError
 from steelyard.identity.certificates import Role
 from steelyard.identity.homes import Home, Layout
@@ -41,10 +42,19 @@ PARTIES = ("bank-a", "bank-b", "bank-c")
 COORDINATOR_ONLY = frozenset({Role.COORDINATOR})
 NODE_RULES = {
     f"/steelyard.v1.NodeService/{name}": COORDINATOR_ONLY
-    for name in ("Propose", "Run", "FetchResult", "Cancel", "Describe")
+    for name in ("Propose", "Run", "FetchResult", "Cancel", "Describe", "Deliver")
 }
 QUICK = Timing(
-    computation=10, call=2, missing=0.3, back=0.6, poll=0.05, failed=0.2, broken=0.5, delivered=0.2, describe=0.3
+    computation=10,
+    call=2,
+    missing=0.3,
+    back=0.6,
+    poll=0.05,
+    failed=0.2,
+    broken=0.5,
+    delivered=0.2,
+    describe=0.3,
+    deliver=0.1,
 )
 
 
@@ -121,6 +131,8 @@ class FakeNode(node_pb2_grpc.NodeServiceServicer):
     cancelled: list[str] = field(default_factory=list)
     results: dict[str, SealedResult] = field(default_factory=dict)
     payload: bytes = b"sealed"
+    delivered: dict[str, Bundle] = field(default_factory=dict)
+    unwanted: SteelyardError | None = None  # why it does not take contributions
     problem: SteelyardError | None = None
     server: Server | None = None
     dying: asyncio.Task[None] | None = None
@@ -174,6 +186,19 @@ class FakeNode(node_pb2_grpc.NodeServiceServicer):
     async def Cancel(self, request: node_pb2.CancelRequest, context: Any) -> node_pb2.CancelResponse:  # noqa: N802
         self.cancelled.append(request.computation)
         return node_pb2.CancelResponse()
+
+    async def Deliver(self, requests: AsyncIterator[node_pb2.DeliverRequest], context: Any) -> node_pb2.DeliverResponse:  # noqa: N802
+        assembler, response = codec.BundleAssembler(lambda registration, header: 1 << 27), node_pb2.DeliverResponse()
+        async for request in requests:
+            bundle = assembler.feed(request.chunk)
+            if bundle is not None:
+                header = read(ContributionHeader, bundle.header.payload)
+                failure = None if self.unwanted is None else status.failure_to_proto(self.unwanted)
+                response.receipts.add(id=header.id, failure=failure)
+                if failure is None:
+                    self.delivered[header.id] = bundle
+        assembler.end()
+        return response
 
     async def Describe(self, request: node_pb2.DescribeRequest, context: Any) -> node_pb2.DescribeResponse:  # noqa: N802
         if self.problem is not None:

@@ -148,6 +148,7 @@ class FakeCoordinator(CoordinatorServiceServicer):
             computation=asked.computation,
             request=digest,
             contributions=contributions,
+            threshold=self.membership.threshold,
             attempt="1" * 32,
             transcript="2" * 64,
         ).encode()

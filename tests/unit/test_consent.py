@@ -20,7 +20,7 @@ def read(signer: str = "analyst", key: Ed25519PrivateKey = KEY, **changes: objec
     members = SimpleNamespace(requester_keys={"analyst": KEY.public_key()}, digest="22" * 32)
     said = {"computation": "ab" * 16, "manifest": "22" * 32, "requester": "analyst", "function": "sum", "arguments": {}}
     said |= {"created_ms": NOW, "expires_ms": NOW + 1000} | changes
-    consent = Consent(PartyId("bank-a"), members, None, None, None, None, lambda: NOW)  # type: ignore[arg-type]
+    consent = Consent(PartyId("bank-a"), members, None, None, None, None, None, lambda: NOW)  # type: ignore[arg-type]
     return consent.read(sign(Request(**said), signer, key))  # type: ignore[arg-type]
 
 

@@ -10,15 +10,22 @@ import numpy as np
 import polars as pl
 import pytest
 
-from node import blobs, groups, migrations
+from node import groups, migrations, plain
+from node.blobs import Blobs
+from node.config import VaultConfig
 from node.datasets import Datasets
+from node.keyring import open_vault
+from node.upgrade import seal_blobs_of_before, seal_rows_of_before
 from scripts import make_examples
-from steelyard.errors import Conflict, Failed, Invalid, NotFound
+from steelyard.errors import Conflict, Failed, Invalid, NotFound, StoreFault
+from steelyard.ids import PartyId
 from steelyard.storage.database import Database
 from steelyard.tables import schema
 from steelyard.tables.filter import Filter, parse
 from steelyard.tables.reader import Table
 from steelyard.tables.schema import BOUND
+from steelyard.vault.unit import Unit
+from steelyard.vault.vault import SUFFIX, Vault
 
 SCHEMA = schema.parse(make_examples.SCHEMA)
 ROWS = "account,segment,opened,balance\na,retail,2020-01-02,1.50\nb,public,2020-01-03,-2\nc,retail,2020-01-04,4\n"
@@ -33,8 +40,15 @@ def database(tmp_path: Path) -> Iterator[Database]:
 
 
 @pytest.fixture
-def datasets(database: Database, tmp_path: Path) -> Datasets:
-    return Datasets(database, tmp_path / "blobs")
+def vault(database: Database, tmp_path: Path) -> Vault:
+    opened = open_vault(VaultConfig(folder=str(tmp_path / "keys")), PartyId("bank-a"), database, tmp_path / "vault")
+    seal_rows_of_before(database, opened)
+    return opened
+
+
+@pytest.fixture
+def datasets(database: Database, vault: Vault) -> Datasets:
+    return Datasets(database, vault, Blobs(vault, 1 << 20))
 
 
 def csv(tmp_path: Path, text: str = ROWS) -> Path:
@@ -49,7 +63,15 @@ def numbers(values: list[int]) -> Table:
 
 
 def files(tmp_path: Path) -> list[str]:
-    return sorted(each.name for each in (tmp_path / "blobs").iterdir())
+    """The sealed files of datasets."""
+    return sorted(each.name for each in (tmp_path / "vault").iterdir())
+
+
+def kept(vault: Vault, tmp_path: Path) -> list[str]:
+    """The blobs there are, each with one file and no file besides."""
+    found = [unit.version for unit in vault.units("dataset")]
+    assert len(files(tmp_path)) == len(found)
+    return found
 
 
 def test_an_import_is_listed_and_described(datasets: Datasets, tmp_path: Path) -> None:
@@ -62,10 +84,10 @@ def test_an_import_is_listed_and_described(datasets: Datasets, tmp_path: Path) -
 def test_files_are_the_owners_and_say_nothing_by_their_names(datasets: Datasets, tmp_path: Path) -> None:
     datasets.import_file("accounts", csv(tmp_path), now_ms=7)
     (name,) = files(tmp_path)
-    assert len(name) == 32 + len(blobs.SUFFIX)
+    assert len(name) == 32 + len(f".rows{SUFFIX}")
     assert "accounts" not in name
-    assert stat.S_IMODE((tmp_path / "blobs").stat().st_mode) == 0o700
-    assert stat.S_IMODE((tmp_path / "blobs" / name).stat().st_mode) == 0o600
+    assert stat.S_IMODE((tmp_path / "vault").stat().st_mode) == 0o700
+    assert stat.S_IMODE((tmp_path / "vault" / name).stat().st_mode) == 0o600
 
 
 def test_the_same_rows_keep_their_version_for_ever(datasets: Datasets, tmp_path: Path) -> None:
@@ -98,38 +120,40 @@ def test_text_does_not_run_from_one_cell_into_the_next(datasets: Datasets, tmp_p
     assert datasets.import_file("t", csv(tmp_path, "a\nx\nyz\n"), now_ms=2).version != one
 
 
-def test_a_bad_file_changes_nothing(datasets: Datasets, tmp_path: Path) -> None:
+def test_a_bad_file_changes_nothing(datasets: Datasets, vault: Vault, tmp_path: Path) -> None:
     before = datasets.import_file("accounts", csv(tmp_path), SCHEMA, now_ms=1)
     with pytest.raises(Invalid, match=r"accounts\.csv, line 5, column balance"):
         datasets.import_file("accounts", csv(tmp_path, ROWS + "d,retail,2020-01-05,x\n"), SCHEMA, now_ms=2)
     with pytest.raises(Invalid, match="dataset name"):
         datasets.import_file("no name", csv(tmp_path), now_ms=2)
     assert datasets.list() == [before]
-    assert files(tmp_path) == [before.blob]
+    assert kept(vault, tmp_path) == [before.blob]
 
 
-def test_a_replaced_dataset_leaves_one_file(datasets: Datasets, tmp_path: Path) -> None:
+def test_a_replaced_dataset_leaves_one_file(datasets: Datasets, vault: Vault, tmp_path: Path) -> None:
     datasets.import_file("accounts", csv(tmp_path), now_ms=1)
     new = datasets.import_file("accounts", csv(tmp_path, ROWS + "d,retail,2020-01-05,1\n"), now_ms=2)
-    assert files(tmp_path) == [new.blob]
+    assert kept(vault, tmp_path) == [new.blob]
     datasets.delete("accounts")
-    assert files(tmp_path) == []
+    assert kept(vault, tmp_path) == []
     with pytest.raises(NotFound):
         datasets.get("accounts")
     with pytest.raises(NotFound):
         datasets.delete("accounts")
 
 
-def test_a_failing_database_keeps_the_old_dataset(datasets: Datasets, database: Database, tmp_path: Path) -> None:
+def test_a_failing_database_keeps_the_old_dataset(
+    datasets: Datasets, database: Database, vault: Vault, tmp_path: Path
+) -> None:
     before = datasets.import_file("accounts", csv(tmp_path), now_ms=1)
     database.one("PRAGMA query_only = ON")
     with pytest.raises(Failed):
         datasets.import_file("accounts", csv(tmp_path, ROWS + "d,retail,2020-01-05,1\n"), now_ms=2)
-    assert files(tmp_path) == [before.blob]
+    assert kept(vault, tmp_path) == [before.blob]
     assert datasets.totals("accounts", "balance", [EVERYTHING]).sums.tolist() == [350]
 
 
-def test_what_cannot_be_noted_is_not_imported_and_not_deleted(datasets: Datasets, tmp_path: Path) -> None:
+def test_what_cannot_be_noted_is_not_imported_and_not_deleted(datasets: Datasets, vault: Vault, tmp_path: Path) -> None:
     before = datasets.import_file("accounts", csv(tmp_path), now_ms=1)
 
     def full(*_: object) -> None:
@@ -139,11 +163,11 @@ def test_what_cannot_be_noted_is_not_imported_and_not_deleted(datasets: Datasets
         datasets.import_file("accounts", csv(tmp_path, ROWS + "d,retail,2020-01-05,1\n"), now_ms=2, noted=full)
     with pytest.raises(Failed):
         datasets.delete("accounts", full)
-    assert (datasets.list(), files(tmp_path)) == ([before], [before.blob])
+    assert (datasets.list(), kept(vault, tmp_path)) == ([before], [before.blob])
 
 
 def test_a_failing_disk_keeps_the_old_dataset(
-    datasets: Datasets, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    datasets: Datasets, vault: Vault, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     before = datasets.import_file("accounts", csv(tmp_path), now_ms=1)
 
@@ -153,20 +177,83 @@ def test_a_failing_disk_keeps_the_old_dataset(
     monkeypatch.setattr("os.fsync", full)
     with pytest.raises(Failed, match="No space left"):
         datasets.import_file("accounts", csv(tmp_path, ROWS + "d,retail,2020-01-05,1\n"), now_ms=2)
-    assert (datasets.list(), files(tmp_path)) == ([before], [before.blob])
+    assert (datasets.list(), kept(vault, tmp_path)) == ([before], [before.blob])
 
 
 def test_what_a_crash_left_behind_is_swept_at_the_next_start(
-    datasets: Datasets, database: Database, tmp_path: Path
+    datasets: Datasets, database: Database, vault: Vault, tmp_path: Path
 ) -> None:
-    kept = datasets.import_file("accounts", csv(tmp_path), now_ms=1)
-    place = tmp_path / "blobs"
-    orphan = blobs.write(place, numbers([1]).frame)
-    (place / f"{orphan}.00.part").write_bytes(b"half")
-    (place / "of-somebody-else").write_bytes(b"x")
-    again = Datasets(database, place)
-    assert files(tmp_path) == sorted([kept.blob, "of-somebody-else"])
+    stored = datasets.import_file("accounts", csv(tmp_path), now_ms=1)
+    blobs = Blobs(vault, 0)
+    blobs.write("accounts", numbers([1]).frame)  # no row of a dataset will name it
+    (tmp_path / "vault" / f"{'0' * 32}.rows{SUFFIX}").write_bytes(b"no row of the vault names it")
+    (tmp_path / "vault" / f"{files(tmp_path)[1]}.00.part").write_bytes(b"half")
+    (tmp_path / "vault" / "of-somebody-else").write_bytes(b"x")
+    vault.sweep(unfinished=True)
+    again = Datasets(database, vault, blobs)
+    assert [unit.version for unit in vault.units("dataset")] == [stored.blob]
+    assert len(files(tmp_path)) == 2
+    assert "of-somebody-else" in files(tmp_path)
     assert again.totals("accounts", "balance", [EVERYTHING]).sums.tolist() == [350]
+
+
+def test_rows_that_an_older_version_kept_open_are_sealed(
+    datasets: Datasets, database: Database, vault: Vault, tmp_path: Path
+) -> None:
+    before = datasets.import_file("accounts", csv(tmp_path), SCHEMA, now_ms=1)
+    folder = tmp_path / "blobs"
+    folder.mkdir()
+    datasets.rows("accounts", 0)[1].write_parquet(folder / "ab.table")
+    (folder / "half.table.00.part").write_bytes(b"half")
+    database.execute("UPDATE dataset SET blob = 'ab.table'")
+    seal_blobs_of_before(database, Blobs(vault, 0), folder)
+    again = Datasets(database, vault, Blobs(vault, 0))
+    assert list(folder.iterdir()) == []
+    assert kept(vault, tmp_path) == [again.get("accounts").blob] != [before.blob]
+    assert again.totals("accounts", "balance", [EVERYTHING]).sums.tolist() == [350]
+    assert again.import_file("accounts", csv(tmp_path), SCHEMA, now_ms=2).version == before.version
+
+
+def test_open_rows_that_are_lost_stop_the_start_with_a_reason(
+    datasets: Datasets, database: Database, vault: Vault, tmp_path: Path
+) -> None:
+    datasets.import_file("accounts", csv(tmp_path), SCHEMA, now_ms=1)
+    (tmp_path / "blobs").mkdir()
+    database.execute("UPDATE dataset SET blob = 'ab.table'")
+    with pytest.raises(StoreFault) as refused:
+        seal_blobs_of_before(database, Blobs(vault, 0), tmp_path / "blobs")
+    assert "accounts" in refused.value.inside
+    assert "put it back" in refused.value.inside
+
+
+def test_a_deleted_dataset_is_erased_with_its_key(datasets: Datasets, vault: Vault, tmp_path: Path) -> None:
+    blob = datasets.import_file("accounts", csv(tmp_path), now_ms=1).blob
+    datasets.delete("accounts")
+    assert not vault.has(Unit("dataset", "accounts", blob))
+
+
+def test_the_first_rows_are_shown_as_they_came(datasets: Datasets, tmp_path: Path) -> None:
+    datasets.import_file("accounts", csv(tmp_path), SCHEMA, now_ms=1)
+    dataset, table = datasets.rows("accounts", 2)
+    assert plain.rows(table, dataset.schema) == [
+        ("a", "retail", "2020-01-02", "1.50"),
+        ("b", "public", "2020-01-03", "-2.00"),
+    ]
+    assert datasets.rows("accounts", 0)[1].height == 3
+
+
+def test_a_repeated_question_opens_the_rows_once_while_they_fit(
+    database: Database, vault: Vault, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened: list[str] = []
+    read = vault.read
+    monkeypatch.setattr(vault, "read", lambda unit, file: (opened.append(unit.name), read(unit, file))[1])
+    for memory, times in ((1 << 20, 1), (0, 2)):
+        datasets = Datasets(database, vault, Blobs(vault, memory))
+        datasets.put("n", numbers([1, 2, 3]), now_ms=0)
+        opened.clear()
+        assert [datasets.vector("n", "n", EVERYTHING).tolist() for _ in range(2)] == [[1, 2, 3]] * 2
+        assert len(opened) == times
 
 
 def test_sums_and_counts_follow_the_filters(datasets: Datasets, tmp_path: Path) -> None:
@@ -272,8 +359,8 @@ def test_the_examples_are_what_the_script_makes_and_add_up(datasets: Datasets) -
 def test_rows_that_are_lost_or_damaged_are_told_with_what_to_do(datasets: Datasets, tmp_path: Path, harm: str) -> None:
     datasets.put("accounts", numbers([1, 2, 3]), now_ms=0)
     column = datasets.get("accounts").schema.names[0]
-    for blob in (tmp_path / "blobs").iterdir():
-        blob.unlink() if harm == "lost" else blob.write_bytes(b"no table")
+    for blob in (tmp_path / "vault").iterdir():
+        blob.unlink() if harm == "lost" else blob.write_bytes(b"no sealed file")
     with pytest.raises(NotFound, match="import it again"):
         datasets.totals("accounts", column, [Filter()])
     with pytest.raises(NotFound, match="import it again"):

@@ -11,6 +11,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from clients.sdk.questions import beside, with_options
 from node.consent import Consent
 from node.release import PendingRelease
+from node.sharings import Sharings
 from steelyard.documents.attempt import Contribution
 from steelyard.documents.request import Request
 from steelyard.documents.signed import sign
@@ -50,7 +51,7 @@ def consent() -> Consent:
         requester_keys={"analyst": KEY.public_key()}, digest="22" * 32, parties=BANKS, size=3, threshold=2
     )
     file = SimpleNamespace(read=lambda: POLICY)
-    return Consent(BANKS[0], members, file, None, None, None, lambda: NOW)  # type: ignore[arg-type]
+    return Consent(BANKS[0], members, file, None, Sharings(None, None), None, None, lambda: NOW)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(

@@ -1,15 +1,19 @@
-"""Uploads: whole, or an error that says what to do and nothing left behind."""
+"""Uploads: whole, or an error that says what to do; in memory and never on a disk."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import AsyncIterator
+from io import FileIO
 from pathlib import Path
 
+import polars as pl
 import pytest
 
-from node.uploads import Uploads, received
+from node import plain
+from node.uploads import MAX_UPLOAD, memory_file, received, remove_uploads_of_before
 from steelyard.errors import Failed, Invalid
+from steelyard.tables import reader
 from steelyard.v1 import node_pb2
 
 
@@ -18,57 +22,67 @@ async def pieces(*contents: bytes) -> AsyncIterator[node_pb2.ImportDatasetReques
         yield node_pb2.ImportDatasetRequest(file_name="../accounts.csv", content=content)
 
 
-async def arrives(uploads: Uploads, *contents: bytes) -> tuple[str, bytes]:
+async def arrives(*contents: bytes) -> tuple[str, bytes]:
     """Name and content of the file, as an import finds it."""
-    with uploads.folder() as folder:
-        _, path = await received(pieces(*contents), folder)
-        return path.name, path.read_bytes()
+    with memory_file() as (file, path):
+        _, called = await received(pieces(*contents), file)
+        return called, path.read_bytes()
 
 
-def files(folder: Path) -> list[str]:
-    return [each.name for each in folder.iterdir()]
+async def test_a_file_arrives_under_its_own_name() -> None:
+    assert await arrives(b"a\n", b"1\n") == ("accounts.csv", b"a\n1\n")
 
 
-async def test_a_file_arrives_under_its_own_name_and_goes_with_its_import(tmp_path: Path) -> None:
-    assert await arrives(Uploads(tmp_path), b"a\n", b"1\n") == ("accounts.csv", b"a\n1\n")
-    assert files(tmp_path) == []
-
-
-async def test_no_file_at_all_is_invalid(tmp_path: Path) -> None:
+async def test_no_file_at_all_is_invalid() -> None:
     with pytest.raises(Invalid, match="no file"):
-        await arrives(Uploads(tmp_path))
+        await arrives()
+
+
+async def test_too_large_a_file_is_invalid(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert MAX_UPLOAD == 1 << 30
+    monkeypatch.setattr("node.uploads.MAX_UPLOAD", 3)
+    with pytest.raises(Invalid, match="GiB"):
+        await arrives(b"a\n", b"1\n")
+
+
+@pytest.mark.parametrize("kind", ["csv", "parquet", "xlsx"])
+def test_every_format_is_read_from_memory(kind: str) -> None:
+    frame = pl.DataFrame({"a": ["x", "y"], "b": [1, 2]})
+    with memory_file() as (file, path):
+        {"csv": frame.write_csv, "parquet": frame.write_parquet, "xlsx": frame.write_excel}[kind](file)  # type: ignore[operator]
+        file.flush()
+        table = reader.read(path, None, f"t.{kind}")
+    assert [row[0] for row in plain.rows(table.frame, table.schema)] == ["x", "y"]
+
+
+def test_the_memory_of_an_upload_has_no_name_on_any_disk() -> None:
+    with memory_file() as (file, path):
+        file.write(b"secret")
+        file.flush()
+        assert os.readlink(path).startswith("/memfd:")
+    assert not path.exists() or not os.readlink(path).startswith("/memfd:upload")
+
+
+async def test_memory_that_does_not_suffice_is_told_with_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object) -> int:
+        raise OSError(12, "Cannot allocate memory")
+
+    monkeypatch.setattr(os, "memfd_create", full)
+    with pytest.raises(Failed, match=r"Cannot allocate memory\): make room and import again"):
+        await arrives(b"a\n")
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="no device that is always full")
-async def test_a_disk_that_fills_up_is_told_with_what_to_do_and_nothing_stays(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    opened, uploads = Path.open, Uploads(tmp_path)
-
-    def fills_up(path: Path, mode: str) -> object:
-        return opened(Path("/dev/full") if path.exists() else path, mode)  # the second piece finds no room
-
-    monkeypatch.setattr(Path, "open", fills_up)
-    with pytest.raises(Failed, match=r"No space left on device\): make room and import again"):
-        await arrives(uploads, b"a\n", b"1\n")
-    assert files(tmp_path) == []
+async def test_a_file_that_finds_no_room_is_told_in_the_same_way() -> None:
+    full = FileIO("/dev/full", "wb")
+    with pytest.raises(Failed, match="No space left"):
+        await received(pieces(b"a\n", b"1\n"), full)  # type: ignore[arg-type]
+    full.close()
 
 
-def test_a_disk_without_room_for_the_folder_is_told_in_the_same_way(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def full(*_: object) -> None:
-        raise OSError(28, "No space left on device")
-
-    uploads = Uploads(tmp_path)
-    monkeypatch.setattr(os, "mkdir", full)
-    with pytest.raises(Failed, match="make room and import again"), uploads.folder():
-        pass
-
-
-def test_what_a_crash_left_behind_goes_at_the_next_start(tmp_path: Path) -> None:
+def test_what_an_older_version_left_behind_in_a_crash_goes_at_the_next_start(tmp_path: Path) -> None:
     (tmp_path / "upload-x1").mkdir()
     (tmp_path / "upload-x1" / "accounts.csv").write_text("half of it")
     (tmp_path / "node.db").touch()
-    Uploads(tmp_path)
-    assert files(tmp_path) == ["node.db"]
+    remove_uploads_of_before(tmp_path)
+    assert [each.name for each in tmp_path.iterdir()] == ["node.db"]

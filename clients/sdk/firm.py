@@ -1,0 +1,180 @@
+"""`Firm`: a contributor's keys and registration, and the sealing of what it contributes.  No network.
+
+A firm has no node, no certificate and no entry in the manifest: its sponsor vouches for its keys and carries bundles.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Final
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from steelyard.documents.contribution import (
+    MAX_LENGTH,
+    Bundle,
+    ContributionHeader,
+    Layer,
+    Measure,
+    commitment,
+    context,
+    seal_digest,
+)
+from steelyard.documents.contributor import Contributor
+from steelyard.documents.signed import Signed, from_wire, read, sign, to_wire
+from steelyard.errors import Invalid, NotFound, SteelyardError, Unauthenticated
+from steelyard.field import Vector, from_signed, to_bytes, uniform
+from steelyard.identity import files, keys
+from steelyard.identity.contributors import registered
+from steelyard.identity.homes import Home, Layout
+from steelyard.identity.membership import Membership
+from steelyard.identity.sealing import seal
+from steelyard.ids import identifier, party_id
+from steelyard.randomness import SystemRandomness, token
+from steelyard.sharing import shamir
+from steelyard.sharing.combination import CHALLENGES
+
+from .profile import Profile
+
+REGISTRATION: Final = "registration.json"
+REGISTERED_DAYS: Final = 365
+LIFE_DAYS: Final = 30  # of a contribution
+_DAY_MS: Final = 24 * 3600 * 1000
+_MAX_FILE: Final = 1 << 16
+Values = NDArray[np.int64]
+
+
+class Firm:
+    """One contributor under one manifest."""
+
+    def __init__(self, name: str, home: Home, membership: Membership) -> None:
+        self.name: Final = party_id(name)
+        self.membership: Final = membership
+        self._home = home
+
+    @classmethod
+    def of(cls, profile: Profile, name: str, *, make: bool = True) -> Firm:
+        """The firm whose keys lie in the profile's `contributors` folder; they are made at the first use.
+
+        Raises NotFound when they are not there and not to be made.
+        """
+        home = Layout(profile.path).contributor(name)
+        if not (home.path / "sealing.key").exists():
+            if not make:
+                raise NotFound(
+                    f"there is no contributor {name} here: `steelyard contributor register {name}` makes one"
+                )
+            home.create_document_keys()
+        held = profile.membership(profile.identity) if profile.identity else Home(profile.path).membership()
+        return cls(name, home, held)
+
+    def draft(self, sponsor: str, days: int = REGISTERED_DAYS) -> Contributor:
+        """What the sponsor is to sign."""
+        now = _now_ms()
+        return Contributor(
+            id=self.name,
+            consortium=self.membership.consortium,
+            sponsor=party_id(sponsor),
+            signing=keys.public_hex(self._home.signing_key()),
+            sealing=keys.public_hex(self._home.sealing_key()),
+            created_ms=now,
+            expires_ms=now + days * _DAY_MS,
+        )
+
+    def adopt(self, registration: Signed) -> Contributor:
+        """Keeps a registration that the sponsor signed; raises Unauthenticated for one of other keys."""
+        contributor = registered(registration, self.membership, _now_ms())
+        mine = self.draft(contributor.sponsor)
+        if (contributor.id, contributor.signing, contributor.sealing) != (mine.id, mine.signing, mine.sealing):
+            raise Unauthenticated(f"this registration is of another contributor, or of other keys than {self.name} has")
+        files.replace(self._home.path / REGISTRATION, to_wire(registration))
+        return contributor
+
+    @property
+    def registration(self) -> Signed | None:
+        """Signed by the sponsor and valid now; None when there is none."""
+        try:
+            signed = from_wire(files.read(self._home.path / REGISTRATION, _MAX_FILE))
+            registered(signed, self.membership, _now_ms())
+        except SteelyardError:
+            return None
+        return signed
+
+    def seal(
+        self,
+        layers: Mapping[str, Values],
+        *,
+        dataset: str,
+        purpose: str,
+        columns: Sequence[Measure] = (),
+        rows: int = 0,
+        days: int = LIFE_DAYS,
+    ) -> Bundle:
+        """Deals named layers of integers, in this order, to all nodes; raises Invalid for too many or too large ones.
+
+        Raises NotFound without a registration.
+        """
+        registration = self.registration
+        if registration is None:
+            raise NotFound(f"{self.name} has no valid registration: see `steelyard contributor register --help`")
+        length = sum(len(each) for each in layers.values()) + CHALLENGES
+        if length > MAX_LENGTH:
+            raise Invalid(f"a contribution holds at most {MAX_LENGTH - CHALLENGES} values, this one {length}")
+        header = ContributionHeader(
+            id=token(16).hex(),
+            manifest=self.membership.digest,
+            contributor=self.name,
+            dataset=identifier(dataset, "dataset"),
+            purpose=purpose,
+            columns=tuple(columns),
+            rows=rows,
+            layers=tuple(Layer(name, len(each)) for name, each in layers.items()),
+            length=length,
+            threshold=self.membership.threshold,
+            commitments={},
+            sealed={},
+            created_ms=_now_ms(),
+            expires_ms=_now_ms() + days * _DAY_MS,
+        )
+        vector = np.concatenate([from_signed(np.ascontiguousarray(each, dtype=np.int64)) for each in layers.values()])
+        return self._sealed(registration, header, vector)
+
+    def _sealed(self, registration: Signed, header: ContributionHeader, vector: Vector) -> Bundle:
+        membership, random = self.membership, SystemRandomness()
+        secret = np.concatenate([vector, uniform(random, CHALLENGES)])
+        shares = shamir.share(secret, membership.threshold, list(membership.points.values()), random)
+        signing = read(Contributor, registration.payload).signing
+        parts: dict[str, bytes] = {}
+        commitments: dict[str, str] = {}
+        for party, point in membership.points.items():
+            share = to_bytes(shares.pop(point))
+            commitments[party] = commitment(header.id, party, share)
+            bound = context(header.manifest, header.id, self.name, signing, party)
+            parts[party] = seal(membership.node_sealing_key(party), share, bound)
+        digests = {party: seal_digest(each) for party, each in parts.items()}
+        said = msgspec.structs.replace(header, commitments=commitments, sealed=digests)
+        read(ContributionHeader, said.encode())  # a struct built in memory has not met its own bounds yet
+        return Bundle(registration, sign(said, self.name, self._home.signing_key()), parts)
+
+
+def save(bundle: Bundle, path: Path) -> None:
+    """A bundle as a file, for the sponsor to hand in; nobody but the nodes can open what is in it."""
+    files.replace(path, msgspec.msgpack.encode(bundle))
+
+
+def load(path: Path) -> Bundle:
+    """Raises NotFound, or Invalid for a file that holds no bundle."""
+    if not path.exists():
+        raise NotFound(f"there is no file {path}")
+    try:
+        return msgspec.msgpack.decode(path.read_bytes(), type=Bundle)
+    except (msgspec.DecodeError, OSError, ValueError):
+        raise Invalid(f"{path} holds no sealed contribution") from None
+
+
+def _now_ms() -> int:
+    return time.time_ns() // 1_000_000

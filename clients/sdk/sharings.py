@@ -1,0 +1,59 @@
+"""Stored sharings, as the nodes that answer describe them together."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from steelyard.errors import NotFound
+
+from .results import Fact, Party, Standing
+
+
+class Sharing(Fact, frozen=True, kw_only=True):
+    """A stored sharing, as the nodes that answer describe it; `missing` are holders without a share of this epoch."""
+
+    name: str
+    dataset: str
+    columns: tuple[str, ...]
+    epoch: int
+    threshold: int
+    holders: tuple[str, ...]
+    missing: tuple[str, ...]
+    undecided: bool
+
+
+def sharings_of(parties: Iterable[Party]) -> tuple[Sharing, ...]:
+    """What the standings of all nodes together say, by name."""
+    answering = [party for party in parties if party.reachable]
+    found: dict[str, list[tuple[str, Standing]]] = {}
+    for party in answering:
+        for each in party.sharings:
+            found.setdefault(each.id, []).append((party.id, each))
+    shown = (_sharing(standings, {party.id for party in answering}) for standings in found.values())
+    return tuple(sorted((each for each in shown if each), key=lambda each: each.name))
+
+
+def named(sharings: Iterable[Sharing], name: str) -> Sharing:
+    """The one of this name, with its mark or without; raises NotFound."""
+    for each in sharings:
+        if each.name == name.removeprefix("@"):
+            return each
+    raise NotFound(f"no node that answers holds a share of @{name.removeprefix('@')[:60]}")
+
+
+def _sharing(standings: Sequence[tuple[str, Standing]], answering: set[str]) -> Sharing | None:
+    active = [each for _, each in standings if each.standing == "active"]
+    if not active:
+        return None
+    newest = max(active, key=lambda each: each.epoch)
+    current = {who for who, each in standings if (each.epoch, each.standing) == (newest.epoch, "active")}
+    return Sharing(
+        name=newest.name,
+        dataset=newest.dataset,
+        columns=tuple(each.name for each in newest.columns),
+        epoch=newest.epoch,
+        threshold=newest.threshold,
+        holders=newest.holders,
+        missing=tuple(who for who in newest.holders if who in answering and who not in current),
+        undecided=any(each.undecided for _, each in standings),
+    )

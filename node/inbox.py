@@ -1,0 +1,250 @@
+"""Shares from contributors, who have no node: checked, kept sealed, and opened when a computation takes them.
+
+At rest a share is what the contributor sealed to this node's key; `_kept` and `take` are the seam where the vault goes.
+A share that is taken up for good (a stored sharing) must be kept otherwise: the key that opens it is replaced some day.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Final
+
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
+
+from node.audit import Audit
+from node.policy import PolicyFile
+from steelyard.documents.contribution import Bundle, ContributionHeader, commitment, context
+from steelyard.documents.contributor import Contributor
+from steelyard.documents.signed import Signed, read
+from steelyard.errors import Conflict, Failed, Malformed, NotFound, Overloaded, PolicyRefused, SteelyardError
+from steelyard.field import Vector, from_bytes
+from steelyard.identity.contributors import Announced, announced, check_sealed
+from steelyard.identity.membership import Membership
+from steelyard.identity.sealing import unseal
+from steelyard.ids import PartyId
+from steelyard.rpc import codec
+from steelyard.sharing.combination import CHALLENGES
+from steelyard.storage.database import Database
+from steelyard.storage.parcels import Parcels
+from steelyard.v1 import types_pb2
+
+MOST: Final = 100_000  # contributions that a node holds
+MOST_BYTES: Final = 16 << 30  # of ciphertext
+Outcome = tuple[str, SteelyardError | None]  # a contribution's id, and why it is not taken
+Outcomes = list[Outcome]
+Files = list[str | None]
+
+
+class Inbox:
+    """Callable from any thread."""
+
+    def __init__(
+        self,
+        party: PartyId,
+        membership: Membership,
+        policy: PolicyFile,
+        audit: Audit,
+        sealing: X25519PrivateKey,
+        database: Database,
+        folder: Path,
+        now_ms: Callable[[], int],
+    ) -> None:
+        self._party = party
+        self._membership = membership
+        self._policy = policy
+        self._audit = audit
+        self._sealing = sealing
+        self._database = database
+        self._now_ms = now_ms
+        files = database.query("SELECT file FROM contribution WHERE file IS NOT NULL")
+        self._parcels = Parcels(folder, {name for (name,) in files})
+
+    def deliver(self, bundles: Sequence[Bundle]) -> Outcomes:
+        """Takes what stands every check, durably; the rest is refused one by one, with the reason.
+
+        Raises Failed when the disk takes no more, Overloaded when there is no room; nothing of this call is kept then.
+        """
+        self.purge()
+        self._require_room(bundles)
+        made: Files = []
+        gone: Files = []
+        try:
+            with self._database.transaction():
+                outcomes = [self._outcome(bundle, made, gone) for bundle in bundles]
+        except BaseException:
+            self._parcels.remove(made)
+            raise
+        self._parcels.remove(gone)
+        return outcomes
+
+    def list(self, dataset: str) -> tuple[Announced, ...]:
+        """What may be used now, by contributor: not expired, for this manifest, and the policy lists the sponsor.
+
+        Raises PolicyRefused if the owner's policy cannot be read.
+        """
+        policy, now = self._policy.read(), self._now_ms()
+        rows = self._database.query(
+            "SELECT registration, header FROM contribution WHERE dataset = ? AND held = 1 AND expires_ms > ?"
+            " ORDER BY contributor",
+            (dataset, now),
+        )
+        found = [_read(*row) for row in rows]
+        return tuple(
+            each
+            for each in found
+            if each.header.manifest == self._membership.digest and policy.sponsored(each.contributor.sponsor)
+        )
+
+    def take(self, contribution: str) -> Vector:
+        """My share, masks included; raises NotFound, Failed when it was damaged on the disk."""
+        row = self._database.one(
+            "SELECT registration, header, ciphertext, file FROM contribution WHERE id = ? AND held = 1", (contribution,)
+        )
+        if row is None:
+            raise NotFound(f"this node holds no contribution {contribution[:40]!r}")
+        known = _read(*row[:2])
+        try:
+            return self._opened(known.contributor, known.header, self._parcels.get(row[2:]))
+        except Malformed:
+            text = f"a share of {known.contributor.id} was damaged on the disk: ask it to contribute again"
+            raise Failed(text) from None
+
+    def drop(self, contribution: str) -> None:
+        """Forgets a share; only a newer contribution takes its place."""
+        self._forget("id = ?", contribution)
+
+    def purge(self) -> int:
+        """Forgets the shares of contributions that have expired; how many."""
+        return self._forget("expires_ms <= ?", self._now_ms())
+
+    def _outcome(self, bundle: Bundle, made: Files, gone: Files) -> Outcome:
+        try:
+            known, ciphertext = self._checked(bundle)
+            self._keep(known, bundle, ciphertext, made, gone)
+            return known.header.id, None
+        except Failed:
+            raise
+        except SteelyardError as error:
+            return _claimed(bundle), error
+
+    def _checked(self, bundle: Bundle) -> tuple[Announced, bytes]:
+        """Origin, policy, integrity, and that the share opens to what the header fixed."""
+        known = announced(bundle.registration, bundle.header, self._membership, self._now_ms())
+        header = known.header
+        if not self._policy.read().sponsored(known.contributor.sponsor):
+            raise PolicyRefused(f"the policy does not list the sponsor {known.contributor.sponsor}", party=self._party)
+        if header.length != sum(layer.length for layer in header.layers) + CHALLENGES:
+            raise Malformed(f"the contribution of {header.contributor} has not as many masks as the check takes")
+        if set(bundle.parts) != {self._party}:
+            raise Malformed("a contribution was delivered without this node's sealed share, or with another's")
+        ciphertext = bundle.parts[self._party]
+        check_sealed(header, self._party, ciphertext)
+        self._opened(known.contributor, header, ciphertext)
+        return known, ciphertext
+
+    def _opened(self, contributor: Contributor, header: ContributionHeader, ciphertext: bytes) -> Vector:
+        bound = context(header.manifest, header.id, contributor.id, contributor.signing, self._party)
+        share = unseal(self._sealing, ciphertext, bound)
+        if commitment(header.id, self._party, share) != header.commitments[self._party]:
+            raise Malformed(f"the share from {contributor.id} is not the one that it committed to")
+        return from_bytes(share, header.length)
+
+    def _keep(self, known: Announced, bundle: Bundle, ciphertext: bytes, made: Files, gone: Files) -> None:
+        header = known.header
+        row = self._database.one(
+            "SELECT id, created_ms, header, file FROM contribution WHERE contributor = ? AND dataset = ?",
+            (header.contributor, header.dataset),
+        )
+        if row is not None and (row[0], _signed(row[2]).digest) == (header.id, known.digest):
+            return  # delivered again
+        if row is not None and row[1] >= header.created_ms:
+            raise Conflict(f"a newer contribution of {header.contributor} to {header.dataset} is here")
+        if self._database.one("SELECT 1 FROM contribution WHERE id = ?", (header.id,)) is not None:
+            raise Conflict("this contribution id was used for another contribution")
+        self._know(known.contributor)
+        gone.append(row[3] if row else None)
+        self._kept(known, bundle, ciphertext, made)
+        said = {"contribution": header.id, "contributor": header.contributor, "dataset": header.dataset}
+        self._audit.record("contributed", said | {"sponsor": known.contributor.sponsor}, now_ms=self._now_ms())
+
+    def _kept(self, known: Announced, bundle: Bundle, ciphertext: bytes, made: Files) -> None:
+        header = known.header
+        self._database.execute(
+            "INSERT OR REPLACE INTO contribution VALUES (?, ?, ?, ?, ?, ?, ?, 1, ?, ?, ?)",
+            (
+                header.contributor,
+                header.dataset,
+                header.id,
+                header.created_ms,
+                min(header.expires_ms, known.contributor.expires_ms),
+                _row(bundle.registration),
+                _row(bundle.header),
+                len(ciphertext),
+                *self._parcels.put(ciphertext, made),
+            ),
+        )
+
+    def _know(self, contributor: Contributor) -> None:
+        """One sponsor and one key at a time stand behind a name; raises Conflict."""
+        row = self._database.one(
+            "SELECT sponsor, signing, registered_ms, expires_ms FROM contributor WHERE id = ?", (contributor.id,)
+        )
+        if row is not None:
+            sponsor, signing, registered_ms, expires_ms = row
+            if sponsor != contributor.sponsor and expires_ms > self._now_ms():
+                raise Conflict(f"another sponsor has a contributor named {contributor.id}: choose another name")
+            if sponsor == contributor.sponsor and registered_ms > contributor.created_ms:
+                if signing != contributor.signing:
+                    raise Conflict(f"{contributor.id} has been registered with a newer key")
+                return
+        self._database.execute(
+            "INSERT INTO contributor VALUES (?, ?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET sponsor = excluded.sponsor,"
+            " signing = excluded.signing, registered_ms = excluded.registered_ms, expires_ms = excluded.expires_ms",
+            (
+                contributor.id,
+                contributor.sponsor,
+                contributor.signing,
+                contributor.created_ms,
+                contributor.expires_ms,
+            ),
+        )
+
+    def _require_room(self, bundles: Sequence[Bundle]) -> None:
+        held = "SELECT count(*), coalesce(sum(size), 0) FROM contribution WHERE held = 1"
+        count, stored = self._database.query(held)[0]
+        if count + len(bundles) > MOST or stored + sum(each.size for each in bundles) > MOST_BYTES:
+            raise Overloaded("this node holds as many contributions as it takes", party=self._party)
+
+    def _forget(self, which: str, value: str | int) -> int:
+        with self._database.transaction():
+            clause = f"WHERE held = 1 AND {which}"
+            files = self._database.query(f"SELECT file FROM contribution {clause}", (value,))
+            count = self._database.execute(
+                f"UPDATE contribution SET held = 0, size = 0, ciphertext = NULL, file = NULL {clause}", (value,)
+            )
+        self._parcels.remove(name for (name,) in files)
+        return count
+
+
+def _claimed(bundle: Bundle) -> str:
+    """The id in a header that nobody has checked; empty when there is none."""
+    try:
+        return read(ContributionHeader, bundle.header.payload).id
+    except SteelyardError:
+        return ""
+
+
+def _read(registration: bytes, header: bytes) -> Announced:
+    """What was checked before it was stored."""
+    signed = _signed(header)
+    contributor = read(Contributor, _signed(registration).payload)
+    return Announced(contributor, read(ContributionHeader, signed.payload), signed.digest)
+
+
+def _row(signed: Signed) -> bytes:
+    return codec.signed_to_proto(signed).SerializeToString()
+
+
+def _signed(row: bytes) -> Signed:
+    return codec.signed_from_proto(types_pb2.SignedDocument.FromString(row))

@@ -1,0 +1,178 @@
+"""Stored sharings at this node: what they hold, where each stands, and this node's shares, sealed in the vault.
+
+The rules by which a record may change are `steelyard.epochs`'; this is the `Store` they ask for, on SQLite and vault.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any, Final
+
+import msgspec
+
+from steelyard.digest import digest
+from steelyard.documents.signed import read
+from steelyard.documents.stored import Stored
+from steelyard.epochs.change import Base, Slot
+from steelyard.epochs.record import Record
+from steelyard.errors import Conflict, NotFound, Stale, StoreFault
+from steelyard.field import Vector, from_bytes, to_bytes
+from steelyard.functions.question import Question
+from steelyard.functions.record import Kept
+from steelyard.storage.database import Database
+from steelyard.vault.unit import Unit
+from steelyard.vault.vault import Vault
+
+_FILE: Final = "share"
+_PIECE: Final = 1 << 17  # field elements
+
+
+@dataclass(frozen=True, slots=True)
+class Shelf:
+    """One sharing that this node knows of."""
+
+    stored: Stored
+    record: Record
+
+    @property
+    def epoch(self) -> str:
+        """Hex digest that is the same at all whose shares go together; empty without a share."""
+        return epoch_digest(self.stored, self.record.base) if self.record.standing == "active" else ""
+
+    @property
+    def slot(self) -> Slot:
+        return Slot(self.stored.id, self.record.base.epoch, self.record.base.attempt)
+
+
+class Sharings:
+    """Callable from any thread."""
+
+    def __init__(self, database: Database, vault: Vault) -> None:
+        self._database = database
+        self._vault = vault
+
+    def list(self, *, every: bool = False) -> list[Shelf]:
+        """All that this node has, or should have, a share of; by name.  With `every`, all it has heard of."""
+        rows = self._database.query("SELECT id, description FROM sharing ORDER BY name, id")
+        shelves = [Shelf(read(Stored, description), self.load(id_) or Record(id_)) for id_, description in rows]
+        return [shelf for shelf in shelves if every or shelf.record.standing != "empty"]
+
+    def find(self, name: str) -> Shelf | None:
+        return next((shelf for shelf in self.list() if shelf.stored.name == name), None)
+
+    def get(self, name: str) -> Shelf:
+        """The sharing, of which this node has a share.  Raises NotFound, or Stale when others have gone on."""
+        shelf = self.find(name)
+        if shelf is None:
+            raise NotFound(f"there is no sharing @{name[:60]}")
+        if shelf.record.standing != "active":
+            raise Stale(f"this node's share of @{name[:60]} is of an epoch that is over: recover it")
+        return shelf
+
+    def is_sound(self, record: Record) -> bool:
+        """Whether this node's share is in the vault."""
+        base = record.base
+        return record.standing != "active" or bool(self.digest(Slot(record.sharing, base.epoch, base.attempt)))
+
+    def kept(self, shelf: Shelf) -> Kept:
+        """Its description and this node's share; raises StoreFault."""
+        return Kept(shelf.stored, shelf.epoch, self.vector(shelf.slot))
+
+    def origin(self, question: Question[Any]) -> str:
+        """The dataset whose rules hold for a question.  Raises NotFound, Stale."""
+        wanted = question.wanted
+        if not wanted.stored:
+            return str(wanted.dataset)
+        shelf = self.find(wanted.stored) if question.restores else self.get(wanted.stored)
+        return shelf.stored.dataset if shelf else str(wanted.dataset)
+
+    def describe(self, stored: Stored) -> None:
+        """Remembers what a sharing holds, for good.  Raises Conflict for a taken name, or another description."""
+        with self._database.transaction():
+            known = self._database.one("SELECT description FROM sharing WHERE id = ?", (stored.id,))
+            if known is not None and known[0] != stored.encode():
+                raise Conflict("this sharing was described otherwise before")
+            taken = self.find(stored.name)
+            if taken is not None and taken.stored.id != stored.id:
+                raise Conflict(f"there is a sharing @{stored.name} already: choose another name, or forget it first")
+            if known is None:
+                row = (stored.id, stored.name, stored.encode())
+                self._database.execute("INSERT INTO sharing VALUES (?, ?, ?)", row)
+
+    def forget(self, sharing: str) -> None:
+        """Erases every share of it, and what is known of it.  Raises Conflict while a change is not decided."""
+        record = self.load(sharing)
+        if record is not None and record.undecided is not None:
+            raise Conflict("a change of this sharing is not decided yet: it is forgotten after that")
+        with self._database.transaction():
+            for slot in self.held(sharing):
+                self.erase(slot)
+            self._database.execute("DELETE FROM sharing WHERE id = ?", (sharing,))
+            self._database.execute("DELETE FROM sharing_record WHERE sharing = ?", (sharing,))
+
+    def put(self, slot: Slot, share: Vector, hashed: str) -> None:
+        """Durable when it returns; `hashed` is its digest.  A share that is there already stays."""
+        if self.digest(slot) == hashed:
+            return
+        unit = _unit(slot)
+        if not self._vault.has(unit):
+            self._vault.create(unit)
+        pieces = (to_bytes(share[start : start + _PIECE]) for start in range(0, share.size, _PIECE))
+        self._vault.write(unit, _FILE, pieces)
+        self._database.execute("INSERT OR REPLACE INTO share VALUES (?, ?, ?, ?, ?)", (*slot, hashed, share.size))
+
+    def vector(self, slot: Slot) -> Vector:
+        """Raises StoreFault for one that is missing or damaged."""
+        row = self._database.one(f"SELECT length FROM share WHERE {_SLOT}", slot)
+        if row is None:
+            raise StoreFault.because(f"no share of {slot.sharing} at epoch {slot.epoch}")
+        return from_bytes(self._vault.read(_unit(slot), _FILE), row[0])
+
+    # What `steelyard.epochs.store.Store` asks for.
+
+    def load(self, sharing: str) -> Record | None:
+        row = self._database.one("SELECT record FROM sharing_record WHERE sharing = ?", (sharing,))
+        return None if row is None else msgspec.json.decode(row[0], type=Record)
+
+    def save(self, record: Record, claim: str = "") -> None:
+        with self._database.transaction():
+            row = (record.sharing, msgspec.json.encode(record))
+            self._database.execute("INSERT OR REPLACE INTO sharing_record VALUES (?, ?)", row)
+            if claim:
+                self._database.execute("INSERT INTO change_attempt VALUES (?)", (claim,))
+
+    def used(self, attempt: str) -> bool:
+        return self._database.one("SELECT 1 FROM change_attempt WHERE attempt = ?", (attempt,)) is not None
+
+    def digest(self, slot: Slot) -> str:
+        row = self._database.one(f"SELECT digest FROM share WHERE {_SLOT}", slot)
+        return "" if row is None else str(row[0])
+
+    def held(self, sharing: str) -> Iterable[Slot]:
+        rows = self._database.query("SELECT sharing, epoch, attempt FROM share WHERE sharing = ?", (sharing,))
+        units = [unit for unit in self._vault.units("share") if unit.name == sharing]
+        return {Slot(*row) for row in rows} | {_slot(unit) for unit in units}
+
+    def erase(self, slot: Slot) -> None:
+        unit = _unit(slot)
+        with self._database.transaction():
+            self._database.execute(f"DELETE FROM share WHERE {_SLOT}", slot)
+            if self._vault.has(unit):
+                self._vault.destroy(unit)
+
+
+_SLOT: Final = "sharing = ? AND epoch = ? AND attempt = ?"
+
+
+def epoch_digest(stored: Stored, base: Base) -> str:
+    return digest("epoch", stored.encode(), str(base.epoch).encode(), base.attempt.encode()).hex()
+
+
+def _unit(slot: Slot) -> Unit:
+    return Unit("share", slot.sharing, f"{slot.epoch}-{slot.attempt}")
+
+
+def _slot(unit: Unit) -> Slot:
+    epoch, _, attempt = unit.version.partition("-")
+    return Slot(unit.name, int(epoch), attempt)

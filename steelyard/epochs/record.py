@@ -1,0 +1,63 @@
+"""`Record`: everything that a node must remember about one sharing, as one row that is replaced in one transaction."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+
+from steelyard.documents.signed import Signed
+from steelyard.epochs.certificate import Abort, Commit
+from steelyard.epochs.change import NOTHING, Base, Change, Slot
+from steelyard.epochs.committee import Committee
+
+# empty: I have no share (yet, or any more);  active: I serve the share of `active`;
+# stale: others have gone on without me, or I lost something: recovery is due
+Standing = Literal["empty", "active", "stale"]
+
+
+class Undecided(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The one change under way.  Until it is decided, the shares of before and after it both stay on the disk."""
+
+    change: Change
+    prepared: Signed | None = None
+    unlocked: Signed | None = None
+
+    @property
+    def open(self) -> bool:
+        """I can still refuse."""
+        return self.prepared is None and self.unlocked is None
+
+
+class Generation(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One epoch that I hold a share of, who else does, and by which certificate."""
+
+    base: Base
+    committee: Committee
+    commit: Commit
+
+
+class Record(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    sharing: str
+    standing: Standing = "empty"
+    active: Generation | None = None
+    kept: Generation | None = None  # the one before, as I promised when I unlocked
+    undecided: Undecided | None = None
+    refusals: tuple[Signed, ...] = ()  # my Aborted votes on attempts to leave `active`
+    abandoned: tuple[Abort, ...] = ()  # by which attempts to leave `active`, or the one before, were given up
+    ahead: Commit | None = None  # why I am stale
+    recovered: bool = False  # I hold `active` by recovery: what I voted before I may have forgotten
+
+    @property
+    def base(self) -> Base:
+        return self.active.base if self.active else NOTHING
+
+    @property
+    def slots(self) -> frozenset[Slot]:
+        """The shares that must stay; every other one of this sharing is to be erased."""
+        bases = {each.base for each in (self.active, self.kept) if each}
+        bases |= {each.change.made for each in (self.undecided, self.ahead) if each}
+        return frozenset(Slot(self.sharing, base.epoch, base.attempt) for base in bases)
+
+    def gave_up(self, attempt: str) -> bool:
+        return any(each.change.attempt == attempt for each in self.abandoned)

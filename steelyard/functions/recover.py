@@ -1,0 +1,69 @@
+"""Recover: gives one holder its lost share of a stored sharing back; nobody else learns it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from steelyard.digest import digest
+from steelyard.epochs.committee import liars_for, require
+from steelyard.errors import Invalid
+from steelyard.functions.question import Leak
+from steelyard.functions.record import size_of
+from steelyard.functions.refresh import about
+from steelyard.functions.shelves import Shelves
+from steelyard.functions.upkeep import Known, Lost, Upkeep, holding
+from steelyard.ids import PartyId
+from steelyard.protocols.attempt import Attempt
+from steelyard.protocols.greet import Greeting
+from steelyard.protocols.recover import Loss, recover
+from steelyard.rounds import Protocol
+
+
+class Recover(Upkeep[Lost]):
+    """The others help; a refresh should follow, for a lost disk may be a stolen one."""
+
+    @property
+    def restores(self) -> bool:
+        return True
+
+    @property
+    def figure_names(self) -> tuple[str, ...]:
+        return ("epoch", "helpers", "values")
+
+    def step(self, attempt: Attempt, greeting: Greeting, known: Known, shelves: Shelves) -> Protocol[tuple[int, ...]]:
+        holding(attempt, known)
+        loss, helpers = self._loss(attempt, known), len(attempt.participants) - 1
+        mine = attempt.me == loss.party
+        if mine:
+            shelves.expect(known.certificate, known.stored)
+        share = None if mine else shelves.share(shelves.record(loss.slot.sharing))
+        rebuilt = yield from recover(attempt, greeting, loss, share)
+        if rebuilt is not None:
+            shelves.restore(known.certificate, rebuilt.share, rebuilt.digest)
+        return known.certificate.change.made.epoch, helpers, loss.size
+
+    def released(self) -> str:
+        return f"that {self.wanted.party} holds its share of @{self.wanted.stored} again"
+
+    def leaks(self) -> Sequence[Leak]:
+        share = Leak(f"its own share of @{self.wanted.stored}", self.wanted.party)
+        return (share, about(self.wanted.stored))
+
+    def _loss(self, attempt: Attempt, known: Known) -> Loss:
+        change, party = known.certificate.change, PartyId(self.wanted.party)
+        if party not in attempt.participants:
+            raise Invalid(f"{party} does not take part: start its node first")
+        committee = change.new
+        helpers = len(attempt.participants) - 1
+        liars = liars_for(helpers, committee.threshold, committee.threshold - 1)
+        require("recover", committee, helpers, liars)
+        return Loss(
+            party=party,
+            point=committee.points[party],
+            threshold=committee.threshold,
+            slot=change.slot,
+            certificate=digest("commit", change.encode()).hex(),
+            size=size_of(known.stored),
+            digest=known.certificate.digests.get(party, ""),
+            liars=liars,
+        )

@@ -1,0 +1,62 @@
+"""Refresh: renews all shares of a stored sharing; the values stay."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from steelyard.epochs.change import Change, Kind
+from steelyard.epochs.committee import Committee, liars_for
+from steelyard.functions.question import Leak
+from steelyard.functions.shelves import Shelves
+from steelyard.functions.upkeep import Known, Upkeep, Whole, holding
+from steelyard.protocols.attempt import Attempt
+from steelyard.protocols.greet import Greeting
+from steelyard.protocols.refresh import refresh
+from steelyard.rounds import Protocol
+
+
+class Refresh(Upkeep[Whole]):
+    """All who take part get a new share; who does not is stale, and is recovered later."""
+
+    @property
+    def figure_names(self) -> tuple[str, ...]:
+        return ("epoch", "holders", "values")
+
+    def step(self, attempt: Attempt, greeting: Greeting, known: Known, shelves: Shelves) -> Protocol[tuple[int, ...]]:
+        holding(attempt, known)
+        committee = known.certificate.change.new
+        change = changed(attempt, known, "refresh", committee, shelves.expires_ms)
+        share = shelves.share(shelves.record(change.sharing))
+        ballot = shelves.begin(change, known.stored)
+        ballot.conclude((yield from refresh(attempt, greeting, change, share, ballot)))
+        return change.made.epoch, len(change.voters), share.size
+
+    def released(self) -> str:
+        return f"that the shares of @{self.wanted.stored} were renewed, how many they are, and of how many holders"
+
+    def leaks(self) -> Sequence[Leak]:
+        return (about(self.wanted.stored),)
+
+
+def about(name: str) -> Leak:
+    """What becomes known by any change."""
+    return Leak(f"who holds shares of @{name}, of which epoch, and who took part", "every node, the coordinator")
+
+
+def changed(attempt: Attempt, known: Known, kind: Kind, new: Committee, expires_ms: int) -> Change:
+    """The change from the epoch that is known, with all participants as voters."""
+    before = known.certificate.change
+    keepers = [party for party in attempt.participants if party in before.new.points]
+    return Change(
+        sharing=before.sharing,
+        description=before.description,
+        manifest=attempt.manifest,
+        attempt=attempt.attempt,
+        kind=kind,
+        base=before.made,
+        old=before.new,
+        new=new,
+        voters=tuple(sorted(attempt.participants)),
+        liars=liars_for(len(keepers), before.new.threshold, before.new.threshold - 1),
+        expires_ms=expires_ms,
+    )

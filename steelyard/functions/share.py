@@ -1,0 +1,153 @@
+"""Share: columns of a dataset stay with the nodes in shares, to be asked about later without their owners' files.
+
+Model       malicious for dealings and the input set, at most k-1 nodes; inputs are what their owners say.
+Rounds      4 after the inputs are fixed.   Sends a random dealing of four values, then a vote.
+Reveals     to the requester: name and epoch of the sharing.  How many rows each party shares, padded, to all.
+Follows     steelyard.functions.record says what is dealt, steelyard.protocols.create how it comes to be kept.
+Differs     nothing is opened; what may be asked about it later is decided by the owners' policies then.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Annotated, Any, Final
+
+import msgspec
+
+from steelyard.documents.attempt import MAX_ROWS
+from steelyard.documents.stored import Part, Stored
+from steelyard.epochs.change import NOTHING, Change
+from steelyard.epochs.committee import Committee, liars_for
+from steelyard.errors import Invalid, Malformed
+from steelyard.functions.moments import distinct
+from steelyard.functions.question import Held, Layers, Leak, Opening, Question, Released, Selection, Table, Values
+from steelyard.functions.record import Layout, dealt, written
+from steelyard.functions.upkeep import LONGEST, numbers
+from steelyard.ids import identifier
+from steelyard.protocols.attempt import Attempt
+from steelyard.protocols.create import create
+from steelyard.protocols.greet import Greeting
+from steelyard.randomness import Randomness
+from steelyard.rounds import Protocol
+
+MAX_COLUMNS: Final = 8
+LEAST_ROWS: Final = 16  # that a party deals
+
+
+class Shared(Selection, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Arguments.  `name` is what the sharing is called; `others` are columns beside the first."""
+
+    name: str
+    others: Annotated[tuple[str, ...], msgspec.Meta(max_length=MAX_COLUMNS - 1)] = ()
+    vector: bool = False
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        return (self.column, *self.others)
+
+    def check(self) -> None:
+        super().check()
+        identifier(self.name, "sharing")
+        distinct(self.columns)
+        if self.stored:
+            raise Invalid("a stored sharing is shared already")
+
+
+class Share(Question[Shared]):
+    """A contributor deals its record."""
+
+    @property
+    def releases(self) -> bool:
+        return False
+
+    @property
+    def waits(self) -> bool:
+        return True
+
+    def rows(self, table: Table) -> int:
+        count = int(table.counts([self.wanted.filter])[0])
+        padded = count if self.wanted.vector else max(LEAST_ROWS, 1 << max(count - 1, 0).bit_length())
+        if padded > MAX_ROWS:
+            raise Invalid(f"at most {MAX_ROWS} rows can be shared, padded to a power of two: select fewer")
+        return padded
+
+    def values(self, rows: int) -> int:
+        return self._layout(rows).size
+
+    def bring(self, table: Table, rows: int) -> Layers:
+        return written(table, self.wanted.columns, self.wanted.filter, self._layout(rows))
+
+    def inputs(self, brought: Layers, attempt: Attempt, greeting: Greeting, noise: Randomness) -> Values:
+        return dealt(brought, len(attempt.participants), noise)
+
+    def release(self, held: Held) -> Protocol[Released]:
+        attempt, shelves = held.attempt, held.shelves
+        if shelves is None:
+            raise Invalid("this node keeps no stored sharings")
+        stored = self._description(attempt, held.greeting)
+        rows = sum(part.rows for part in stored.parts)
+        # 1. An earlier attempt may have come to its end without anybody hearing of it.
+        if shelves.record(stored.id).standing == "active":
+            return Released(numbers((1, rows)))
+        # 2. It is the change from nothing to the first epoch.
+        committee = Committee(attempt.threshold, {str(party): point for party, point in attempt.points.items()})
+        change = Change(
+            sharing=stored.id,
+            description=stored.digest.hex(),
+            manifest=attempt.manifest,
+            attempt=attempt.attempt,
+            kind="share",
+            base=NOTHING,
+            old=None,
+            new=committee,
+            voters=tuple(sorted(attempt.participants)),
+            liars=liars_for(len(attempt.participants), attempt.threshold, attempt.liars),
+            expires_ms=shelves.expires_ms,
+        )
+        ballot = shelves.begin(change, stored)
+        votes = yield from create(attempt, held.greeting, change, held.shares, held.transcript, ballot)
+        ballot.conclude(votes)
+        return Released(numbers((1, rows)))
+
+    def longest(self, participants: int) -> int:
+        return LONGEST
+
+    def _description(self, attempt: Attempt, greeting: Greeting) -> Stored:
+        """Of the sharing that this computation makes; its id is the computation's."""
+        wanted = self.wanted
+        parts = (
+            Part(each.party, each.version, each.rows, each.decimals, each.bounds) for each in greeting.contributions
+        )
+        return Stored(
+            id=attempt.computation,
+            name=wanted.name,
+            dataset=wanted.dataset,
+            columns=wanted.columns,
+            where=wanted.where,
+            vector=wanted.vector,
+            enough=greeting.enough,
+            minimum_rows=greeting.minimum_rows,
+            parts=tuple(parts),
+            threshold=attempt.threshold,
+        )
+
+    def figures(self, opened: Opening) -> dict[str, Any]:
+        epoch, rows = opened.rows(2, 1)[:, 0].tolist()
+        if epoch < 1 or rows < 1:
+            raise Malformed("a sharing without an epoch")
+        return {"name": self.wanted.name, "epoch": epoch, "rows": rows, "columns": list(self.wanted.columns)}
+
+    def released(self) -> str:
+        wanted = self.wanted
+        names = ", ".join(f"{wanted.dataset}.{name}" for name in wanted.columns)
+        where = f" where {wanted.where}" if wanted.where else ""
+        return f"that {names}{where} is shared among the nodes as @{wanted.name}; no value"
+
+    def leaks(self) -> Sequence[Leak]:
+        exact = "how many rows each party shares"
+        padded = f"{exact}, padded to a power of two and at least {LEAST_ROWS}"
+        what = exact if self.wanted.vector else padded
+        return (Leak(what, "every node, the coordinator, the requester"),)
+
+    def _layout(self, rows: int) -> Layout:
+        return Layout(len(self.wanted.columns), rows, self.wanted.vector)

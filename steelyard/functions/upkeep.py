@@ -1,0 +1,199 @@
+"""Upkeep: what is done to a stored sharing as a whole: refreshing, recovering, resharing, checking and forgetting it.
+
+Model       malicious, at most b nodes (steelyard.epochs.committee says how many of how many); then the step's own.
+Rounds      2 (3 when the hellos are not relayed), and those of the step.   Sends a signature, and what is known of it.
+Reveals     to the requester and all nodes: numbers that say nothing of what is stored.
+Follows     steelyard.protocols.{refresh,recover,reshare,audit}.
+Differs     nodes agree first, in writing, on what is asked of which epoch; who has lost everything is told by the
+            others what there was, and believes the certificate.
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Mapping
+from typing import Annotated, Any, Final, TypeVar
+
+import msgspec
+import numpy as np
+
+from steelyard.digest import digest
+from steelyard.documents.manifest import Name
+from steelyard.documents.signed import Signed, decode, read
+from steelyard.documents.stored import Stored
+from steelyard.epochs.certificate import Commit
+from steelyard.errors import Invalid, Malformed, NotFound, Stale, SteelyardError
+from steelyard.field import Vector
+from steelyard.functions.computation import ResultShare
+from steelyard.functions.question import Held, Layers, Opening, Question, Released, Selection, Table
+from steelyard.functions.record import contributions
+from steelyard.functions.shelves import Shelves
+from steelyard.ids import PartyId
+from steelyard.protocols.agree import Ledger, agree
+from steelyard.protocols.attempt import Attempt
+from steelyard.protocols.greet import Greeting, Introduction, meet
+from steelyard.rounds import Protocol, broadcast
+
+LONGEST: Final = 1 << 25  # bytes of the longest message, whatever is stored: a unit of 2^20 values and a description
+
+
+class Whole(Selection, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Arguments: a stored sharing, all of it."""
+
+    column: str = ""
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        return ()
+
+    def check(self) -> None:
+        super().check()
+        if not self.stored or self.column or self.where:
+            raise Invalid("this is done to a stored sharing as a whole: name it, such as pool")
+
+
+class Lost(Whole, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Arguments: the party whose share is lost."""
+
+    party: Name
+
+
+class Holders(Whole, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Arguments: who is to hold shares from now on, and how many `shares` are to reconstruct."""
+
+    holders: Annotated[tuple[Name, ...], msgspec.Meta(min_length=2, max_length=31)]
+    shares: Annotated[int, msgspec.Meta(ge=2, le=31)]
+
+    def check(self) -> None:
+        super().check()
+        if len(set(self.holders)) < len(self.holders) or self.shares > len(self.holders):
+            raise Invalid("each holder is named once, and they are at least as many as the threshold")
+
+
+class Known(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What a node knows of a sharing, for one who knows less; `description` is the exact document."""
+
+    description: bytes
+    certificate: Commit
+
+    @property
+    def stored(self) -> Stored:
+        return read(Stored, self.description)
+
+
+W = TypeVar("W", bound=Whole)
+
+
+class Upkeep(Question[W]):
+    """Nobody brings anything; the figures are numbers that all nodes know."""
+
+    @property
+    def releases(self) -> bool:
+        return False
+
+    @property
+    def waits(self) -> bool:
+        return True
+
+    @property
+    @abstractmethod
+    def figure_names(self) -> tuple[str, ...]:
+        """What the numbers are."""
+
+    @abstractmethod
+    def step(self, attempt: Attempt, greeting: Greeting, known: Known, shelves: Shelves) -> Protocol[tuple[int, ...]]:
+        """What is done; the numbers."""
+
+    def values(self, rows: int) -> int:
+        return 0
+
+    def bring(self, table: Table, rows: int) -> Layers:
+        return {}
+
+    def release(self, held: Held) -> Protocol[Released]:
+        yield from ()
+        raise Invalid(f"{self.function} is not computed from inputs")
+
+    def longest(self, participants: int) -> int:
+        return LONGEST
+
+    def figures(self, opened: Opening) -> dict[str, Any]:
+        found = opened.rows(len(self.figure_names), 1)[:, 0].tolist()
+        if any(number < 0 for number in found):
+            raise Malformed("a number of something that is below zero")
+        return {"name": self.wanted.stored, **dict(zip(self.figure_names, found, strict=True))}
+
+
+def keep_up(
+    attempt: Attempt,
+    question: Upkeep[Any],
+    mine: Introduction,
+    shelves: Shelves,
+    ledger: Ledger,
+    relayed: Mapping[PartyId, Signed] | None = None,
+) -> Protocol[ResultShare]:
+    """One attempt at any of these."""
+    with mine.keys:
+        # 1. Meet, and learn what there is of whom.
+        greeting = yield from meet(attempt, mine, relayed)
+        known = yield from _known(attempt, question, shelves)
+        change, stored = known.certificate.change, known.stored
+        # 2. A quorum signs what is asked of which epoch.
+        inputs = contributions(stored, ())
+        transcript = digest("upkeep", known.description, change.encode()).hex()
+        input_set, certificate = yield from agree(attempt, inputs, transcript, ledger)
+        # 3. Do it.
+        found = yield from question.step(attempt, greeting, known, shelves)
+    return ResultShare(numbers(found), (), (), input_set, certificate)
+
+
+def numbers(found: tuple[int, ...]) -> Vector:
+    """My share of numbers that everybody knows: the numbers."""
+    return np.array(found, dtype=np.uint64)
+
+
+def holding(attempt: Attempt, known: Known) -> None:
+    """Raises Stale unless all who take part hold a share of the epoch."""
+    without = [party for party in attempt.participants if party not in known.certificate.change.new.points]
+    if without:
+        raise Stale(f"{without[0]} holds no share of this sharing", party=without[0])
+
+
+def _known(attempt: Attempt, question: Upkeep[Any], shelves: Shelves) -> Protocol[Known]:
+    """The latest epoch that any participant can prove; mine, where nobody is to be told anything."""
+    mine = _mine(question.wanted.stored, shelves)
+    if not question.restores:
+        if mine is None:
+            raise Stale(f"{attempt.me} holds no share of @{question.wanted.stored}", party=attempt.me)
+        return mine
+    said = msgspec.json.encode(mine) if mine else b"{}"
+    received = yield broadcast("known", said, attempt.others)
+    told = [_checked(attempt, question, shelves, message) for message in received.values()]
+    found = [each for each in (mine, *told) if each]
+    if not found:
+        raise NotFound(f"nobody holds a share of @{question.wanted.stored}")
+    return max(found, key=lambda each: each.certificate.change.made.epoch)
+
+
+def _mine(name: str, shelves: Shelves) -> Known | None:
+    found = shelves.find(name)
+    if found is None or found[1].active is None or found[1].standing != "active":
+        return None
+    stored, record = found
+    return Known(stored.encode(), record.active.commit) if record.active else None
+
+
+def _checked(attempt: Attempt, question: Upkeep[Any], shelves: Shelves, message: bytes | bytearray) -> Known | None:
+    """None for what proves nothing: a quorum will say what is right."""
+    try:
+        known = decode(message, Known, "word about a sharing")
+        change = known.certificate.verify(attempt.keys, shelves.points)
+        stored = known.stored
+    except SteelyardError:
+        return None
+    right = (stored.digest.hex(), stored.id, stored.name) == (
+        change.description,
+        change.sharing,
+        question.wanted.stored,
+    )
+    return known if right else None
