@@ -99,7 +99,7 @@ class Books:
             audit=audit,
             computations=computations,
             sharings=sharings,
-            changes=Changes(party, machine, sharings, membership.signing_keys, audit, now_ms),
+            changes=Changes(party, machine, sharings, membership.signing_keys, audit, now_ms, crash_point),
             consent=Consent(party, membership, policy, computations, sharings, audit, database, now_ms),
             inbox=Inbox(party, membership, policy, audit, sealing, database, folder, now_ms),
         )

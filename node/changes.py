@@ -15,6 +15,7 @@ from steelyard.documents.signed import Signed
 from steelyard.documents.stored import Stored
 from steelyard.epochs.certificate import Certificate, Commit, Keys, decide
 from steelyard.epochs.change import Change
+from steelyard.epochs.crash_points import Hook, pass_by
 from steelyard.epochs.machine import Machine
 from steelyard.epochs.settlement import Ask, Show, Status
 from steelyard.errors import Conflict, Failed, Invalid
@@ -29,7 +30,14 @@ class Changes:
     """One per node; callable from any thread, one thing at a time."""
 
     def __init__(
-        self, party: str, machine: Machine, sharings: Sharings, keys: Keys, audit: Audit, now_ms: Callable[[], int]
+        self,
+        party: str,
+        machine: Machine,
+        sharings: Sharings,
+        keys: Keys,
+        audit: Audit,
+        now_ms: Callable[[], int],
+        crash_point: Hook = pass_by,
     ) -> None:
         self.sharings: Final = sharings
         self.party: Final = party
@@ -37,6 +45,7 @@ class Changes:
         self._keys = keys
         self._audit = audit
         self._now_ms = now_ms
+        self._crash_point = crash_point
         self._turn = Condition()
         for shelf in sharings.list():
             machine.sweep(shelf.stored.id)
@@ -93,7 +102,9 @@ class Changes:
     # What a protocol asks of one change.
 
     def stage(self, change: Change, share: Vector, hashed: str) -> None:
+        self._crash_point("stage.before")
         self.sharings.put(change.slot, share, hashed)
+        self._crash_point("stage.durable")
 
     def prepare(self, change: Change, transcript: str, checks: str, share: str) -> Signed:
         with self._turn:

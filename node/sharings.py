@@ -140,7 +140,7 @@ class Sharings:
             row = (record.sharing, msgspec.json.encode(record))
             self._database.execute("INSERT OR REPLACE INTO sharing_record VALUES (?, ?)", row)
             if claim:
-                self._database.execute("INSERT INTO change_attempt VALUES (?)", (claim,))
+                self._database.execute("INSERT OR IGNORE INTO change_attempt VALUES (?)", (claim,))
 
     def used(self, attempt: str) -> bool:
         return self._database.one("SELECT 1 FROM change_attempt WHERE attempt = ?", (attempt,)) is not None
