@@ -22,7 +22,7 @@ from steelyard.functions.question import Question
 from steelyard.functions.record import Kept
 from steelyard.storage.database import Database
 from steelyard.vault.unit import Unit
-from steelyard.vault.vault import Vault
+from steelyard.vault.vault import Rotation, Vault
 
 _FILE: Final = "share"
 _PIECE: Final = 1 << 17  # field elements
@@ -128,6 +128,10 @@ class Sharings:
         if row is None:
             raise StoreFault.because(f"no share of {slot.sharing} at epoch {slot.epoch}")
         return from_bytes(self._vault.read(_unit(slot), _FILE), row[0])
+
+    def rotate(self) -> Rotation:
+        """A new KEK for all that this node keeps; raises StoreFault or Failed, and the next call goes on."""
+        return self._vault.rotate()
 
     # What `steelyard.epochs.store.Store` asks for.
 

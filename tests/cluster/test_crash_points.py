@@ -77,8 +77,18 @@ class Pool:
             return error.reason
         return ""
 
-    def asking(self, function: str, **options: Any) -> Future[str]:
-        return self._background.submit(self.ask, function, **options)
+    def strike(self, name: str, point: str, function: str, **options: Any) -> Future[None]:
+        """Asks until somebody has died of it, and waits for that; the last question is still to be answered."""
+        fuse = self.fuse(name)
+        fuse.arm(point)
+
+        def ask() -> None:
+            while fuse.armed:
+                self.ask(function, **options)
+
+        asked = self._background.submit(ask)
+        self.dies(name, point)
+        return asked
 
     def fuse(self, name: str) -> Fuse:
         return self.consortium.fuse(name)
@@ -138,15 +148,11 @@ def pool(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pool]:
 
 
 def test_a_change_that_was_only_begun_is_given_up(pool: Pool) -> None:
-    pool.fuse("bank-b").arm("start.before")
-    asked = pool.asking("refresh")
-    pool.dies("bank-b", "start.before")
+    asked = pool.strike("bank-b", "start.before", "refresh")
     pool.start("bank-b")
     asked.result(PATIENCE)
     pool.whole()
-    pool.fuse("bank-b").arm("start.saved")
-    asked = pool.asking("refresh")
-    pool.dies("bank-b", "start.saved")
+    asked = pool.strike("bank-b", "start.saved", "refresh")
     pool.start("bank-b", "abort.before")
     pool.start("bank-b", "abort.saved")
     pool.start("bank-b")
@@ -163,9 +169,7 @@ def test_a_change_that_one_node_may_not_have_prepared_is_given_up_after_its_dead
     )
     for point, after in stories:
         before = epoch(pool)
-        pool.fuse("bank-b").arm(point)
-        asked = pool.asking("refresh", valid_for=BRIEF)
-        pool.dies("bank-b", point)
+        asked = pool.strike("bank-b", point, "refresh", valid_for=BRIEF)
         pool.start("bank-b")
         for each in after:
             pool.fuse("bank-c").arm(each)
@@ -178,19 +182,15 @@ def test_a_change_that_one_node_may_not_have_prepared_is_given_up_after_its_dead
 
 def test_a_change_that_all_have_voted_for_is_committed_whoever_dies(pool: Pool) -> None:
     before = epoch(pool)
-    pool.fuse("bank-b").arm("prepare.saved")
-    asked = pool.asking("refresh")
-    pool.dies("bank-b", "prepare.saved")
+    asked = pool.strike("bank-b", "prepare.saved", "refresh")
     pool.start("bank-b")
-    assert not asked.result(PATIENCE)
+    asked.result(PATIENCE)
     pool.whole()
     assert epoch(pool) > before
 
 
 def test_a_commit_is_taken_again_until_the_old_share_is_erased(pool: Pool) -> None:
-    pool.fuse("bank-b").arm("commit.before")
-    asked = pool.asking("refresh")
-    pool.dies("bank-b", "commit.before")
+    asked = pool.strike("bank-b", "commit.before", "refresh")
     pool.start("bank-b", "commit.saved")
     pool.start("bank-b", "erase.before")
     pool.start("bank-b", "erase.done")
@@ -202,9 +202,7 @@ def test_a_commit_is_taken_again_until_the_old_share_is_erased(pool: Pool) -> No
 def test_a_recovery_that_dies_is_asked_for_again(pool: Pool) -> None:
     pool.wipe("bank-c")
     for point in ("stale.before", "stale.saved", "recover.durable", "recover.before", "recover.saved"):
-        pool.fuse("bank-c").arm(point)
-        asked = pool.asking("recover", party="bank-c")
-        pool.dies("bank-c", point)
+        asked = pool.strike("bank-c", point, "recover", party="bank-c")
         pool.start("bank-c")
         asked.result(PATIENCE)
     eventually(lambda: not pool.ask("recover", party="bank-c"), "a recovery")
@@ -214,16 +212,12 @@ def test_a_recovery_that_dies_is_asked_for_again(pool: Pool) -> None:
 
 def test_a_coordinator_that_dies_asks_again(pool: Pool) -> None:
     for point in ("collect.before", "collect.done"):
-        pool.fuse(COORDINATOR).arm(point)
-        asked = pool.asking("refresh")
-        pool.dies(COORDINATOR, point)
+        asked = pool.strike(COORDINATOR, point, "refresh")
         pool.start(COORDINATOR)
         asked.result(PATIENCE)
         pool.whole()
     for point in ("deliver.before", "deliver.between", "deliver.done"):
-        pool.fuse("bank-b").arm("commit.before")
-        asked = pool.asking("refresh")
-        pool.dies("bank-b", "commit.before")
+        asked = pool.strike("bank-b", "commit.before", "refresh")
         pool.fuse(COORDINATOR).arm(point)
         pool.start("bank-b")
         pool.dies(COORDINATOR, point)
