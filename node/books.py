@@ -126,7 +126,9 @@ class Books:
             audit=audit,
             computations=computations,
             sharings=sharings,
-            changes=Changes(party, machine, sharings, membership.signing_keys, audit, now_ms, After(inbox)),
+            changes=Changes(
+                party, machine, sharings, membership.signing_keys, audit, now_ms, After(inbox), crash_point
+            ),
             consent=Consent(party, membership, policy, computations, sharings, audit, database, now_ms),
             trained=TrainedHere(state),
             sealing=sealing,
