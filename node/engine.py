@@ -24,11 +24,14 @@ from steelyard.documents.request import Request
 from steelyard.documents.sealed_result import SealedResult
 from steelyard.documents.signed import Signed, read
 from steelyard.errors import Cancelled, Conflict, Invalid, Overloaded, PolicyRefused, SteelyardError
+from steelyard.functions import sealed_argument
 from steelyard.functions.catalogue import question_of
 from steelyard.functions.computation import ResultShare, compute
+from steelyard.functions.means import Means, Unseal
 from steelyard.functions.question import Question
 from steelyard.functions.result_share import seal_share
 from steelyard.functions.upkeep import Upkeep, keep_up
+from steelyard.identity.sealing import unseal
 from steelyard.ids import AttemptId, ComputationId, PartyId
 from steelyard.privacy.policy import Policy
 from steelyard.protocols.attempt import Attempt
@@ -66,6 +69,10 @@ class Order:
     def step(self, name: str) -> None:
         log.debug("step", computation=self.recorded.id, attempt=self.attempt, step=name)
         self.on_step(name)
+
+    def trained(self, line: Mapping[str, Any]) -> None:
+        """A sum of a training run has been formed: what operators are told of it, in the log and as a step."""
+        log.info("training", computation=self.recorded.id, attempt=self.attempt, **line)
 
     @property
     def request(self) -> Request:
@@ -152,7 +159,12 @@ class Engine:
         try:
             links = await self._links.to(self._peers(order), min(_LINK_PATIENCE, self._patience))
             protocol = await self._in_thread(lambda: self._protocol(order, question, mine))
-            brief = question.values(SHORT) <= SHORT and not question.waits and not question.wanted.stored
+            brief = (
+                question.values(SHORT) <= SHORT
+                and not question.local
+                and not question.waits
+                and not question.wanted.stored
+            )
             threads = None if brief else self._threads
             first = 1 if said else 0  # so that one who greets and one who need not only wait, and blame nobody
             outcome = await drive(protocol, attempt, mailbox, links, threads, self._patience, order.step, first)
@@ -247,9 +259,17 @@ class Engine:
             lambda identity: Keystream(digest("noise", recorded.noise, identity.encode())),
             order.relayed,
             books.sharings.kept(shelf) if shelf else None,
-            shelves,
-            books.inbox,
+            self._means(order, question, shelves),
         )
+
+    def _means(self, order: Order, question: Question[Any], shelves: NodeShelves) -> Means:
+        means = Means(shelves, self._books.inbox, self._unsealer(order))
+        return self._books.trained.offered(means, order.computation, order.trained) if question.local else means
+
+    def _unsealer(self, order: Order) -> Unseal:
+        """Opens what the requester of this request, and nobody else, has sealed to this node."""
+        bound = sealed_argument.context(order.request.requester, self._books.party)
+        return lambda ciphertext: unseal(self._books.unsealing, ciphertext, bound)
 
     def _context(self, order: Order) -> Attempt:
         membership = self._books.membership

@@ -21,6 +21,7 @@ from steelyard.documents.signed import Signed
 from steelyard.errors import Invalid
 from steelyard.field import Vector, from_signed
 from steelyard.functions.intake import Intake
+from steelyard.functions.means import Means
 from steelyard.functions.question import Held, Layers, Question
 from steelyard.functions.record import Kept
 from steelyard.functions.shelves import Shelves
@@ -46,6 +47,7 @@ class ResultShare:
     decimals: tuple[int, ...]
     input_set: bytes
     certificate: Certificate
+    attachment: bytes = field(default=b"", repr=False)
 
 
 def compute(
@@ -58,23 +60,24 @@ def compute(
     noise: Noise,
     relayed: Mapping[PartyId, Signed] | None = None,
     kept: Kept | None = None,
-    shelves: Shelves | None = None,
-    intake: Intake | None = None,
+    means: Means | None = None,
 ) -> Protocol[ResultShare]:
-    """`inputs` is None at a node that contributes nothing; `kept` is the stored sharing that is asked about, `shelves`
-    where a new one goes; `intake` is what contributors without a node have dealt.
+    """`inputs` is None at a node that contributes nothing; `kept` is the stored sharing that is asked about, `means`
+    what else the node has for its questions.
 
     `noise` gives the same stream for the same input set, so that retries do not average the noise away.  `relayed` are
     the others' hellos, where the coordinator has brought them.
     """
     with mine.keys:
         # 1. Meet, take up what contributors have dealt, and see early whether the ledger would object.
-        known = _known(attempt, question, kept, shelves)
+        means = means or Means()
+        known = _known(attempt, question, kept, means.shelves)
         taken: TakenUp | None = None
+        brought: Layers | None = None
         shares: dict[PartyId, Vector] = {}
-        if intake and question.purpose and not known:
+        if means.intake and question.purpose and not known:
             greeting = yield from meet(attempt, mine, relayed)
-            taken = yield from _taken(attempt, question, intake)
+            taken = yield from _taken(attempt, question, means.intake)
             parts = {contributor: question.taken(parcel) for contributor, parcel in taken.parcels.items()}
             greeting = joined(greeting, [part for part, _ in parts.values()])
             shares = {contributor: share for contributor, (_, share) in parts.items()}
@@ -86,6 +89,7 @@ def compute(
         if greeting.dealers:
             vector = _vector(attempt, question, greeting, inputs, noise)
             lengths = {party: question.values(greeting.rows[party]) for party in greeting.dealers}
+            brought = inputs.reveal(REVEAL) if inputs and question.local else None
             dealing = deal_inputs(attempt, greeting, vector, lengths, randomness)
             del inputs, vector  # a million values take 8 MB: nothing is held longer than needed
             dealt, transcript = yield from dealing
@@ -95,11 +99,15 @@ def compute(
         # 3. One input set, signed by a quorum.
         input_set, certificate = yield from agree(attempt, greeting.contributions, transcript, ledger)
         # 4. What the question makes of it.
-        held = Held(attempt, greeting, shares, transcript, taken, shelves)
+        stream = _further(attempt, greeting, noise)
+        held = Held(attempt, greeting, shares, transcript, taken, brought, stream, means)
+        del brought
         if kept:
             held = held.holding((yield from question.recall(held, kept.records(question.wanted.columns))))
         released = yield from question.release(held)
-    return ResultShare(released.share, released.suppressed, greeting.decimals, input_set, certificate)
+    return ResultShare(
+        released.share, released.suppressed, greeting.decimals, input_set, certificate, released.attachment
+    )
 
 
 def _known(attempt: Attempt, question: Question[Any], kept: Kept | None, shelves: Shelves | None) -> Inputs | None:
@@ -117,6 +125,12 @@ def _taken(attempt: Attempt, question: Question[Any], intake: Intake) -> Protoco
 def _met(attempt: Attempt, greeting: Greeting) -> str:
     """What is signed where no party deals: everybody's hello, which names the epoch of what is stored."""
     return digest("met", *(greeting.digests[party] for party in attempt.participants)).hex()
+
+
+def _further(attempt: Attempt, greeting: Greeting, noise: Noise) -> Noise:
+    """Streams for noise at later steps, by their names."""
+    fixed = identity(attempt.computation, attempt.request, greeting.contributions)
+    return lambda step: noise(f"{fixed}/{step}")
 
 
 def _vector(

@@ -7,7 +7,7 @@ becomes known to whom, and how the nodes get from shares of the inputs to shares
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Annotated, Any, Final, Generic, TypeVar
 from typing import Protocol as Interface
@@ -22,6 +22,7 @@ from steelyard.documents.stored import MARK
 from steelyard.errors import Invalid, Malformed
 from steelyard.field import Vector, total
 from steelyard.functions.intake import Parcel
+from steelyard.functions.means import Means
 from steelyard.functions.shelves import Shelves
 from steelyard.functions.take_up import TakenUp
 from steelyard.ids import PartyId, identifier
@@ -171,7 +172,9 @@ class Held:
     )  # contributor, in one order everywhere -> my share of what it brought
     transcript: str = ""  # hex digest of all that was said and dealt
     taken: TakenUp | None = None  # contributions of others than the participants, whose shares are among `shares`
-    shelves: Shelves | None = None  # where this node keeps stored sharings
+    brought: Layers | None = field(default=None, repr=False)  # by me, where the question is `local`
+    noise: Callable[[str], Randomness] | None = field(default=None, repr=False)  # the same for the same input set
+    means: Means = field(default_factory=Means, repr=False)
     _circles: list[Circle] = field(default_factory=list, repr=False)
 
     def sum(self) -> Vector:
@@ -195,6 +198,7 @@ class Released:
 
     share: Vector = field(repr=False)
     suppressed: tuple[int, ...] = ()  # cells that are left out
+    attachment: bytes = field(default=b"", repr=False)  # for the requester alone, from this node alone
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,6 +210,7 @@ class Opening:
     decimals: tuple[int, ...]  # of the question's columns
     contributions: Sequence[Contribution]
     threshold: int
+    request: str = ""  # hex digest of the signed request
 
     def rows(self, layers: int, cells: int) -> Values:
         """(layers, cells that are not suppressed); raises Malformed for a result of another size."""
@@ -276,6 +281,11 @@ class Question(ABC, Generic[A]):
         return False
 
     @property
+    def local(self) -> bool:
+        """Whether a node works on with its own rows after the inputs are fixed: that takes time, and a thread."""
+        return False
+
+    @property
     def private(self) -> bool:
         return self.epsilon > 0
 
@@ -323,6 +333,10 @@ class Question(ABC, Generic[A]):
     @abstractmethod
     def figures(self, opened: Opening) -> dict[str, Any]:
         """The result as JSON: money as exact decimal strings.  Raises Malformed for a result that cannot be."""
+
+    def open_attachments(self, attachments: Mapping[PartyId, bytes], opened: Opening) -> dict[str, Any]:
+        """As `figures`, where nodes add something of their own to their shares; raises Cheated, PartyMissing, too."""
+        return self.figures(opened)
 
     def vector(self, opened: Opening) -> Values | None:
         """The result as a vector, where it is one."""

@@ -19,7 +19,7 @@ from steelyard.documents.attempt import MAX_ROWS, Contribution
 from steelyard.documents.contribution import ContributionHeader
 from steelyard.documents.stored import Part, Stored
 from steelyard.epochs.change import NOTHING, Change
-from steelyard.epochs.committee import Committee, liars_for
+from steelyard.epochs.committee import Committee, reckoned
 from steelyard.errors import Invalid, Malformed
 from steelyard.field import Vector
 from steelyard.functions.intake import Parcel
@@ -123,7 +123,7 @@ class Share(Question[Shared]):
         return dealt(brought, max(len(attempt.participants), len(greeting.contributions)), noise)
 
     def release(self, held: Held) -> Protocol[Released]:
-        attempt, shelves = held.attempt, held.shelves
+        attempt, shelves = held.attempt, held.means.shelves
         if shelves is None:
             raise Invalid("this node keeps no stored sharings")
         # 1. An earlier attempt may have come to its end without anybody hearing of it.
@@ -142,7 +142,7 @@ class Share(Question[Shared]):
             old=None,
             new=committee,
             voters=tuple(sorted(attempt.participants)),
-            liars=liars_for(len(attempt.participants), attempt.threshold, attempt.liars),
+            liars=reckoned(committee.size, committee.size, committee.threshold),
             expires_ms=shelves.expires_ms,
         )
         ballot = shelves.begin(change, stored)

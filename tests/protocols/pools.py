@@ -25,6 +25,7 @@ from steelyard.field import Vector, from_bytes, from_signed, uniform
 from steelyard.functions.catalogue import question
 from steelyard.functions.computation import ResultShare, compute
 from steelyard.functions.intake import Parcel
+from steelyard.functions.means import Means
 from steelyard.functions.record import MOST_TOGETHER, Kept, Layout, dealt, size_of, written
 from steelyard.ids import PartyId
 from steelyard.protocols.greet import introduce
@@ -176,8 +177,7 @@ class Pool:
             self.consortium.ledgers[party],
             SystemRandomness(),
             lambda identity: Keystream(digest("noise", identity.encode())),
-            shelves=self.shelves[party],  # type: ignore[arg-type]
-            intake=self.boxes[party],
+            means=Means(shelves=self.shelves[party], intake=self.boxes[party]),  # type: ignore[arg-type]
         )
 
     def ask(self, function: str, **arguments: Any) -> dict[str, Any]:
