@@ -113,8 +113,11 @@ class Sharings:
 
     def put(self, slot: Slot, share: Vector, hashed: str) -> None:
         """Durable when it returns; `hashed` is its digest.  A share that is there already stays."""
-        if self.digest(slot) == hashed:
-            return
+        if self.digest(slot) != hashed:
+            self.replace(slot, share, hashed)
+
+    def replace(self, slot: Slot, share: Vector, hashed: str) -> None:
+        """As `put`, in place of a share that may be there and wrong."""
         unit = _unit(slot)
         if not self._vault.has(unit):
             self._vault.create(unit)
