@@ -65,7 +65,7 @@ def compute(
     """
     with mine.keys:
         # 1. Meet, and see early whether the ledger would object.
-        known = kept.inputs(question.wanted.columns) if kept else None
+        known = kept.inputs(question.wanted) if kept else None
         greeting = yield from greet(attempt, mine, relayed, known)
         shares: Mapping[PartyId, Vector] = {}
         ledger.check(greeting.contributions)

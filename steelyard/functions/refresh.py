@@ -44,9 +44,12 @@ def about(name: str) -> Leak:
 
 
 def changed(attempt: Attempt, known: Known, kind: Kind, new: Committee, expires_ms: int) -> Change:
-    """The change from the epoch that is known, with all participants as voters."""
+    """The change from the epoch that is known, with all participants as voters.
+
+    It reckons with as many liars as both committees can: none where there is no share too many.
+    """
     before = known.certificate.change
-    keepers = [party for party in attempt.participants if party in before.new.points]
+    room = [_room(attempt, before.new), _room(attempt, new)]
     return Change(
         sharing=before.sharing,
         description=before.description,
@@ -57,6 +60,11 @@ def changed(attempt: Attempt, known: Known, kind: Kind, new: Committee, expires_
         old=before.new,
         new=new,
         voters=tuple(sorted(attempt.participants)),
-        liars=liars_for(len(keepers), before.new.threshold, before.new.threshold - 1),
+        liars=min(room),
         expires_ms=expires_ms,
     )
+
+
+def _room(attempt: Attempt, committee: Committee) -> int:
+    taking = [party for party in attempt.participants if party in committee.points]
+    return liars_for(len(taking), committee.threshold, committee.threshold - 1)

@@ -85,10 +85,12 @@ class _Drive:
                 sending = {task for task in sending if not task.done()}
                 number += 1
         finally:
-            await _settle(sending, self.patience)
-            self.mailbox.end(branch)
-            with suppress(ValueError):  # it runs still: see `_advance`
-                protocol.close()
+            try:
+                await _settle(sending, self.patience)
+            finally:
+                self.mailbox.end(branch)
+                with suppress(ValueError):  # it runs still: see `_advance`
+                    protocol.close()
 
     async def _advance(self, protocol: Protocol[T], inbox: Inbox | None) -> Round | Fork | _Output[T]:
         if self.executor is None:

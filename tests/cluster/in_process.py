@@ -172,7 +172,7 @@ class InProcess(SdkRunner):
     def spoil(self, party: str, name: str) -> None:
         sharings = self.nodes[party].books.sharings
         shelf = sharings.get(name)
-        share, hashed = sharings.vector(shelf.slot), sharings.digest(shelf.slot)
+        share, hashed = sharings.vector(shelf.slot).copy(), sharings.digest(shelf.slot)
         share[0] = (int(share[0]) + 1) % P
         sharings.replace(shelf.slot, share, hashed)
 

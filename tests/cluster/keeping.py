@@ -23,7 +23,7 @@ QUESTIONS: Final[tuple[tuple[str, dict[str, object]], ...]] = (
     ("stats", {"options": {"quantiles": ["0.5"]}}),
     ("histogram", {"options": {"edges": ["0", "2", "100"]}}),
     ("hhi", {}),
-    ("top", {"options": {"k": 2}}),
+    ("top", {"options": {"count": 2}}),
 )
 
 
@@ -77,7 +77,7 @@ def holders_and_threshold_change_and_the_values_stay(runner: Runner) -> None:
         for holders, threshold in ((PARTIES[:3], 2), (PARTIES, 3), (PARTIES[1:], 3), (PARTIES, 2)):
             done = runner.keep("reshare", name, holders=list(holders), shares=threshold)
             assert (done.result["holders"], done.result["threshold"]) == (len(holders), threshold)
-            assert eventually(lambda: known(runner, name)["holders"] == list(holders))  # noqa: B023
+            assert eventually(lambda: list(known(runner, name)["holders"]) == list(holders))  # noqa: B023
             total(runner, name, samples.owned_total(4))
 
 
@@ -140,9 +140,10 @@ def what_cannot_be_done_is_refused_before_anything_changes(runner: Runner) -> No
         assert (taken.code, taken.reason) == (8, "CONFLICT")
         for options in ({"holders": ["bank-a", "bank-x"], "shares": 2}, {"holders": list(PARTIES), "shares": 5}):
             assert runner.keep("reshare", name, **options).code == 2
-        assert runner.keep("recover", name, party="bank-x").code in (2, 3)
+        assert runner.keep("recover", name, party="bank-x").code == 2
+        assert runner.keep("reshare", name, holders=list(PARTIES[:2]), shares=2).code == 2
         assert runner.keep("refresh", "nothing").code == 3
-        assert runner.ask("sum", f"@{name}.balance").code == 2
+        assert runner.ask("sum", f"@{name}.balance").code == 4
         assert runner.ask("sum", f"@{name}", where="segment = 'retail'").code == 2
         assert known(runner, name)["epoch"] == 1
 
