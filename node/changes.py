@@ -37,14 +37,17 @@ class Changes:
         keys: Keys,
         audit: Audit,
         now_ms: Callable[[], int],
+        after: Callable[[Change, Stored], None] = lambda change, stored: None,
         crash_point: Hook = pass_by,
     ) -> None:
+        """`after` is called when a change has been committed here; it may wait for the disk."""
         self.sharings: Final = sharings
         self.party: Final = party
         self._machine = machine
         self._keys = keys
         self._audit = audit
         self._now_ms = now_ms
+        self._after = after
         self._crash_point = crash_point
         self._keys_are_due = False
         self._stopped = False
@@ -100,6 +103,9 @@ class Changes:
             event = "change_committed" if isinstance(certificate, Commit) else "change_abandoned"
             self._keys_are_due |= event == "change_committed" and certificate.change.old is not None
             self._note(event, certificate.change)
+            stored = self.sharings.described(certificate.change.sharing)
+            if isinstance(certificate, Commit) and stored:
+                self._after(certificate.change, stored)
         self._turn.notify_all()
 
     # What a protocol asks of one change.

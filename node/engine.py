@@ -14,6 +14,7 @@ from node import inputs
 from node.books import Books, now_ms
 from node.computations import Recorded
 from node.hellos import Hellos
+from node.inbox import MOST
 from node.release import PendingRelease
 from node.sessions import Sessions
 from node.shelves import NodeShelves
@@ -23,11 +24,14 @@ from steelyard.documents.request import Request
 from steelyard.documents.sealed_result import SealedResult
 from steelyard.documents.signed import Signed, read
 from steelyard.errors import Cancelled, Conflict, Invalid, Overloaded, PolicyRefused, SteelyardError
+from steelyard.functions import sealed_argument
 from steelyard.functions.catalogue import question_of
 from steelyard.functions.computation import ResultShare, compute
+from steelyard.functions.means import Means, Unseal
 from steelyard.functions.question import Question
 from steelyard.functions.result_share import seal_share
 from steelyard.functions.upkeep import Upkeep, keep_up
+from steelyard.identity.sealing import unseal
 from steelyard.ids import AttemptId, ComputationId, PartyId
 from steelyard.privacy.policy import Policy
 from steelyard.protocols.attempt import Attempt
@@ -42,6 +46,7 @@ from steelyard.sharing.combination import CHALLENGES
 log = structlog.get_logger(__name__)
 T = TypeVar("T")
 SHORT = 4096  # values; steps over so few take less than a millisecond
+DIGEST = 32  # bytes
 _OVERHEAD = 1 << 18  # bytes of headers and hellos beside the vectors
 _LINK_PATIENCE = 5.0  # seconds for a peer stream to come up
 
@@ -64,6 +69,10 @@ class Order:
     def step(self, name: str) -> None:
         log.debug("step", computation=self.recorded.id, attempt=self.attempt, step=name)
         self.on_step(name)
+
+    def trained(self, line: Mapping[str, Any]) -> None:
+        """A sum of a training run has been formed: what operators are told of it, in the log and as a step."""
+        log.info("training", computation=self.recorded.id, attempt=self.attempt, **line)
 
     @property
     def request(self) -> Request:
@@ -151,7 +160,12 @@ class Engine:
         try:
             links = await self._links.to(self._peers(order), min(_LINK_PATIENCE, self._patience))
             protocol = await self._in_thread(lambda: self._protocol(order, question, mine))
-            brief = question.values(SHORT) <= SHORT and not question.waits and not question.wanted.stored
+            brief = (
+                question.values(SHORT) <= SHORT
+                and not question.local
+                and not question.waits
+                and not question.wanted.stored
+            )
             threads = None if brief else self._threads
             first = 1 if said else 0  # so that one who greets and one who need not only wait, and blame nobody
             outcome = await drive(protocol, attempt, mailbox, links, threads, self._patience, order.step, first)
@@ -244,8 +258,17 @@ class Engine:
             lambda identity: Keystream(digest("noise", recorded.noise, identity.encode())),
             order.relayed,
             books.sharings.kept(shelf) if shelf else None,
-            shelves,
+            self._means(order, question, shelves),
         )
+
+    def _means(self, order: Order, question: Question[Any], shelves: NodeShelves) -> Means:
+        means = Means(shelves, self._books.inbox, self._unsealer(order))
+        return self._books.trained.offered(means, order.computation, order.trained) if question.local else means
+
+    def _unsealer(self, order: Order) -> Unseal:
+        """Opens what the requester of this request, and nobody else, has sealed to this node."""
+        bound = sealed_argument.context(order.request.requester, self._books.party)
+        return lambda ciphertext: unseal(self._books.unsealing, ciphertext, bound)
 
     def _context(self, order: Order) -> Attempt:
         membership = self._books.membership
@@ -291,7 +314,8 @@ class Engine:
 def _longest(question: Question[Any], participants: int) -> int:
     """Bytes of the longest message an honest peer can send, whatever its number of rows."""
     dealt = 8 * (question.values(MAX_ROWS) + CHALLENGES * (participants + 1))
-    return max(dealt, question.longest(participants)) + _OVERHEAD
+    announced = MOST * (DIGEST + 8 * CHALLENGES) if question.purpose else 0
+    return max(dealt, question.longest(participants), announced) + _OVERHEAD
 
 
 def _being_cancelled() -> bool:

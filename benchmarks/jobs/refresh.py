@@ -6,4 +6,6 @@ from typing import Final
 
 from benchmarks.systems.stored import Chore
 
-JOB: Final = Chore("refresh", "new shares of SIZE stored values per party", lambda it: it.timed(lambda: it.do("refresh")))
+JOB: Final = Chore(
+    "refresh", "new shares of SIZE stored values per party", lambda it: it.timed(lambda: it.do("refresh"))
+)

@@ -99,9 +99,7 @@ class Chore:
         with TemporaryDirectory(prefix=PREFIX) as folder, consortium(Path(folder), setting) as local:
             import_data(local, inputs.write(Path(folder) / "data", local.local().parties, vectors))
             with Client.from_profile(local.root) as client:
-                client.ask(
-                    "share", "vectors.value", options={"name": "pool", "vector": True}, timeout=RUN_SECONDS
-                )
+                client.ask("share", "vectors.value", options={"name": "pool", "vector": True}, timeout=RUN_SECONDS)
                 yield Doing(self.act, Stored(setting, local, client, np.sum(vectors, axis=0)))
 
 

@@ -161,9 +161,28 @@ def ask_and_show(function: str, column: str, asked: Asked, json: bool) -> None:
     show_result(result, json=json)
 
 
+def _firm(found: dict[str, Any]) -> dict[str, Any]:
+    plain = {
+        name: each
+        for group in (found.get("ratios", {}), {"score": found} if "score" in found else {})
+        for name, each in group.items()
+    }
+    flat = {name: _value(each) for name, each in plain.items()}
+    return {"subject": found["subject"], "year": found["year"], **flat}
+
+
+def _value(figure: dict[str, Any]) -> str:
+    """A ratio, a score, why there is none, or several in one cell."""
+    if parts := [f"{name} {_value(each)}" for name, each in figure.items() if isinstance(each, dict)]:
+        return ", ".join(parts)
+    return str(figure.get("value") or figure.get("score") or figure.get("reason"))
+
+
 def _for_people(result: Result) -> Any:
     if result.bins:
         return [_bin(each) for each in result.bins]
+    if firms := result.value.get("firms"):
+        return [_firm(each) for each in firms]
     if result.value.get("top"):
         return result.value["top"]
     if result.groups:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from decimal import Decimal
 from pathlib import Path
@@ -24,7 +24,18 @@ from . import wire
 from .deadlines import CALL, Deadline, Patience
 from .desk import Desk, Pages
 from .profile import Profile
-from .questions import DEFAULT_TIMEOUT, Asked, OnProgress, Question, Wanted, beside, normal, question, with_options
+from .questions import (
+    DEFAULT_TIMEOUT,
+    FIRM,
+    Asked,
+    OnProgress,
+    Question,
+    Wanted,
+    beside,
+    normal,
+    question,
+    with_options,
+)
 from .results import Computation, Party, Result
 from .sharings import Sharing, named, sharings_of
 
@@ -114,6 +125,45 @@ class AsyncClient:
     ) -> Result:
         low, high, tick = prices
         return await self.ask("auction", dataset, column, **with_options(asked, low=low, high=high, tick=tick))
+
+    async def ratio(
+        self,
+        ratios: Sequence[str],
+        *,
+        subjects: Sequence[str] = (),
+        dataset: str = "statements",
+        **asked: Unpack[Asked],
+    ) -> Result:
+        """Ratios of firms' encrypted statements: `ratio(["current", "roa"], subjects=["firm-a"])["firms"]`.
+
+        `options` may name the `year`, fewer `decimals`, and switch off the check of the `balance`.
+        """
+        options = with_options(asked, ratios=list(ratios), subjects=list(subjects))
+        return await self.ask("ratio", dataset, FIRM, **options)
+
+    async def score(
+        self,
+        weights: Mapping[str, float],
+        *,
+        subjects: Sequence[str] = (),
+        dataset: str = "statements",
+        **asked: Unpack[Asked],
+    ) -> Result:
+        """Scores by your own model, whose weights nobody else sees: `score({"ebit": 6.72, "constant": 3.25})`.
+
+        `options` as for `ratio`, with at most 3 decimals.
+        """
+        from steelyard.ckks.scores import ordered
+
+        features, sealed = list(ordered(tuple(weights))), self.desk.sealed_weights(weights)
+        options = with_options(asked, features=features, weights=sealed, subjects=list(subjects))
+        return await self.ask("score", dataset, FIRM, **options)
+
+    async def benchmark(
+        self, subject: str, ratio: str, *, dataset: str = "statements", **asked: Unpack[Asked]
+    ) -> Result:
+        """How far a firm's ratio is from the mean of its peers, at least five: `benchmark("firm-a", "roa")`."""
+        return await self.ask("benchmark", dataset, FIRM, **with_options(asked, subject=subject, ratio=ratio))
 
     async def ask(self, function: str, dataset: str, column: str | None = None, **asked: Unpack[Asked]) -> Result:
         """Creates a computation, waits for its end and opens the result; a cancelled task cancels the computation."""

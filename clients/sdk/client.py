@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
-from decimal import Decimal
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Final, Self, Unpack
@@ -19,11 +18,19 @@ from steelyard.v1 import coordinator_pb2 as pb
 from steelyard.v1.coordinator_pb2_grpc import CoordinatorServiceStub
 
 from . import wire
+from .asking import Asking
 from .connection import Connection
 from .deadlines import CALL, Deadline, Patience
 from .desk import Desk, Pages
 from .profile import Profile
-from .questions import DEFAULT_TIMEOUT, Asked, OnProgress, Question, Wanted, beside, normal, question, with_options
+from .questions import (
+    DEFAULT_TIMEOUT,
+    Asked,
+    OnProgress,
+    Question,
+    Wanted,
+    question,
+)
 from .records import Contribution
 from .results import Computation, Party, Result
 from .sharings import Sharing, named, sharings_of
@@ -37,14 +44,14 @@ _PAUSE: Final = 0.1
 HAND_IN: Final = 600.0  # seconds
 
 
-class Client:
+class Client(Asking):
     """A requester's way to the coordinator; use it as a context manager, from any thread.
 
     Every method raises a SteelyardError: Refused, Failed or Cheated.
     """
 
     def __init__(self, desk: Desk) -> None:
-        self.desk: Final = desk
+        self.desk = desk
         self._line = Connection(desk.home, desk.coordinator, CoordinatorServiceStub)
 
     @classmethod
@@ -60,85 +67,6 @@ class Client:
 
     def close(self) -> None:
         self._line.close()
-
-    def sum(self, dataset: str, column: str | None = None, **asked: Unpack[Asked]) -> Result:
-        """The sum of a column over all parties, exact: `sum("accounts.balance", where="segment = 'retail'")`."""
-        return self.ask("sum", dataset, column, **asked)
-
-    def count(self, dataset: str, column: str | None = None, **asked: Unpack[Asked]) -> Result:
-        """The number of rows with a value in the column, over all parties."""
-        return self.ask("count", dataset, column, **asked)
-
-    def mean(self, dataset: str, column: str | None = None, **asked: Unpack[Asked]) -> Result:
-        """The mean of a column over all parties; sum and number of rows become known, too."""
-        return self.ask("mean", dataset, column, **asked)
-
-    def exceeds(self, dataset: str, column: str | None = None, **asked: Unpack[Asked]) -> Result:
-        """Whether the sum of a column over all parties is greater than `limit=`; the sum becomes known to nobody.
-
-        Every owner lets the same data be compared only so often: its policy's `searches_per_version`.
-        """
-        return self.ask("exceeds", dataset, column, **asked)
-
-    def stats(
-        self,
-        dataset: str,
-        column: str | None = None,
-        *,
-        quantiles: Sequence[str | float | Decimal] = (),
-        median: bool = True,
-        **asked: Unpack[Asked],
-    ) -> Result:
-        """Number, mean, standard deviation, extremes, median and quantiles of all rows of all parties.
-
-        Without median and quantiles no row is dealt, not even in secret: that is much faster for many rows.
-        """
-        options = with_options(asked, quantiles=[str(each) for each in quantiles], median=median)
-        return self.ask("stats", dataset, column, **options)
-
-    def histogram(
-        self, dataset: str, column: str | None = None, *, edges: Sequence[str | int | Decimal], **asked: Unpack[Asked]
-    ) -> Result:
-        """The number of rows below the first edge, from each edge to the next, and from the last on: `result.bins`."""
-        return self.ask("histogram", dataset, column, **with_options(asked, edges=[str(each) for each in edges]))
-
-    def hhi(self, dataset: str, column: str | None = None, **asked: Unpack[Asked]) -> Result:
-        """How concentrated a column's sum is among the parties, from 0 to 1; neither sum nor parts become known."""
-        return self.ask("hhi", dataset, column, **asked)
-
-    def correlate(self, column: str, other: str, **asked: Unpack[Asked]) -> Result:
-        """Pearson's correlation over all rows of all parties: `correlate("accounts.balance", "accounts.income")`."""
-        return self.ask("correlate", column, **with_options(asked, other=beside(column, [other])[0]))
-
-    def regress(self, column: str, on: Sequence[str], **asked: Unpack[Asked]) -> Result:
-        """Least squares: `regress("accounts.default", on=["accounts.income", "accounts.age"])`."""
-        return self.ask("regress", column, **with_options(asked, on=beside(column, on)))
-
-    def compare(
-        self, dataset: str, column: str | None = None, *, than: str = "", than_column: str = "", **asked: Unpack[Asked]
-    ) -> Result:
-        """Which is greater: the sum over the rows that satisfy `where`, or that over those that satisfy `than`?
-
-        `than_column` compares with another column.  Counts as a search, like `exceeds`; neither sum becomes known.
-        """
-        (other,) = beside(dataset, [than_column])
-        return self.ask("compare", dataset, column, **with_options(asked, than=normal(than), than_column=other))
-
-    def top(
-        self, dataset: str, column: str | None = None, *, count: int = 3, values: bool = False, **asked: Unpack[Asked]
-    ) -> Result:
-        """The parties, or with `group_by` the groups, with the largest sums, in order; their sums with `values`."""
-        return self.ask("top", dataset, column, **with_options(asked, count=count, values=values))
-
-    def auction(
-        self, dataset: str, column: str = "price", *, prices: tuple[str, str, str], **asked: Unpack[Asked]
-    ) -> Result:
-        """Clears the market of all parties' orders at one of the prices (from, to, tick): `("10", "20", "0.05")`.
-
-        `options` may name the other columns, `quantity` and `side`, and ask for the `fills` of `clients.sdk.fills`.
-        """
-        low, high, tick = prices
-        return self.ask("auction", dataset, column, **with_options(asked, low=low, high=high, tick=tick))
 
     def ask(self, function: str, dataset: str, column: str | None = None, **asked: Unpack[Asked]) -> Result:
         """Creates a computation, waits for its end and opens the result.
@@ -201,9 +129,12 @@ class Client:
         The firm's keys lie in this profile and are made, and vouched for, at the first use.  Raises what a node that
         refuses says.
         """
-        from .firm_table import PURPOSE, read_table
+        from steelyard.functions.record import PURPOSE
+
+        from .firm_table import read_table
 
         firm = self.firm(party)
+        self.learn_keys()
         found = read_table(Path(path), columns, Path(schema) if schema else None)
         bundle = firm.seal(
             found.layers, dataset=dataset, purpose=PURPOSE, columns=found.columns, rows=found.rows, days=days
@@ -219,6 +150,17 @@ class Client:
         if firm.registration is None:
             firm.adopt(self.desk.vouch(firm.draft(self.desk.requester)))
         return firm
+
+    def learn_keys(self) -> None:
+        """Takes the nodes' newest sealing keys from the coordinator, for what is sealed in this profile from now on.
+
+        Raises Unauthenticated for one that its node did not sign, Cheated for one older than what is known here.
+        """
+        from .known_keys import learn
+
+        request = pb.ListPartiesRequest()
+        answer = self._line.call(lambda stub: stub.ListParties(request, timeout=CALL))
+        learn(self.desk.profile.path, self.desk.membership, wire.sealing_keys(answer.parties))
 
     def hand_in(self, bundles: Iterable[Bundle], timeout: float = HAND_IN) -> tuple[str, ...]:
         """Hands sealed contributions in: the coordinator keeps them until the nodes have taken them.  Their ids."""

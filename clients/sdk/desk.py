@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Final
 
 from steelyard.documents.contributor import Contributor
@@ -14,6 +14,7 @@ from steelyard.errors import Conflict, Invalid, Malformed, SteelyardError, Timed
 from steelyard.functions.threshold import lowered
 from steelyard.identity.certificates import Role
 from steelyard.identity.contributors import registered, vouch
+from steelyard.ids import PartyId
 from steelyard.randomness import token
 from steelyard.rpc import codec
 from steelyard.rpc.tls import Endpoint
@@ -71,6 +72,15 @@ class Desk:
         signed = vouch(contributor, self._signing)
         registered(signed, self.membership, time.time_ns() // 1_000_000)
         return signed
+
+    def sealed_weights(self, weights: Mapping[str, float]) -> dict[str, str]:
+        """A model's weights as shares, one sealed to each node; raises Invalid for features that are none."""
+        from steelyard.functions.score import sealed_weights
+
+        nodes = {
+            PartyId(each.party): (each.point, bytes.fromhex(each.sealing)) for each in self.membership.manifest.nodes
+        }
+        return sealed_weights(weights, self.requester, nodes, self.membership.threshold)
 
     def creation(self, signed: Signed) -> coordinator_pb2.CreateComputationRequest:
         """The message that hands a signed request in; sent again, it changes nothing."""

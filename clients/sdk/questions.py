@@ -16,6 +16,7 @@ from .sharings import Sharing, named
 
 DEFAULT_TIMEOUT: Final = 60.0  # seconds
 WHOLE: Final = frozenset({"refresh", "recover", "reshare", "audit", "forget"})  # functions on whole sharings
+FIRM: Final = "firm"  # the column that names statements
 DEFAULT_LIFE: Final = 24 * 3600.0  # seconds; an owner who decides by hand needs time
 OnProgress = Callable[[Computation], None]
 

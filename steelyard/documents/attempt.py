@@ -90,6 +90,18 @@ class InputSet(Document, frozen=True, kw_only=True):
         return tuple(each.party for each in self.contributions)
 
 
+class Survivors(Document, frozen=True, kw_only=True):
+    """Who is in a sum that is about to be opened to the nodes.  A node signs one list for a step, ever."""
+
+    KIND: ClassVar[str] = "survivors"
+
+    computation: Hex16
+    attempt: Hex16
+    step: Annotated[str, msgspec.Meta(max_length=200)]
+    survivors: tuple[Name, ...]  # in the manifest's order
+    headers: Hex32  # digest of the headers of their dealings
+
+
 class ResultNote(Document, frozen=True, kw_only=True):
     """Binds a sealed result share to the request, the input set and the node it comes from."""
 

@@ -10,6 +10,7 @@ from steelyard.documents.request import Request
 from steelyard.errors import Invalid
 from steelyard.functions.aggregate import Aggregate, Aggregation
 from steelyard.functions.auction import Auction, Book
+from steelyard.functions.benchmark import Benchmark, Peers
 from steelyard.functions.check import Check
 from steelyard.functions.compare import Compare, Sides
 from steelyard.functions.correlate import Correlate, Pair
@@ -18,13 +19,16 @@ from steelyard.functions.forget import Forget
 from steelyard.functions.hhi import Concentration, Hhi
 from steelyard.functions.histogram import Bins, Histogram
 from steelyard.functions.question import Question, Selection
+from steelyard.functions.ratio import Ratio, Ratios
 from steelyard.functions.recover import Recover
 from steelyard.functions.refresh import Refresh
 from steelyard.functions.regress import Explained, Regress
 from steelyard.functions.reshare import Reshare
+from steelyard.functions.score import Score, Scores
 from steelyard.functions.share import Share, Shared
 from steelyard.functions.stats import Statistics, Stats
 from steelyard.functions.top import Ranking, Top
+from steelyard.functions.train import Train, Training
 from steelyard.functions.upkeep import Holders, Lost, Whole
 
 FUNCTIONS: Final[dict[str, tuple[type[Selection], type[Question[Any]]]]] = {
@@ -46,6 +50,10 @@ FUNCTIONS: Final[dict[str, tuple[type[Selection], type[Question[Any]]]]] = {
     "reshare": (Holders, Reshare),
     "audit": (Whole, Check),
     "forget": (Whole, Forget),
+    "ratio": (Ratios, Ratio),
+    "score": (Scores, Score),
+    "benchmark": (Peers, Benchmark),
+    "train": (Training, Train),
 }
 
 

@@ -53,31 +53,40 @@ def open_results(
     """Checks, opens and decodes; raises Cheated when the replies do not agree on one result."""
     # 1. Take the replies that prove what they are; remember who sent others.
     signed = cache(partial(_signed, membership))  # the nodes send the same signatures
-    replies: dict[tuple[bytes, Shape], dict[PartyId, Vector]] = defaultdict(dict)
+    replies: dict[tuple[bytes, Shape], dict[PartyId, tuple[Vector, bytes]]] = defaultdict(dict)
     bad: list[PartyId] = []
     for result in results:
         try:
-            input_set, shape, share = _open_one(membership, request, result, sealing_key, signed)
-            replies[input_set, shape][PartyId(result.party)] = share
+            input_set, shape, share, attachment = _open_one(membership, request, result, sealing_key, signed)
+            replies[input_set, shape][PartyId(result.party)] = share, attachment
         except SteelyardError:
             bad.append(PartyId(result.party))
     # 2. All honest nodes hold shares of the same attempt and shape: take the largest such group.
     if not replies:
         raise Cheated("no node's reply could be opened", suspects=("coordinator", *sorted(bad)))
-    (input_set, shape), shares = max(replies.items(), key=lambda item: len(item[1]))
+    (input_set, shape), replied = max(replies.items(), key=lambda item: len(item[1]))
     # 3. Decode, correcting what can be corrected.
     asked, contributed = read(Request, request.payload), read(InputSet, input_set)
     question = question_of(asked)
     threshold = contributed.threshold
+    shares = {party: share for party, (share, _) in replied.items()}
+    attachments = {party: attachment for party, (_, attachment) in replied.items()}
     if not question.wanted.stored and threshold != (asked.threshold or membership.threshold):
         raise Cheated("the nodes computed at another threshold than asked", suspects=tuple(sorted(shares)))
     decoded = open_robustly(shares, membership.points, threshold, membership.threshold - 1)
     # 4. Say it in figures.
-    opening = Opening(to_signed(decoded.value), shape.suppressed, shape.decimals, contributed.contributions, threshold)
+    opening = Opening(
+        to_signed(decoded.value),
+        shape.suppressed,
+        shape.decimals,
+        contributed.contributions,
+        threshold,
+        request.digest.hex(),
+    )
     parties = tuple(PartyId(party) for party in contributed.parties)
-    value, vector = question.figures(opening), question.vector(opening)
+    value, vector = question.open_attachments(attachments, opening), question.vector(opening)
     decimals = shape.decimals[0] if shape.decimals else 0
-    checked = not question.multiplies
+    checked = not (question.multiplies or question.local)
     return Opened(value, parties, decoded.verified, checked, decoded.liars, tuple(sorted(bad)), vector, decimals)
 
 
@@ -87,7 +96,7 @@ def _open_one(
     result: SealedResult,
     sealing_key: X25519PrivateKey,
     signed: Callable[[CountedSignature, bytes], bool],
-) -> tuple[bytes, Shape, Vector]:
+) -> tuple[bytes, Shape, Vector, bytes]:
     note = result.note.open(ResultNote, membership.signing_keys)
     if note.party != result.party or result.note.signer != result.party:
         raise Malformed("a result in another party's name")
@@ -98,8 +107,7 @@ def _open_one(
         raise Malformed("a ciphertext that is not the one its node signed")
     _check_input_set(membership, request, note.input_set, result.certificate, signed)
     bound = context(note.request, note.party, note.input_set)
-    shape, share = read_share(unseal(sealing_key, result.ciphertext, bound))
-    return note.input_set, shape, share
+    return (note.input_set, *read_share(unseal(sealing_key, result.ciphertext, bound)))
 
 
 def _check_input_set(

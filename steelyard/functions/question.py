@@ -7,7 +7,7 @@ becomes known to whom, and how the nodes get from shares of the inputs to shares
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Annotated, Any, Final, Generic, TypeVar
 from typing import Protocol as Interface
@@ -17,16 +17,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from steelyard.documents.attempt import Contribution
+from steelyard.documents.contribution import ContributionHeader
 from steelyard.documents.stored import MARK
 from steelyard.errors import Invalid, Malformed
 from steelyard.field import Vector, total
+from steelyard.functions.intake import Parcel
+from steelyard.functions.means import Means
 from steelyard.functions.shelves import Shelves
+from steelyard.functions.take_up import TakenUp
 from steelyard.ids import PartyId, identifier
 from steelyard.protocols.attempt import Attempt
 from steelyard.protocols.circle import Circle
 from steelyard.protocols.compare import longest_message
 from steelyard.protocols.convene import convene
-from steelyard.protocols.greet import Greeting
+from steelyard.protocols.greet import Greeting, Inputs
 from steelyard.randomness import Randomness
 from steelyard.rounds import Protocol
 from steelyard.tables.filter import Filter, parse
@@ -167,7 +171,10 @@ class Held:
         repr=False
     )  # contributor, in one order everywhere -> my share of what it brought
     transcript: str = ""  # hex digest of all that was said and dealt
-    shelves: Shelves | None = None  # where this node keeps stored sharings
+    taken: TakenUp | None = None  # contributions of others than the participants, whose shares are among `shares`
+    brought: Layers | None = field(default=None, repr=False)  # by me, where the question is `local`
+    noise: Callable[[str], Randomness] | None = field(default=None, repr=False)  # the same for the same input set
+    means: Means = field(default_factory=Means, repr=False)
     _circles: list[Circle] = field(default_factory=list, repr=False)
 
     def sum(self) -> Vector:
@@ -191,6 +198,7 @@ class Released:
 
     share: Vector = field(repr=False)
     suppressed: tuple[int, ...] = ()  # cells that are left out
+    attachment: bytes = field(default=b"", repr=False)  # for the requester alone, from this node alone
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,6 +210,7 @@ class Opening:
     decimals: tuple[int, ...]  # of the question's columns
     contributions: Sequence[Contribution]
     threshold: int
+    request: str = ""  # hex digest of the signed request
 
     def rows(self, layers: int, cells: int) -> Values:
         """(layers, cells that are not suppressed); raises Malformed for a result of another size."""
@@ -244,6 +253,19 @@ class Question(ABC, Generic[A]):
         return False
 
     @property
+    def purpose(self) -> str:
+        """Of the contributions (steelyard.functions.intake) that count beside what parties deal; empty for none.
+
+        Such a question `waits`.
+        """
+        return ""
+
+    @property
+    def most(self) -> int | None:
+        """How many contributors without a node it can take; None for any number."""
+        return None
+
+    @property
     def restores(self) -> bool:
         """Whether nodes without a share of the stored sharing take part, to be given one."""
         return False
@@ -256,6 +278,11 @@ class Question(ABC, Generic[A]):
     @property
     def multiplies(self) -> bool:
         """Whether the nodes must multiply or compare: that takes 2k-1 of them."""
+        return False
+
+    @property
+    def local(self) -> bool:
+        """Whether a node works on with its own rows after the inputs are fixed: that takes time, and a thread."""
         return False
 
     @property
@@ -278,6 +305,18 @@ class Question(ABC, Generic[A]):
         """(values,) to be dealt; `noise` is the same stream for the same input set."""
         return np.concatenate(list(brought.values()))
 
+    def takes(self, header: ContributionHeader) -> bool:
+        """Whether a contribution of its purpose is for this question."""
+        return True
+
+    def taken(self, parcel: Parcel) -> tuple[Contribution, Vector]:
+        """A contributor's part in the input set, and my share of what a party would have dealt in its place."""
+        raise Invalid(f"{self.function} takes no contributions")
+
+    def earlier(self, attempt: Attempt, shelves: Shelves) -> Inputs | None:
+        """What an attempt before this one has shared, where it came to its end without anybody hearing of it."""
+        return None
+
     def recall(self, held: Held, records: Mapping[PartyId, Record]) -> Protocol[Mapping[PartyId, Vector]]:
         """My shares of what every contributor would have dealt, from what it dealt when the sharing was stored."""
         yield from ()  # a protocol, though of no round
@@ -294,6 +333,10 @@ class Question(ABC, Generic[A]):
     @abstractmethod
     def figures(self, opened: Opening) -> dict[str, Any]:
         """The result as JSON: money as exact decimal strings.  Raises Malformed for a result that cannot be."""
+
+    def open_attachments(self, attachments: Mapping[PartyId, bytes], opened: Opening) -> dict[str, Any]:
+        """As `figures`, where nodes add something of their own to their shares; raises Cheated, PartyMissing, too."""
+        return self.figures(opened)
 
     def vector(self, opened: Opening) -> Values | None:
         """The result as a vector, where it is one."""

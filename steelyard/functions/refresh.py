@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from steelyard.epochs.change import Change, Kind
-from steelyard.epochs.committee import Committee, liars_for
+from steelyard.epochs.committee import Committee, reckoned
 from steelyard.functions.question import Leak
 from steelyard.functions.shelves import Shelves
 from steelyard.functions.upkeep import Known, Upkeep, Whole, holding
@@ -49,7 +49,6 @@ def changed(attempt: Attempt, known: Known, kind: Kind, new: Committee, expires_
     It reckons with as many liars as both committees can: none where there is no share too many.
     """
     before = known.certificate.change
-    room = [_room(attempt, before.new), _room(attempt, new)]
     return Change(
         sharing=before.sharing,
         description=before.description,
@@ -60,11 +59,11 @@ def changed(attempt: Attempt, known: Known, kind: Kind, new: Committee, expires_
         old=before.new,
         new=new,
         voters=tuple(sorted(attempt.participants)),
-        liars=min(room),
+        liars=min(_liars(attempt, before.new), _liars(attempt, new)),
         expires_ms=expires_ms,
     )
 
 
-def _room(attempt: Attempt, committee: Committee) -> int:
-    taking = [party for party in attempt.participants if party in committee.points]
-    return liars_for(len(taking), committee.threshold, committee.threshold - 1)
+def _liars(attempt: Attempt, committee: Committee) -> int:
+    voters = [party for party in attempt.participants if party in committee.points]
+    return reckoned(len(voters), committee.size, committee.threshold)

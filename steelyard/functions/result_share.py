@@ -11,7 +11,8 @@ from steelyard.digest import frame
 from steelyard.documents.attempt import ResultNote
 from steelyard.documents.sealed_result import CountedSignature, SealedResult
 from steelyard.documents.signed import decode, sign
-from steelyard.field import Vector, from_bytes, to_bytes
+from steelyard.errors import Malformed
+from steelyard.field import BYTES, Vector, from_bytes, to_bytes
 from steelyard.functions.computation import ResultShare
 from steelyard.identity.sealing import seal
 
@@ -40,7 +41,7 @@ def seal_share(
     """`sealing` is the requester's public X25519 key."""
     shape = Shape(len(outcome.share), outcome.decimals, outcome.suppressed)
     front = msgspec.json.encode(shape)
-    plaintext = b"".join((len(front).to_bytes(4, "little"), front, to_bytes(outcome.share)))
+    plaintext = b"".join((len(front).to_bytes(4, "little"), front, to_bytes(outcome.share), outcome.attachment))
     ciphertext = seal(sealing, plaintext, context(request, party, outcome.input_set))
     note = ResultNote(
         computation=computation,
@@ -54,8 +55,11 @@ def seal_share(
     return SealedResult(party, sign(note, party, signing), certificate, ciphertext)
 
 
-def read_share(plaintext: bytes) -> tuple[Shape, Vector]:
-    """The inverse of the packing above, with every bound checked."""
+def read_share(plaintext: bytes) -> tuple[Shape, Vector, bytes]:
+    """The inverse of the packing above, with every bound checked: shape, share, attachment."""
     front = int.from_bytes(plaintext[:4], "little")
     shape = decode(plaintext[4 : 4 + front], Shape, "shape of a result share")
-    return shape, from_bytes(memoryview(plaintext)[4 + front :], shape.count)
+    end = 4 + front + BYTES * shape.count
+    if shape.count < 0 or end > len(plaintext):
+        raise Malformed("a result share that is cut off")
+    return shape, from_bytes(plaintext[4 + front : end], shape.count), plaintext[end:]

@@ -54,6 +54,10 @@ LOCAL: Final = (
     "reshare",
     "audit",
     "forget",
+    "ratio",
+    "score",
+    "benchmark",
+    "train",
 )  # what a local profile allows
 
 Names = Annotated[tuple[Annotated[str, msgspec.Meta(min_length=1, max_length=100)], ...], msgspec.Meta(max_length=1000)]

@@ -10,7 +10,6 @@ Differs     the commit certificate of the epoch holds a digest of the lost share
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import combinations, islice
@@ -125,13 +124,11 @@ def _groups(
     prints: Mapping[PartyId, Vector], helpers: Mapping[PartyId, int], loss: Loss
 ) -> Iterator[tuple[PartyId, ...]]:
     """k helpers for each value that the lost share might have, the one that most groups agree on first."""
-    votes: Counter[bytes] = Counter()
-    first: dict[bytes, tuple[PartyId, ...]] = {}
+    found: dict[bytes, list[tuple[PartyId, ...]]] = {}
     for group in islice(combinations(sorted(prints), loss.threshold), _TRIES):
         value = to_bytes(evaluate({helpers[party]: prints[party] for party in group}, loss.point))
-        votes[value] += 1
-        first.setdefault(value, group)
-    return (first[value] for value, _ in votes.most_common())
+        found.setdefault(value, []).append(group)
+    return (groups[0] for groups in sorted(found.values(), key=len, reverse=True))
 
 
 def _agreeing(

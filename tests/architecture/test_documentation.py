@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import ast
+import os
 import re
 import shlex
+import subprocess
+import sys
 from collections.abc import Iterator
 
 import msgspec
@@ -181,3 +184,15 @@ def test_every_audit_event_is_explained_to_operators() -> None:
     } - {"approved", "pending", "refused"}
     assert {"asked", "released"} <= events
     assert [each for each in events if f"`{each}`" not in page("docs/operations.md")] == []
+
+
+def test_the_guarantees_are_those_of_the_code() -> None:
+    done = subprocess.run(
+        [sys.executable, "scripts/gen_guarantees.py", "--check"],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=ROOT,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+    )
+    assert done.returncode == 0, done.stderr

@@ -18,6 +18,7 @@ SUBCOMMANDS = {
     "ledger": ("show",),
     "local": ("up", "prepare", "status", "kill", "start", "down"),
     "pki": ("init", "token", "request", "admit", "install", "issue", "renew", "check"),
+    "setoff": ("generate", "reference"),
     "manifest": ("draft", "sign", "show", "verify", "adopt"),
 }
 CALLS = [(name,) for name in COMMANDS] + [(name, each) for name, found in SUBCOMMANDS.items() for each in found]

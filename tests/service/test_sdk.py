@@ -143,10 +143,9 @@ class FakeCoordinator(CoordinatorServiceServicer):
     def _results(self, request: Signed) -> list[SealedResult]:
         asked, points = read(Request, request.payload), self.membership.points
         contributions = tuple(Contribution(each, "0" * 32, (2,), (0,)) for each in PARTIES)
-        digest = request.digest.hex()
         input_set = InputSet(
             computation=asked.computation,
-            request=digest,
+            request=(digest := request.digest.hex()),
             contributions=contributions,
             threshold=self.membership.threshold,
             attempt="1" * 32,

@@ -42,7 +42,7 @@ class Run:
 
 class Ballot:
     def __init__(self, node: Node, change: Change) -> None:
-        self._node, self._change = node, change
+        self._node, self._change, self._life = node, change, node.lives
 
     def stage(self, share: bytes, digest: str) -> None:
         self._node.disk.stage(self._change.slot, share, digest)
@@ -51,8 +51,10 @@ class Ballot:
         return self._node.machine.prepare(self._change, transcript, checks, share)
 
     def abort(self) -> None:
-        with suppress(SteelyardError):
-            self._node.machine.abort(self._change)
+        """What is left of a program that was killed does nothing."""
+        if self._life == self._node.lives and not self._node.schedule.over:
+            with suppress(SteelyardError):
+                self._node.machine.abort(self._change)
 
 
 class Node:

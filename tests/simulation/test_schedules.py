@@ -6,6 +6,7 @@ A failure names its seed; `run(seed, options)` of simulation.schedule does it al
 from __future__ import annotations
 
 import pytest
+from simulation.real import RealSchedule
 from simulation.schedule import Options, Outcome, run
 from simulation.shapes import EACH, HONEST, PARTS, SHAPES, TWO_FACED
 
@@ -19,6 +20,14 @@ def test_no_schedule_loses_a_value_or_leaves_anybody_behind(shape: str, part: in
     first = part * EACH // PARTS
     outcomes = [run(seed, SHAPES[shape]) for seed in range(first, first + EACH // PARTS)]
     assert sum(outcome.commits for outcome in outcomes) >= len(outcomes) // 4  # or they would say nothing
+
+
+@pytest.mark.parametrize(
+    "shape", ["2-of-3", "3-of-5, holders change", "2-of-5, one lies", "3-of-5, one lies, a disk is lost"]
+)
+def test_with_the_real_protocols_nothing_is_lost_either(shape: str) -> None:
+    outcomes = [RealSchedule(seed, SHAPES[shape]).run() for seed in range(40)]
+    assert sum(outcome.commits for outcome in outcomes) >= 10
 
 
 def test_there_are_ten_thousand_and_in_half_of_them_somebody_lies() -> None:

@@ -1,0 +1,112 @@
+"""`steelyard setoff`: networks of trade credit to try things with, and what could be cleared at best, in clear text."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
+
+from cyclopts import App, Parameter
+
+from clients.cli.options import Json
+from clients.cli.output import emit
+from steelyard.errors import Invalid, NotFound
+
+if TYPE_CHECKING:
+    from steelyard.setoff.book import Book
+    from steelyard.setoff.network import Network
+
+app = App(
+    name="setoff",
+    help="""Circles of debts between firms: made-up networks to try things with, and the optimum in clear text.
+
+A network to clear:   `steelyard setoff generate --preset club-100 --seed 7 --out obligations.csv`
+
+The best there is:    `steelyard setoff reference --obligations obligations.csv --json`
+""",
+)
+
+File: TypeAlias = Annotated[Path, Parameter(help="CSV: id,debtor,creditor,amount[,currency,issued,due,status].")]
+_SHORT = (2, 3, 4)  # lengths of the circles that the baselines clear
+_SEARCHED = 5_000  # pairs of firms, up to which short circles are looked for
+
+
+@app.command
+def generate(
+    *,
+    preset: Annotated[str, Parameter(help="club-30, club-100, core-500 or region-5000.")] = "club-100",
+    seed: Annotated[int, Parameter(help="Another seed, another network; the same gives the same.")] = 7,
+    out: Annotated[Path, Parameter(help="The file to write.")],
+    json: Json = False,
+) -> None:
+    """Writes obligations of a made-up network of firms, amounts in minor units; the public MTCS tools read them, too.
+
+    Example: `steelyard setoff generate --preset club-30 --seed 7 --out obligations.csv`
+    """
+    from steelyard.setoff.generator import firms
+    from steelyard.setoff.generator import generate as generated
+    from steelyard.setoff.obligations import write
+
+    obligations = generated(preset, seed)
+    try:
+        out.write_text(write(obligations), "utf-8")
+    except OSError as error:
+        raise Invalid(f"the file cannot be written: {error.strerror}") from None
+    emit({"file": str(out), "firms": len(firms(preset)), "obligations": len(obligations)}, json=json)
+
+
+@app.command
+def reference(
+    *,
+    obligations: File,
+    currency: Annotated[str, Parameter(help="Of a file with several, which is cleared.")] = "",
+    decimals: Annotated[int, Parameter(help="Of the amounts in the file; none where they are minor units.")] = 0,
+    json: Json = False,
+) -> None:
+    """The most that can be set off, found in clear text, and what clearing only short circles would do.
+
+    Whoever runs it has all obligations before their eyes: it is for made-up data and for tests. Needs the extra
+    `reference`. Amounts are in minor units.
+
+    Example: `steelyard setoff reference --obligations obligations.csv --json`
+    """
+    emit(_referred(_book(obligations, currency, decimals)), json=json)
+
+
+def _book(path: Path, currency: str, decimals: int) -> Book:
+    from steelyard.setoff.book import Book
+    from steelyard.setoff.obligations import of_one_currency, read
+
+    try:
+        text = path.read_text("utf-8")
+    except FileNotFoundError:
+        raise NotFound(f"there is no file {path}") from None
+    except (OSError, UnicodeDecodeError):
+        raise Invalid(f"{path} is no text file that can be read") from None
+    return Book.of(of_one_currency(read(text, decimals), currency or None))
+
+
+def _referred(book: Book) -> dict[str, Any]:
+    from steelyard.setoff.reference import optimum
+
+    network = book.network
+    best = optimum(network)
+    involved = {*network.topology.payers[best > 0].tolist()}
+    return {
+        "firms": len(book.firms),
+        "obligations": len(book.obligations),
+        "pairs": network.topology.arcs,
+        "total": int(network.amounts.sum()),
+        "net_internal_debt": network.internal_debt(),
+        "cleared": int(best.sum()),
+        "remaining": int((network.amounts - best).sum()),
+        "firms_with_setoff": len(involved),
+        **_baselines(network),
+    }
+
+
+def _baselines(network: Network) -> dict[str, int]:
+    """What clearing circles up to a length does; nothing where there are too many to look at."""
+    from steelyard.setoff.reference import short_cycles
+
+    lengths = _SHORT if network.topology.arcs <= _SEARCHED else _SHORT[:1]
+    return {f"circles_up_to_{length}": int(short_cycles(network, length).sum()) for length in lengths}

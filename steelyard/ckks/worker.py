@@ -1,0 +1,108 @@
+"""`Worker`: SEAL in a process of its own, so that a node keeps answering and no crash in there is a crash of the node.
+
+The process gets ciphertexts and public keys only, as bytes.  It is started early, since that takes a moment, has a
+bound on its memory, and is killed at its deadline and when its attempt is over.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Sequence
+from threading import Timer
+from types import TracebackType
+from typing import IO, Final, Self
+
+from steelyard.ckks import ciphertext, frames
+from steelyard.ckks.ciphertext import Ciphertext
+from steelyard.ckks.joint_key import JointKey
+from steelyard.ckks.profiles import Profile
+from steelyard.ckks.scheme import Quotient
+from steelyard.errors import Conflict, Failed, SteelyardError, TimedOut, by_reason
+
+OPEN: Final = b"open"
+DIVIDE: Final = b"divide"
+DONE: Final = b"done"
+MEMORY: Final = 1 << 30  # bytes of address space; 0.6 GB are used, 0.3 GB of them in memory
+SECONDS: Final = 120.0
+
+
+class Worker:
+    """An `Evaluator` after `open`; use it in a `with`."""
+
+    def __init__(self, profile: Profile, seconds: float = SECONDS, memory: int = MEMORY) -> None:
+        self._profile = profile
+        self._seconds = seconds
+        self._memory = memory
+        self._late = False
+        self._process: subprocess.Popen[bytes] | None = None
+        self._timer: Timer | None = None
+
+    def __enter__(self) -> Self:
+        command = [sys.executable, "-m", "steelyard.ckks.worker_process", self._profile.name, str(self._memory)]
+        environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+        self._process = subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=environment
+        )
+        self._timer = Timer(self._seconds, self._kill)
+        self._timer.daemon = True
+        self._timer.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        if self._timer:
+            self._timer.cancel()
+        if self._process:
+            self._process.kill()
+            for stream in (self._process.stdin, self._process.stdout):
+                _close(stream)
+            self._process.wait()
+            self._process = None
+
+    def open(self, key: JointKey) -> None:
+        """Takes the joint key; raises Failed, TimedOut."""
+        self._ask([OPEN, key.write_relin()])
+
+    def divide(self, quotient: Quotient) -> Ciphertext:
+        """Raises Failed, TimedOut, and what the evaluator in there raised."""
+        weights = [each.write() for each in quotient.weights]
+        numerators = [each.write() for each in quotient.numerators]
+        parts = [DIVIDE, quotient.denominators.write(), str(len(numerators)).encode(), *numerators, *weights]
+        return ciphertext.read(self._profile.result, self._ask(parts))
+
+    def _ask(self, parts: Sequence[bytes]) -> bytes:
+        if not self._process or not self._process.stdin or not self._process.stdout:
+            raise Conflict("this worker has not been started, or has ended")
+        try:
+            frames.write(self._process.stdin, parts)
+            answer = frames.read(self._process.stdout)
+        except (OSError, ValueError, Failed):
+            answer = None
+        if answer is None:
+            if self._late:
+                raise TimedOut(f"the encrypted computation took longer than {self._seconds:g} s")
+            raise Failed("the process of the encrypted computation ended: it may have needed more memory than it may")
+        return _value(answer)
+
+    def _kill(self) -> None:
+        self._late = True
+        if process := self._process:
+            process.kill()
+
+
+def _value(answer: Sequence[bytes]) -> bytes:
+    if len(answer) != 2:
+        raise Failed("a worker answered what was not asked")
+    if answer[0] != DONE:
+        kind = by_reason(answer[0].decode(errors="replace"))
+        raise (kind if kind is not SteelyardError else Failed)(answer[1].decode(errors="replace")[:200])
+    return answer[1]
+
+
+def _close(stream: IO[bytes] | None) -> None:
+    try:
+        if stream:
+            stream.close()
+    except OSError:  # what was still to be sent cannot be any more
+        pass

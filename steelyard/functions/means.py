@@ -1,0 +1,32 @@
+"""Means: what a node has for its questions, beside shares: places on its disk, keys."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Protocol as Interface
+
+from steelyard.functions.intake import Intake
+from steelyard.functions.shelves import Shelves
+from steelyard.protocols.training import Checkpoints, Progress
+
+Unseal = Callable[[bytes], bytes]  # opens what the requester sealed to this node; raises Malformed
+
+
+class Models(Interface):
+    """Where a node keeps the models that it helped to train."""
+
+    def keep(self, name: str, model: bytes) -> None:
+        """Durably (`steelyard.learning.model`); the same name and bytes again are the same model."""
+
+
+@dataclass(frozen=True, slots=True)
+class Means:
+    """None for what a node does not have; a question that needs it refuses."""
+
+    shelves: Shelves | None = None  # stored sharings
+    intake: Intake | None = None  # of contributors without a node
+    unseal: Unseal | None = field(default=None, repr=False)
+    checkpoints: Checkpoints | None = None  # of a long computation, over its attempts
+    models: Models | None = None
+    progress: Progress | None = None

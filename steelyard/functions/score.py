@@ -1,0 +1,160 @@
+"""Score: a requester's private model over encrypted statements, the scores to the requester alone.
+
+Model       as steelyard.protocols.ratio; any k nodes could put the weights together, as they could shares.
+Rounds      those of steelyard.protocols.ratio.   Sends what that does, and a ciphertext for each weight.
+Reveals     to the requester: every firm's score, to at most 3 decimals.  To the nodes: which features there are.
+Follows     Altman (1968, 1995) for the shape of scores; Shamir's sharing for the weights.
+Differs     weights travel in the request as shares, sealed to the nodes, and become ciphertexts under the joint key
+            without ever being put together: each node encrypts its weighted share, and the sum is the weight.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any, Final
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from steelyard.ckks import scores
+from steelyard.ckks.circuit import Circuit, Plain
+from steelyard.ckks.profiles import Profile, W
+from steelyard.ckks.statements import FINE, Statements
+from steelyard.documents.manifest import Name
+from steelyard.errors import Invalid, Malformed
+from steelyard.functions import sealed_argument
+from steelyard.functions.question import Held, Leak
+from steelyard.functions.ratio import REASONS, written
+from steelyard.functions.statements import CANARIES, AboutStatements, Block, Labels, OfStatements, permuted, shuffled
+from steelyard.identity.sealing import seal
+from steelyard.ids import PartyId
+from steelyard.protocols.ratio import Weight
+from steelyard.randomness import Randomness, token
+
+MAX_DECIMALS: Final = 3
+_BYTES: Final = 8
+Sealed = Annotated[str, msgspec.Meta(max_length=8192)]
+
+
+class Scores(AboutStatements, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Arguments.  `features` are public; `weights` holds for each node its shares of them, sealed, in base64."""
+
+    features: tuple[str, ...]
+    weights: dict[Name, Sealed]
+    decimals: Annotated[int, msgspec.Meta(ge=0, le=MAX_DECIMALS)] = MAX_DECIMALS
+
+    @property
+    def items(self) -> tuple[str, ...]:
+        return scores.columns(self.features)
+
+    def check(self) -> None:
+        if not self.features or scores.ordered(self.features) != self.features:
+            raise Invalid("name at least one feature, each once, in their order; let the client write them")
+        super().check()
+
+
+def sealed_weights(
+    weights: Mapping[str, float],
+    requester: str,
+    nodes: Mapping[PartyId, tuple[int, bytes]],
+    threshold: int,
+) -> dict[str, str]:
+    """On the requester's machine: for each node its shares of all weights.  `nodes`: evaluation point, sealing key."""
+    shares: dict[PartyId, list[int]] = {party: [] for party in nodes}
+    for name in scores.ordered(tuple(weights)):
+        for secret, prime in zip(scores.encoded(W, weights[name]), W.fresh.primes, strict=True):
+            polynomial = [secret, *(int.from_bytes(token()) % prime for _ in range(threshold - 1))]
+            for party, (point, _) in nodes.items():
+                shares[party].append(sum(c * pow(point, i, prime) for i, c in enumerate(polynomial)) % prime)
+    return {
+        party: base64.b64encode(
+            seal(
+                nodes[party][1],
+                b"".join(each.to_bytes(_BYTES, "little") for each in shares[party]),
+                sealed_argument.context(requester, party),
+            )
+        ).decode()
+        for party in nodes
+    }
+
+
+class Score(OfStatements[Scores]):
+    """A slot for each firm; numerators of different features in different ciphertexts."""
+
+    @property
+    def profile(self) -> Profile:
+        return W
+
+    @property
+    def searches(self) -> bool:
+        """With other weights, or other statements, one could solve for either."""
+        return True
+
+    def circuit(self, rows: Mapping[PartyId, int]) -> Circuit:
+        sizes = tuple(len(group) for group in scores.groups(self.wanted.features))
+        return Circuit(self.profile, self.laid_out(rows, 1), sizes, self.wanted.balance)
+
+    def block(self, statements: Statements, names: Sequence[tuple[str, int]], stream: Randomness) -> Block:
+        above, below, found = scores.features(self.profile, statements, self.wanted.features)
+        order = shuffled(len(names) + CANARIES, stream)
+        plan = self.profile.plan
+        numerators = [[permuted(each, 0.0, order) for each in group] for group in above]
+        denominators = [permuted(each, plan.denominator, order) for each in below]
+        identity = (
+            np.stack([permuted(each, 0.0, order) for each in statements.identity()]) if self.wanted.balance else None
+        )
+        states = np.append(found, [FINE] * CANARIES)
+        described = [*names, *[("", 0)] * CANARIES]
+        firms = tuple((*described[i], (int(states[i]),)) for i in order.tolist())
+        canaries: dict[int, tuple[float, ...]] = {
+            place: (0.0,) for place, i in enumerate(order.tolist()) if i >= len(names)
+        }
+        return Block(Plain(numerators, denominators, identity), Labels(firms, canaries))
+
+    def weights(self, held: Held) -> Sequence[Weight]:
+        attempt, primes = held.attempt, self.profile.fresh.primes
+        sealed = self.wanted.weights.get(attempt.me)
+        if sealed is None or held.means.unseal is None:
+            raise Invalid(f"the request has no weights for {attempt.me}")
+        try:
+            data = held.means.unseal(base64.b64decode(sealed, validate=True))
+        except (Malformed, binascii.Error):
+            raise Invalid(
+                f"the weights for {attempt.me} do not open: they are another requester's, or for an old key"
+            ) from None
+        if len(data) != _BYTES * len(primes) * len(self.wanted.features):
+            raise Invalid(f"the weights for {attempt.me} are not as many as the features")
+        factors = [
+            _lagrange([attempt.points[p] for p in attempt.participants], attempt.points[attempt.me], q) for q in primes
+        ]
+        words = [int.from_bytes(data[i : i + _BYTES], "little") for i in range(0, len(data), _BYTES)]
+        rows = [words[i : i + len(primes)] for i in range(0, len(words), len(primes))]
+        return [[w * f % q for w, f, q in zip(row, factors, primes, strict=True)] for row in rows]
+
+    def shown(self, values: NDArray[np.float64], states: Sequence[int]) -> dict[str, Any]:
+        if states[0] != FINE:
+            return {"score": None, "reason": REASONS.get(states[0], "undefined")}
+        return {"score": written(float(values[0]), self.wanted.decimals)}
+
+    def released(self) -> str:
+        whose = ", ".join(self.wanted.subjects) or "every firm"
+        return (
+            f"a score of {whose} in {self.wanted.dataset}: a weighted sum of {', '.join(self.wanted.features)}, with"
+            f" weights that only the requester knows, to {self.wanted.decimals} decimals with noise; no item of a"
+            " statement"
+        )
+
+    def leaks(self) -> Sequence[Leak]:
+        return (*super().leaks(), Leak("the weights, if they put their shares together", "any k nodes"))
+
+
+def _lagrange(points: Sequence[int], own: int, prime: int) -> int:
+    """The weight at zero of the value at `own`."""
+    result = 1
+    for each in points:
+        if each != own:
+            result = result * -each * pow(own - each, -1, prime) % prime
+    return result

@@ -1,0 +1,185 @@
+"""What a training request chooses, and the steps from rows to a model: preparation, strategy, final scoring."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated, ClassVar, Final, Literal
+
+import msgspec
+import numpy as np
+
+from steelyard.errors import Invalid
+from steelyard.functions.question import Selection
+from steelyard.ids import PartyId
+from steelyard.learning import scaling, scoring
+from steelyard.learning.asking import Floats, Steps
+from steelyard.learning.averaging import Averaging
+from steelyard.learning.boosting import Boosting
+from steelyard.learning.descent import Descent
+from steelyard.learning.model import Arrays, Card, Model
+from steelyard.learning.newton import Newton
+from steelyard.learning.noise import Budget
+from steelyard.learning.records import Feature, Records
+from steelyard.learning.scaling import Prepared
+from steelyard.learning.scoring import Quality
+from steelyard.learning.strategy import Place, Strategy, Trained
+from steelyard.protocols.attempt import Attempt
+
+Count = Annotated[int, msgspec.Meta(ge=1, le=1000)]
+Positive = Annotated[float, msgspec.Meta(gt=0, le=1000)]
+Weight = Annotated[float, msgspec.Meta(ge=0, le=1000)]
+_AVERAGED: Final = ("fedavg", "fedprox", "fedadam")
+
+
+class Choice(Selection, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The arguments that say how to train.  `rate` 0 is the strategy's own; `strategy` empty the model's usual one."""
+
+    name: str = "model"
+    model: Literal["logistic", "mlp", "gbdt"] = "logistic"
+    strategy: Literal["", "newton", "fedavg", "fedprox", "fedadam", "gradient", "boosting"] = ""
+    rounds: Count = 10
+    trees: Count = 50
+    depth: Annotated[int, msgspec.Meta(ge=1, le=8)] = 4
+    bins: Annotated[int, msgspec.Meta(ge=4, le=256)] = 32
+    hidden: Annotated[int, msgspec.Meta(ge=1, le=256)] = 8
+    epochs: Count = 2
+    rate: Weight = 0.0
+    l2: Weight = 1.0
+    proximal: Positive = 0.1
+    ditto: Weight = 0.0
+    clip: Positive = 1.0
+    sample: Annotated[float, msgspec.Meta(gt=0, le=1)] = 1.0
+    patience: Annotated[int, msgspec.Meta(ge=0, le=1000)] = 0
+    test: Annotated[float, msgspec.Meta(gt=0, lt=1)] = 0.25
+    seed: Annotated[int, msgspec.Meta(ge=0, le=1 << 31)] = 1
+    protects: Literal["record", "party"] = "record"
+
+    @property
+    def reports(self) -> int:
+        """Lines of the history, at most."""
+        return self.trees if self.model == "gbdt" else self.rounds
+
+    def strategy_of(self, noisy: bool) -> Strategy:
+        """Raises Invalid for what does not go together."""
+        chosen = self.strategy or self._usual(noisy)
+        hidden = self.hidden if self.model == "mlp" else 0
+        if (self.model == "gbdt") != (chosen == "boosting") or (chosen == "newton" and self.model != "logistic"):
+            raise Invalid(f"a {self.model} model is not trained by {chosen}")
+        if noisy and (chosen == "newton" or (chosen in _AVERAGED) != (self.protects == "party")):
+            raise Invalid("with epsilon, `gradient` and `boosting` protect records, and averaging protects parties")
+        if chosen == "newton":
+            return Newton(self.rounds, self.l2)
+        if chosen == "boosting":
+            rate = self.rate or 0.1
+            return Boosting(self.trees, self.depth, self.bins, rate, self.l2, patience=self.patience)
+        if chosen == "gradient":
+            return Descent(self.rounds, hidden, self.rate or 0.5, clip=self.clip, patience=self.patience)
+        return Averaging(
+            self.rounds,
+            hidden,
+            self.epochs,
+            rate=self.rate or 0.1,
+            proximal=self.proximal if chosen == "fedprox" else 0.0,
+            server="adam" if chosen == "fedadam" else "average",
+            ditto=self.ditto,
+            clip=self.clip,
+            sample=self.sample,
+            patience=self.patience,
+        )
+
+    def _usual(self, noisy: bool) -> str:
+        if self.model == "gbdt":
+            return "boosting"
+        if noisy:
+            return "gradient" if self.protects == "record" else "fedavg"
+        return "newton" if self.model == "logistic" else "fedavg"
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What a node has in the end; `personal` is its own and nobody else's."""
+
+    model: Model
+    quality: Quality
+    personal: Model | None
+
+
+class About(msgspec.Struct, frozen=True):
+    """What the card says of the data."""
+
+    dataset: str
+    column: str
+    features: tuple[Feature, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """The run as every node plays it.  `choice` also has dataset, column, features and delta of the request."""
+
+    choice: Choice
+    strategy: Strategy
+    contributors: tuple[PartyId, ...]
+    attempt: Attempt
+    budget: Budget | None
+
+    OWN_RELEASES: ClassVar[int] = 2  # number of rows, final scoring
+    LONGEST: ClassVar[int] = 2 * scoring.CELLS + 1
+
+    def steps(self, rows: Records) -> Steps[Result]:
+        noisy, whole = self.budget is not None, self.choice.protects == "party"
+        # 1. Columns come to one scale.
+        prepared = yield from scaling.limited(rows, not whole) if noisy else scaling.standardised(rows)
+        # 2. Train.
+        trained = yield from self.strategy.steps(prepared, self._place())
+        # 3. Score the rows kept back.
+        scale = {"centre": prepared.scaling.centre, "width": prepared.scaling.width}
+        draft = Model(self._card(prepared, trained), {**trained.arrays, **scale})
+        scores = draft.scores(rows.raw[rows.test]) if not noisy else self._scores(draft, prepared)
+        found = yield from (
+            scoring.asked_of_parties("final", scores, prepared.test_y)
+            if noisy and whole
+            else scoring.asked("final", scores, prepared.test_y, noisy)
+        )
+        card = msgspec.structs.replace(draft.card, quality=found.to_json(), epsilon=self._spent())
+        return Result(Model(card, draft.arrays), found, _personal(card, trained, scale))
+
+    def _place(self) -> Place:
+        me, parties = self.attempt.me, self.contributors
+        noise = self.budget.multiplier if self.budget else 0.0
+        return Place(parties.index(me) if me in parties else -1, len(parties), self.choice.seed, noise)
+
+    def _scores(self, model: Model, prepared: Prepared) -> Floats:
+        """Of test rows that the limits have cut, as the training rows were."""
+        centre, width = prepared.scaling.centre, prepared.scaling.width
+        return model.scores(prepared.test_x * width + centre)
+
+    def _card(self, prepared: Prepared, trained: Trained) -> Card:
+        about = msgspec.convert(self.choice, About, from_attributes=True)
+        return Card(
+            name=self.choice.name,
+            kind=trained.kind,
+            strategy=type(self.strategy).__name__.lower(),
+            dataset=about.dataset,
+            target=about.column,
+            features=about.features,
+            rounds=trained.rounds,
+            rows=int(prepared.scaling.rows),
+            parties=self.contributors,
+            quality={},
+            history=trained.history,
+            delta=self.budget.delta if self.budget else 0.0,
+            protects=self.choice.protects if self.budget else "",
+            computation=self.attempt.computation,
+        )
+
+    def _spent(self) -> float:
+        """Rounded up: what the card says is never less than what was spent."""
+        return float(np.ceil(self.budget.spent * 1e6) / 1e6) if self.budget else 0.0
+
+
+def _personal(card: Card, trained: Trained, scale: Arrays) -> Model | None:
+    if trained.personal is None or "weights" not in trained.personal:
+        return None
+    own = msgspec.structs.replace(card, name=f"{card.name}_personal", quality={}, history=())
+    arrays = {name: array for name, array in trained.personal.items() if name != "cut"}
+    return Model(own, {**arrays, **scale})

@@ -1,0 +1,53 @@
+"""The public rules of a set-off round: how many steps, how large, how the repair goes on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final
+
+from steelyard.errors import Invalid
+from steelyard.setoff.network import AMOUNT_BITS, Amounts
+
+RECIPROCAL: Final = 22  # bits after the point of a firm's reciprocal degree
+CERTIFIED: Final = 8  # bits after the point of the prices that an upper bound is made of
+MOST_PRICE: Final = 31  # times the step, of any price that an upper bound is made of
+LEAST_STEP: Final = 4  # bits: a step times a worth in sixteenths is whole
+MOST_STEP: Final = AMOUNT_BITS
+STAGES: Final = (4, 2, 0)  # bits by which a step is larger than the last: large amounts find their way first
+
+
+@dataclass(frozen=True, slots=True)
+class Schedule:
+    """`step_bits`, those of the last stage, None: from the bucket of the median amount, which is then opened."""
+
+    steps: int = 400
+    step_bits: int | None = None
+    tightenings: int = 8
+    phases: int = 200
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.steps <= 4000:
+            raise Invalid("a round takes 1 to 4000 steps; 400 is usual")
+        if self.step_bits is not None and not LEAST_STEP <= self.step_bits <= MOST_STEP:
+            raise Invalid(f"a step is 2^{LEAST_STEP} to 2^{MOST_STEP} minor units")
+
+    def larger(self, taken: int) -> int:
+        """By how many bits the step after `taken` steps is larger than the last."""
+        return STAGES[min(len(STAGES) * taken // self.steps, len(STAGES) - 1)]
+
+    def sharper(self, taken: int) -> int:
+        """By how many bits it is smaller than the one before: 0, but where a stage begins."""
+        return self.larger(max(taken - 1, 0)) - self.larger(taken)
+
+
+def step_bits(amounts: Amounts) -> int:
+    """A quarter to a half of the median positive amount, as a power of two."""
+    reached = [int((amounts >= 1 << bit).sum()) for bit in range(AMOUNT_BITS)]
+    return max(sum(2 * count >= reached[0] > 0 for count in reached) - 2, LEAST_STEP)
+
+
+def depths(phases: int, firms: int) -> Iterator[int]:
+    """How far each phase of the repair looks: farther, where that was not enough."""
+    for phase in range(phases):
+        yield max(1, min(4 << phase // 8, firms - 1))

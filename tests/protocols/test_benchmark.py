@@ -1,0 +1,50 @@
+"""A firm against the mean of its peers."""
+
+from __future__ import annotations
+
+import pytest
+from protocols.consortium import Consortium
+from protocols.statements import Books, asked, fail, opened, play, statement
+
+from steelyard.errors import GroupTooSmall, Invalid, NotFound
+from steelyard.ids import PartyId
+
+A, B, C = (PartyId(f"bank-{letter}") for letter in "abc")
+INCOMES = {"a1": 75, "a2": -20, "b1": 10, "b2": 300, "c1": 0, "c2": 55}
+
+
+def books(incomes: dict[str, int] | None = None) -> dict[PartyId, Books]:
+    rows = [statement(firm, net_income=income) for firm, income in (incomes or INCOMES).items()]
+    return {p: Books([row for row in rows if row["firm"][0] == p[-1]]) for p in (A, B, C)}
+
+
+@pytest.mark.parametrize("subject", ["a2", "b2"])
+def test_the_distance_from_the_mean_of_the_others_is_exact(subject: str) -> None:
+    consortium, question = Consortium(3, 2), asked("benchmark", subject=subject, ratio="roa")
+    figures = opened(consortium, question, fail(play(consortium, question, books())))
+    others = [income for firm, income in INCOMES.items() if firm != subject]
+    expected = (INCOMES[subject] - sum(others) / 5) / 1000
+    assert figures == {"subject": subject, "ratio": "roa", "distance": f"{expected:.4f}", "peers": 5}
+
+
+def test_fewer_than_five_peers_are_refused() -> None:
+    few = {firm: income for firm, income in INCOMES.items() if firm != "c2"}
+    with pytest.raises(GroupTooSmall, match="4 peers"):
+        fail(play(Consortium(3, 2), asked("benchmark", subject="a1", ratio="roa"), books(few)))
+
+
+def test_a_firm_whose_ratio_is_undefined_is_no_peer() -> None:
+    made = books()
+    made[C] = Books([statement("c1", interest_expense=0), statement("c2")])
+    with pytest.raises(GroupTooSmall):
+        fail(play(Consortium(3, 2), asked("benchmark", subject="a1", ratio="interest_cover"), made))
+
+
+def test_a_subject_that_nobody_has_is_not_found() -> None:
+    with pytest.raises(NotFound):
+        fail(play(Consortium(3, 2), asked("benchmark", subject="x", ratio="roa"), books()))
+
+
+def test_a_ratio_that_is_none_is_refused() -> None:
+    with pytest.raises(Invalid, match="no ratio"):
+        asked("benchmark", subject="a1", ratio="luck")

@@ -1,0 +1,275 @@
+"""Ratios of encrypted statements, from every party's rows to the requester's figures."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import numpy as np
+import pytest
+from protocols.consortium import Consortium
+from protocols.statements import Books, ask, asked, fail, opened, play, statement
+
+from steelyard.ckks.ratios import RATIOS
+from steelyard.errors import Cheated, Invalid, Malformed, NotFound, PartyMissing, SteelyardError
+from steelyard.functions.computation import ResultShare
+from steelyard.functions.question import Question
+from steelyard.ids import PartyId
+
+A, B, C, D = (PartyId(f"bank-{letter}") for letter in "abcd")
+ALL = (*RATIOS, "dupont")
+
+
+def plain(name: str, row: Any) -> float:
+    ratio = RATIOS[name]
+    above = sum(-row[each[1:]] if each.startswith("-") else row[each] for each in ratio.numerator.items)
+    return above / row[ratio.denominator.items[0]]
+
+
+@pytest.fixture(scope="module")
+def consortium() -> Consortium:
+    return Consortium(3, 2)
+
+
+@pytest.fixture(scope="module")
+def rows() -> dict[PartyId, list[Any]]:
+    return {
+        A: [statement("alpha"), statement("alpha", 2023, cash=51), statement("beta", total_liabilities=1300)],
+        B: [statement("gamma", interest_expense=0, net_income=-333, total_assets=7_777_777_777)],
+    }
+
+
+@pytest.fixture(scope="module")
+def question() -> Question[Any]:
+    return asked("ratio", ratios=ALL)
+
+
+@pytest.fixture(scope="module")
+def outcome(
+    consortium: Consortium, question: Question[Any], rows: dict[PartyId, list[Any]]
+) -> dict[PartyId, ResultShare]:
+    """Of a bank with two firms, one with one firm, and one without any data."""
+    return fail(play(consortium, question, {party: Books(each) for party, each in rows.items()}))
+
+
+def test_every_ratio_is_the_plain_quotient_within_the_bound(
+    consortium: Consortium, question: Question[Any], outcome: dict[PartyId, ResultShare], rows: dict[PartyId, list[Any]]
+) -> None:
+    figures = opened(consortium, question, outcome)
+    firms = {each["subject"]: each for each in figures["firms"]}
+    truth = {"alpha": rows[A][0], "beta": rows[A][2], "gamma": rows[B][0]}
+    assert set(firms) == set(truth)
+    compared = 0
+    for firm, row in truth.items():
+        for name in RATIOS:
+            found = firms[firm]["ratios"][name]
+            if found["value"] is not None:
+                assert abs(float(found["value"]) - plain(name, row)) <= 1e-4
+                compared += 1
+    assert compared >= 3 * len(RATIOS) - 2
+    assert float(figures["error_bound"]) <= 1e-4
+
+
+def test_negative_equity_gives_a_negative_ratio(
+    consortium: Consortium, question: Question[Any], outcome: dict[PartyId, ResultShare]
+) -> None:
+    beta = next(each for each in opened(consortium, question, outcome)["firms"] if each["subject"] == "beta")
+    assert float(beta["ratios"]["debt_to_equity"]["value"]) == pytest.approx(-1300 / 300, abs=1e-4)
+
+
+def test_division_by_zero_is_undefined_and_what_is_beyond_the_cap_is_no_number(
+    consortium: Consortium, question: Question[Any], outcome: dict[PartyId, ResultShare]
+) -> None:
+    gamma = next(each for each in opened(consortium, question, outcome)["firms"] if each["subject"] == "gamma")
+    assert gamma["ratios"]["interest_cover"] == {"value": None, "reason": "undefined"}
+    figures = ask(
+        consortium,
+        asked("ratio", ratios=("current", "cash"), balance=False),
+        {A: Books([statement("huge", current_assets=10**9, current_liabilities=1)]), B: Books([statement("b")])},
+    )
+    huge = next(each for each in figures["firms"] if each["subject"] == "huge")
+    assert huge["ratios"]["current"] == {"value": None, "reason": "beyond the range"}
+    assert float(huge["ratios"]["cash"]["value"]) == pytest.approx(50, abs=1e-4)
+
+
+def test_dupont_shows_its_parts(
+    consortium: Consortium, question: Question[Any], outcome: dict[PartyId, ResultShare]
+) -> None:
+    alpha = next(each for each in opened(consortium, question, outcome)["firms"] if each["subject"] == "alpha")
+    parts = {name: float(each["value"]) for name, each in alpha["ratios"]["dupont"].items()}
+    product = parts["net_margin"] * parts["asset_turnover"] * parts["equity_multiplier"]
+    assert product == pytest.approx(parts["roe"], abs=1e-3)
+
+
+def test_subjects_and_the_year_are_chosen(consortium: Consortium, rows: dict[PartyId, list[Any]]) -> None:
+    question = asked("ratio", ratios=("cash",), subjects=("alpha", "nobody"), year=2023)
+    figures = ask(consortium, question, {party: Books(each) for party, each in rows.items()})
+    assert [(each["subject"], each["year"]) for each in figures["firms"]] == [("alpha", 2023)]
+    assert figures["missing"] == ["nobody"]
+    assert float(figures["firms"][0]["ratios"]["cash"]["value"]) == pytest.approx(51 / 250, abs=1e-4)
+
+
+def test_firms_that_nobody_has_are_not_found(consortium: Consortium, rows: dict[PartyId, list[Any]]) -> None:
+    with pytest.raises(NotFound, match="no party holds"):
+        ask(consortium, asked("ratio", ratios=("cash",), subjects=("x",)), {p: Books(r) for p, r in rows.items()})
+
+
+def test_a_statement_that_does_not_balance_is_refused_by_its_owner(consortium: Consortium) -> None:
+    books = {A: Books([statement("a", equity=401)]), B: Books([statement("b")])}
+    with pytest.raises(Invalid, match="does not balance"):
+        ask(consortium, asked("ratio", ratios=("roa",)), books)
+
+
+def test_one_that_is_encrypted_out_of_balance_is_found_out_by_the_requester(
+    consortium: Consortium, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("steelyard.ckks.statements.Statements.check_balance", lambda self: None)
+    books = {A: Books([statement("a", equity=410)]), B: Books([statement("b")])}
+    with pytest.raises(Cheated, match="does not balance as encrypted"):
+        ask(consortium, asked("ratio", ratios=("roa",)), books)
+
+
+def test_a_second_statement_of_the_same_year_is_refused(consortium: Consortium) -> None:
+    books = {A: Books([statement("a"), statement("a")]), B: Books([statement("b")])}
+    with pytest.raises(Invalid, match="second statement"):
+        ask(consortium, asked("ratio", ratios=("roa",)), books)
+
+
+@pytest.mark.parametrize("names", [(), ("current", "current"), ("curent",)])
+def test_ratios_that_are_none_are_refused(names: tuple[str, ...]) -> None:
+    with pytest.raises(Invalid):
+        asked("ratio", ratios=names)
+
+
+def test_without_an_owners_part_nothing_is_decrypted(
+    consortium: Consortium, question: Question[Any], outcome: dict[PartyId, ResultShare]
+) -> None:
+    for owner in (A, B):
+        with pytest.raises(PartyMissing, match=f"without its owner {owner}"):
+            opened(consortium, question, {party: each for party, each in outcome.items() if party != owner})
+
+
+def test_any_committee_of_k_decrypts_with_the_owners(
+    consortium: Consortium, question: Question[Any], outcome: dict[PartyId, ResultShare]
+) -> None:
+    assert opened(consortium, question, {party: outcome[party] for party in (A, B)})["firms"]
+
+
+def test_parts_for_another_request_are_refused(
+    consortium: Consortium, question: Question[Any], outcome: dict[PartyId, ResultShare]
+) -> None:
+    with pytest.raises(Cheated, match="of another request"):
+        opened(consortium, question, outcome, request="22" * 32)
+
+
+def test_parts_of_two_attempts_do_not_go_together(
+    consortium: Consortium, question: Question[Any], outcome: dict[PartyId, ResultShare], rows: dict[PartyId, list[Any]]
+) -> None:
+    again = fail(play(consortium, question, {party: Books(each) for party, each in rows.items()}))
+    with pytest.raises(Cheated, match="not of one evaluation"):
+        opened(consortium, question, outcome, lambda each: {**each, C: again[C].attachment})
+
+
+def test_a_part_that_was_tampered_with_shows_in_the_canaries(
+    consortium: Consortium, question: Question[Any], outcome: dict[PartyId, ResultShare]
+) -> None:
+    def change(attachments: dict[PartyId, bytes]) -> dict[PartyId, bytes]:
+        data = bytearray(attachments[A])
+        data[len(data) // 6] ^= 1  # in the first result
+        return {**attachments, A: bytes(data)}
+
+    with pytest.raises(Cheated, match="canary"):
+        opened(consortium, question, outcome, change)
+
+
+def test_an_attachment_that_is_cut_off_is_refused(
+    consortium: Consortium, question: Question[Any], outcome: dict[PartyId, ResultShare]
+) -> None:
+    with pytest.raises(Malformed, match="wrong length"):
+        opened(consortium, question, outcome, lambda each: {**each, A: each[A][:-8]})
+
+
+def failing(consortium: Consortium, step: str, place: int) -> set[type[SteelyardError]]:
+    """What the nodes end with when one bit of what bank-a sends bank-b in this step is another."""
+
+    def tamper(sender: PartyId, receiver: PartyId, round_: Any, message: Any) -> Any:
+        if (sender, receiver, round_.step) != (A, B, step):
+            return message
+        data = bytearray(message)
+        data[place] ^= 1
+        return data
+
+    books = {party: Books([statement(party)]) for party in (A, B, C)}
+    outcome = play(consortium, asked("ratio", ratios=("roa",)), books, tamper)
+    return {type(each) for each in outcome.values() if isinstance(each, SteelyardError)}
+
+
+def test_a_key_that_is_not_the_one_committed_to_is_refused(consortium: Consortium) -> None:
+    assert Cheated in failing(consortium, "key", 1 << 20)
+
+
+def test_a_ciphertext_that_its_owner_did_not_sign_is_refused(consortium: Consortium) -> None:
+    assert Malformed in failing(consortium, "encrypted inputs", 1 << 20)
+
+
+def test_nodes_that_evaluate_something_else_decrypt_nothing(consortium: Consortium) -> None:
+    """A changed second step of the key gives bank-b another relinearisation key than the others."""
+    assert Malformed in failing(consortium, "key shares", 1 << 20)  # its inputs are for another key
+
+
+def test_an_evaluation_that_differs_is_not_signed(consortium: Consortium, monkeypatch: pytest.MonkeyPatch) -> None:
+    from steelyard.ckks.circuit import Circuit
+
+    original, calls = Circuit.evaluated, []
+
+    def other(self: Circuit, *arguments: Any) -> Any:
+        results = original(self, *arguments)
+        calls.append(1)
+        return [each + each for each in results] if len(calls) == 1 else results
+
+    monkeypatch.setattr(Circuit, "evaluated", other)
+    outcome = play(consortium, asked("ratio", ratios=("roa",)), {p: Books([statement(p)]) for p in (A, B, C)})
+    assert all(isinstance(each, Cheated) for each in outcome.values())
+
+
+def test_the_note_to_the_requester_is_not_seen_by_other_nodes(
+    outcome: dict[PartyId, ResultShare],
+) -> None:
+    assert b"alpha" in outcome[A].attachment
+    assert all(b"alpha" not in each.attachment for party, each in outcome.items() if party != A)
+
+
+def test_no_message_between_nodes_names_a_firm(consortium: Consortium) -> None:
+    seen: list[bytes] = []
+
+    def watch(sender: PartyId, receiver: PartyId, round_: Any, message: Any) -> Any:
+        seen.append(bytes(message))
+        return message
+
+    books = {party: Books([statement(f"firm-of-{party}")]) for party in (A, B, C)}
+    fail(play(consortium, asked("ratio", ratios=("roa",)), books, watch))
+    assert not any(b"firm-of" in each for each in seen)
+
+
+def test_several_committees_and_all_of_all() -> None:
+    for size, threshold in ((4, 2), (3, 3)):
+        consortium = Consortium(size, threshold)
+        books = {party: Books([statement(party)]) for party in consortium.parties}
+        figures = ask(consortium, asked("ratio", ratios=("roa",)), books)
+        assert [each["ratios"]["roa"]["value"] for each in figures["firms"]] == ["0.0750"] * size
+
+
+def test_figures_are_json(consortium: Consortium, question: Question[Any], outcome: dict[PartyId, ResultShare]) -> None:
+    assert json.loads(json.dumps(opened(consortium, question, outcome)))["balanced"] is True
+
+
+def test_thousands_of_firms_take_several_batches() -> None:
+    consortium, count = Consortium(2, 2), 3_000
+    made = {party: [statement(f"f{i}-{party}", cash=i) for i in range(count)] for party in consortium.parties}
+    question = asked("ratio", ratios=("cash", "roa"))
+    figures = ask(consortium, question, {party: Books(each) for party, each in made.items()})
+    found = np.array([float(each["ratios"]["cash"]["value"]) for each in figures["firms"]])
+    expected = {row["firm"]: row["cash"] / row["current_liabilities"] for each in made.values() for row in each}
+    truth = np.array([expected[each["subject"]] for each in figures["firms"]])
+    assert len(found) == 2 * count
+    assert np.abs(found - truth).max() <= 1e-4

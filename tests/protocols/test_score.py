@@ -1,0 +1,107 @@
+"""Private scores: neither the weights nor the statements are anybody else's."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
+from protocols.consortium import Consortium
+from protocols.statements import Books, asked, fail, opened, play, statement
+
+from steelyard.ckks.profiles import W
+from steelyard.ckks.scores import ALTMAN_Z2, CONSTANT, ordered, score
+from steelyard.errors import Invalid
+from steelyard.functions import sealed_argument
+from steelyard.functions.means import Unseal
+from steelyard.functions.score import sealed_weights
+from steelyard.identity.sealing import unseal
+from steelyard.ids import PartyId
+
+A, B, C = (PartyId(f"bank-{letter}") for letter in "abc")
+MODEL = {**ALTMAN_Z2, CONSTANT: 3.25}
+
+
+class Lender:
+    """A requester and the keys of the nodes."""
+
+    def __init__(self, consortium: Consortium) -> None:
+        self.consortium = consortium
+        self.keys = {party: X25519PrivateKey.generate() for party in consortium.parties}
+
+    def question(self, model: dict[str, float], requester: str = "lender", **more: Any) -> Any:
+        nodes = {
+            party: (self.consortium.points[party], key.public_key().public_bytes_raw())
+            for party, key in self.keys.items()
+        }
+        weights = sealed_weights(model, requester, nodes, self.consortium.threshold)
+        return asked("score", features=ordered(tuple(model)), weights=weights, **more)
+
+    def unseal(self, requester: str = "lender") -> dict[PartyId, Unseal]:
+        return {party: self._opener(party, requester) for party in self.keys}
+
+    def _opener(self, party: PartyId, requester: str) -> Unseal:
+        bound = sealed_argument.context(requester, party)
+        return lambda ciphertext: unseal(self.keys[party], ciphertext, bound)
+
+
+@pytest.fixture(scope="module")
+def lender() -> Lender:
+    return Lender(Consortium(3, 2))
+
+
+def features(row: Any) -> dict[str, float]:
+    assets = row["total_assets"]
+    return {
+        "working_capital": (row["current_assets"] - row["current_liabilities"]) / assets,
+        "retained_earnings": row["retained_earnings"] / assets,
+        "ebit": row["ebit"] / assets,
+        "equity_to_liabilities": row["equity"] / row["total_liabilities"],
+        CONSTANT: 1.0,
+    }
+
+
+def test_altmans_score_is_the_plain_one_within_the_profiles_bound(lender: Lender) -> None:
+    rows = {
+        "sound": statement("sound", retained_earnings=900, ebit=400, total_liabilities=100),
+        "weak": statement("weak", ebit=-350, total_liabilities=2300, current_assets=90),
+    }
+    books = {A: Books([rows["sound"]]), B: Books([rows["weak"], statement("debtless", total_liabilities=0)])}
+    question = lender.question(MODEL)
+    outcome = fail(play(lender.consortium, question, books, unseal=lender.unseal()))
+    figures = opened(lender.consortium, question, outcome)
+    found = {each["subject"]: each for each in figures["firms"]}
+    for name, row in rows.items():
+        assert abs(float(found[name]["score"]) - score(MODEL, features(row))) <= W.error(2)
+    assert found["debtless"]["score"] is None
+    assert W.error() <= 1e-3
+
+
+def test_no_request_and_no_message_holds_a_weight(lender: Lender) -> None:
+    assert "6.56" not in str(lender.question(MODEL).wanted)
+    one, other = (lender.question(MODEL).wanted.weights for _ in range(2))
+    assert not set(one.values()) & set(other.values())
+
+
+def test_weights_copied_from_another_requesters_request_do_not_open(lender: Lender) -> None:
+    books = {A: Books([statement("a")]), B: Books([statement("b")])}
+    with pytest.raises(Invalid, match="do not open"):
+        fail(play(lender.consortium, lender.question(MODEL), books, unseal=lender.unseal("spy")))
+
+
+@pytest.mark.parametrize("weight", [float("nan"), float("inf"), 1e3])
+def test_a_weight_out_of_range_is_refused(lender: Lender, weight: float) -> None:
+    with pytest.raises(Invalid, match="a weight is"):
+        lender.question({"ebit": weight})
+
+
+def test_features_that_are_none_are_refused() -> None:
+    with pytest.raises(Invalid, match="no feature"):
+        asked("score", features=("luck",), weights={})
+
+
+def test_a_node_without_weights_says_so(lender: Lender) -> None:
+    question = asked("score", features=("ebit",), weights={})
+    books = {A: Books([statement("a")]), B: Books([statement("b")])}
+    with pytest.raises(Invalid, match="no weights for"):
+        fail(play(lender.consortium, question, books, unseal=lender.unseal()))
