@@ -69,16 +69,6 @@ def compute(
     the others' hellos, where the coordinator has brought them.
     """
     with mine.keys:
-<<<<<<< HEAD
-        # 1. Meet, and see early whether the ledger would object.
-        known = kept.inputs(question.wanted) if kept else None
-        greeting = yield from greet(attempt, mine, relayed, known)
-        shares: Mapping[PartyId, Vector] = {}
-        ledger.check(greeting.contributions)
-        # 2. Deal the inputs, unless they are stored.
-        if kept:
-            transcript = _met(attempt, greeting)
-=======
         # 1. Meet, take up what contributors have dealt, and see early whether the ledger would object.
         means = means or Means()
         known = _known(attempt, question, kept, means.shelves)
@@ -91,7 +81,6 @@ def compute(
             parts = {contributor: question.taken(parcel) for contributor, parcel in taken.parcels.items()}
             greeting = joined(greeting, [part for part, _ in parts.values()])
             shares = {contributor: share for contributor, (_, share) in parts.items()}
->>>>>>> main
         else:
             greeting = yield from greet(attempt, mine, relayed, known)
         ledger.check(greeting.contributions)
@@ -124,7 +113,7 @@ def compute(
 def _known(attempt: Attempt, question: Question[Any], kept: Kept | None, shelves: Shelves | None) -> Inputs | None:
     """Inputs that are shared already."""
     if kept:
-        return kept.inputs(question.wanted.columns)
+        return kept.inputs(question.wanted)
     return question.earlier(attempt, shelves) if shelves else None
 
 
