@@ -1,4 +1,4 @@
-"""Whom an attempt waits for, by the function that the signed request names: the coordinator knows nothing else of it."""
+"""Whom an attempt waits for, by the function that the signed request names: it knows nothing else of one."""
 
 from __future__ import annotations
 

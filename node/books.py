@@ -21,6 +21,7 @@ from node.consent import Consent
 from node.datasets import Datasets
 from node.health import Health
 from node.inbox import Inbox
+from node.inputs import concerns
 from node.keyring import open_vault
 from node.ledger import Ledger
 from node.policy import PolicyFile
@@ -105,7 +106,17 @@ class Books:
             computations=computations,
             sharings=sharings,
             changes=Changes(party, machine, sharings, membership.signing_keys, audit, now_ms),
-            consent=Consent(party, membership, policy, computations, sharings, audit, database, now_ms),
+            consent=Consent(
+                party,
+                membership,
+                policy,
+                computations,
+                sharings,
+                audit,
+                database,
+                now_ms,
+                lambda question: concerns(datasets, question),
+            ),
             inbox=Inbox(party, membership, policy, audit, sealing, database, folder, now_ms),
             trained=TrainedHere(state),
         )

@@ -220,7 +220,10 @@ class Engine:
         """The owner's policy of today, which allows this, and what this node brings."""
         books, request = self._books, order.recorded.request
         policy = books.consent.check(books.consent.read(request), order.participants)
-        return policy, inputs.offer(books.datasets, books.sharings, policy, question_of(order.request))
+        offer = inputs.offer(books.datasets, books.sharings, policy, question_of(order.request))
+        if offer.rows:  # imported since, perhaps
+            books.consent.check(order.request, order.participants, concerned=True)
+        return policy, offer
 
     def _protocol(self, order: Order, question: Question[Any], mine: Introduction | None) -> Protocol[ResultShare]:
         books, recorded = self._books, order.recorded
@@ -280,7 +283,7 @@ class Engine:
             threshold=(threshold := self._threshold(order)),
             liars=min(threshold, membership.threshold) - 1,
             quorum=membership.quorum,
-            minimum_group=membership.minimum_group,
+            minimum_group=0 if question_of(order.request).consented else membership.minimum_group,
             signing=self._books.signing,
             keys=membership.signing_keys,
         )

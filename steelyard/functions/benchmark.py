@@ -23,7 +23,7 @@ from steelyard.ckks.statements import Statements
 from steelyard.errors import GroupTooSmall, Invalid, Malformed, NotFound
 from steelyard.field import to_signed
 from steelyard.functions.question import Held, Layers, Leak, Opening, Question, Released, Table, Values
-from steelyard.functions.statements import FIRM, YEAR, AboutStatements, Subject, chosen_rows
+from steelyard.functions.statements import FIRM, YEAR, AboutStatements, Subject, chosen_rows, items_of
 from steelyard.protocols.attempt import Attempt
 from steelyard.protocols.greet import Greeting
 from steelyard.protocols.open_to_nodes import open_to_nodes
@@ -68,6 +68,10 @@ class Benchmark(Question[Peers]):
         return True
 
     @property
+    def optional(self) -> frozenset[str]:
+        return self.wanted.optional
+
+    @property
     def searches(self) -> bool:
         """With other firms around the same one, means would differ by one firm."""
         return True
@@ -80,15 +84,16 @@ class Benchmark(Question[Peers]):
         chosen = chosen_rows(wanted, table)
         firms = table.texts(FIRM, wanted.selected)
         mine = np.array([firms[row] == wanted.subject for row in chosen], dtype=np.int64)
-        numbers = {name: table.values(name, wanted.selected)[chosen] for name in wanted.columns if name != FIRM}
-        return {"subject": mine, **numbers}
+        return {"subject": mine, **items_of(wanted, table, chosen)}
 
     def inputs(self, brought: Layers, attempt: Attempt, greeting: Greeting, noise: Randomness) -> Values:
         decimals = dict(zip(self.wanted.columns, greeting.decimals, strict=True))
-        columns = {name: brought[name] for name in self.wanted.columns if name not in (FIRM, YEAR)}
+        columns = {name: each for name, each in brought.items() if name not in ("subject", YEAR)}
         statements, ratio = Statements.of(columns, decimals), RATIOS[self.wanted.ratio]
         if self.wanted.balance:
             statements.check_balance()
+        if not statements.has(*ratio.columns):
+            return np.zeros(_LAYERS, dtype=np.int64)  # no peers here
         above, below = statements.amount(ratio.numerator), statements.amount(ratio.denominator)
         dealt = [0] * _LAYERS
         for a, b, mine in zip(above.tolist(), below.tolist(), brought["subject"].tolist(), strict=True):

@@ -139,6 +139,9 @@ class Table(Interface):
     def texts(self, column: str, where: Filter) -> Sequence[str]:
         """(rows selected,) of a text column."""
 
+    def has(self, column: str) -> bool:
+        """Whether there is such a column."""
+
 
 class Record(Interface):
     """One party's record of a stored sharing (steelyard.functions.record), on shares, for the question's columns."""
@@ -256,6 +259,18 @@ class Question(ABC, Generic[A]):
     def parts(self) -> bool:
         """Whether the result is about single parties' parts: beside a total over the same data it may show them."""
         return False
+
+    @property
+    def consented(self) -> bool:
+        """Whether every figure is one contributor's own, let out by its own consent: minimum groups, which hide a party
+        in a total, protect nobody then.
+        """
+        return False
+
+    @property
+    def optional(self) -> frozenset[str]:
+        """Columns that a contributor may lack."""
+        return frozenset()
 
     @property
     def multiplies(self) -> bool:

@@ -55,6 +55,11 @@ class AboutStatements(Selection, frozen=True, kw_only=True, forbid_unknown_field
         raise NotImplementedError
 
     @property
+    def optional(self) -> frozenset[str]:
+        """Items that a statement may lack."""
+        return frozenset(self.items) - frozenset(IDENTITY if self.balance else ())
+
+    @property
     def columns(self) -> tuple[str, ...]:
         checked = IDENTITY if self.balance else ()
         return tuple(dict.fromkeys((FIRM, YEAR, *self.items, *checked)))
@@ -108,6 +113,15 @@ class OfStatements(Question[S]):
         return True
 
     @property
+    def consented(self) -> bool:
+        """Each firm's figures are let out by its owner's part of the key, which nobody else has."""
+        return True
+
+    @property
+    def optional(self) -> frozenset[str]:
+        return self.wanted.optional
+
+    @property
     @abstractmethod
     def profile(self) -> Profile: ...
 
@@ -136,7 +150,7 @@ class OfStatements(Question[S]):
             raise Invalid("this party's statements are not as many as it announced")
         firms = table.texts(FIRM, wanted.selected)
         names = msgspec.json.encode([firms[row] for row in chosen])
-        numbers = {name: table.values(name, wanted.selected)[chosen] for name in wanted.columns if name != FIRM}
+        numbers = items_of(wanted, table, chosen)
         return {FIRM: np.frombuffer(names, dtype=np.uint8).astype(np.int64), **numbers}
 
     def inputs(self, brought: Layers, attempt: Any, greeting: Any, noise: Randomness) -> Values:
@@ -202,7 +216,7 @@ class OfStatements(Question[S]):
         if held.brought is None:
             raise Invalid("this party announced statements that it has not brought")
         decimals = dict(zip(self.wanted.columns, held.greeting.decimals, strict=True))
-        columns = {name: held.brought[name] for name in self.wanted.columns if name not in (FIRM, YEAR)}
+        columns = {name: each for name, each in held.brought.items() if name not in (FIRM, YEAR)}
         statements = Statements.of(columns, decimals)
         if self.wanted.balance:
             statements.check_balance()
@@ -230,6 +244,15 @@ def chosen_rows(wanted: AboutStatements, table: Table) -> NDArray[np.int64]:
             raise Invalid(f"row {row + 1} of {wanted.dataset} is a second statement of the same firm and year")
         latest[firm] = max(latest.get(firm, (year, row)), (year, row))
     return np.array(sorted(row for _, row in latest.values()), dtype=np.int64)
+
+
+def items_of(wanted: AboutStatements, table: Table, chosen: NDArray[np.int64]) -> Layers:
+    """The years and items of the rows chosen; raises NotFound for one that is lacking and may not."""
+    return {
+        name: table.values(name, wanted.selected)[chosen]
+        for name in wanted.columns
+        if name != FIRM and (table.has(name) or name not in wanted.optional)
+    }
 
 
 def permuted(values: NDArray[np.float64], canary: float, order: NDArray[np.int64]) -> NDArray[np.float64]:

@@ -85,6 +85,9 @@ class Books:
     def texts(self, column: str, where: Filter) -> Sequence[str]:
         return self._selected(where).get_column(column).to_list()
 
+    def has(self, column: str) -> bool:
+        return all(column in row for row in self.rows)
+
     def _selected(self, where: Filter) -> pl.DataFrame:
         return self.frame.filter(expression(where, SCHEMA)).collect()
 
