@@ -17,6 +17,7 @@ from node.hellos import Hellos
 from node.release import PendingRelease
 from node.sessions import Sessions
 from node.shelves import NodeShelves
+from steelyard.ckks.worker import Workers
 from steelyard.digest import digest
 from steelyard.documents.attempt import MAX_ROWS
 from steelyard.documents.request import Request
@@ -100,6 +101,7 @@ class Engine:
         self._at_once = at_once
         self._hellos = Hellos(sessions)
         self._running: dict[str, asyncio.Task[SealedResult]] = {}
+        self._workers = Workers()
         self._threads = ThreadPoolExecutor(max_workers=4, thread_name_prefix="engine")
 
     def introduce(self, order: Order) -> Signed:
@@ -146,6 +148,7 @@ class Engine:
         for task in self._running.values():
             task.cancel()
         await asyncio.gather(*self._running.values(), return_exceptions=True)
+        self._workers.close()
 
     async def _attempt(self, order: Order) -> SealedResult:
         self._check_participants(order)
@@ -262,7 +265,7 @@ class Engine:
         )
 
     def _means(self, order: Order, question: Question[Any], shelves: NodeShelves) -> Means:
-        means = Means(shelves, self._unsealer(order))
+        means = Means(shelves, self._unsealer(order), workers=self._workers)
         return self._books.trained.offered(means, order.computation, order.trained) if question.local else means
 
     def _unsealer(self, order: Order) -> Unseal:

@@ -166,7 +166,8 @@ class OfStatements(Question[S]):
         mine = self._mine(held, stream) if held.attempt.me in circuit.layout.owners else None
         note = msgspec.json.encode(mine.labels) if mine else b""
         plain = mine.plain if mine else None
-        attachment = yield from protocol.ratio(held.attempt, greeting, circuit, plain, self.weights(held), note, stream)
+        weights, workers = self.weights(held), held.means.workers
+        attachment = yield from protocol.ratio(held.attempt, greeting, circuit, plain, weights, note, stream, workers)
         return Released(total(list(held.shares.values())), (), attachment)
 
     def figures(self, opened: Opening) -> dict[str, Any]:
