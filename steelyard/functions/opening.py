@@ -82,6 +82,7 @@ def open_results(
         contributed.contributions,
         threshold,
         request.digest.hex(),
+        {PartyId(party): key for party, key in membership.signing_keys.items()},
     )
     parties = tuple(PartyId(party) for party in contributed.parties)
     value, vector = question.open_attachments(attachments, opening), question.vector(opening)

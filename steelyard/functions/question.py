@@ -14,6 +14,7 @@ from typing import Protocol as Interface
 
 import msgspec
 import numpy as np
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from numpy.typing import NDArray
 
 from steelyard.documents.attempt import Contribution
@@ -209,6 +210,7 @@ class Opening:
     contributions: Sequence[Contribution]
     threshold: int
     request: str = ""  # hex digest of the signed request
+    keys: Mapping[PartyId, Ed25519PublicKey] = field(default_factory=dict, repr=False)  # that the parties sign with
 
     def rows(self, layers: int, cells: int) -> Values:
         """(layers, cells that are not suppressed); raises Malformed for a result of another size."""

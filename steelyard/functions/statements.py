@@ -183,11 +183,11 @@ class OfStatements(Question[S]):
         if opened.values.tolist() != [sum(rows.values())]:
             raise Malformed("the number of statements is not what the parties announced")
         owners = circuit.layout.owners
-        found = fused(self.profile, opened.request, opened.threshold, owners, attachments, circuit.scales)
+        found = fused(self.profile, opened.request, opened.threshold, owners, attachments, circuit.scales, opened.keys)
         if found.evaluation.circuit != circuit.digest.hex():
             raise Cheated("the nodes evaluated another circuit than the one that was asked for", suspects=owners)
         labels = {party: decode(found.notes[party], Labels, "note of an owner") for party in owners}
-        _check(circuit, found, labels)
+        _check(circuit, found, labels, tuple(attachments))
         firms = [each for party in owners for each in self._firms(circuit, found, party, labels[party])]
         missing = sorted(set(self.wanted.subjects) - {each["subject"] for each in firms})
         return {
@@ -266,8 +266,8 @@ def shuffled(count: int, stream: Randomness) -> NDArray[np.int64]:
     return np.argsort(np.frombuffer(stream.bytes(8 * count), dtype="<u8"), kind="stable")
 
 
-def _check(circuit: Circuit, found: Fused, labels: Mapping[PartyId, Labels]) -> None:
-    """Raises Cheated where an owner's slots are not what it says of them."""
+def _check(circuit: Circuit, found: Fused, labels: Mapping[PartyId, Labels], senders: Sequence[PartyId]) -> None:
+    """Raises Cheated where an owner's slots are not what it says of them: any of the `senders` may be the cause."""
     tolerance = TOLERANCE + circuit.profile.flood_error(len(labels))
     width, batches = circuit.layout.width, circuit.layout.batches
     for party, each in labels.items():
@@ -279,7 +279,9 @@ def _check(circuit: Circuit, found: Fused, labels: Mapping[PartyId, Labels]) -> 
             if not 0 <= place < block or len(expected) != width:
                 raise Malformed(f"{party} has a canary outside its slots", culprits=(party,))
             if np.abs(numbers[place] - np.array(expected)).max() > tolerance:
-                raise Cheated(f"the canary of {party} has other figures than it should: some part is wrong")
+                raise Cheated(
+                    f"the canary of {party} has other figures than it should: some part is wrong", suspects=senders
+                )
         if circuit.identity:
             _check_balances(circuit, found, party, tolerance)
 

@@ -144,7 +144,7 @@ def opened(
     values = to_signed(open_robustly(shares, consortium.points, consortium.threshold).value)
     one = next(iter(outcome.values()))
     contributions = read(InputSet, one.input_set).contributions
-    opening = Opening(values, (), one.decimals, contributions, consortium.threshold, request)
+    opening = Opening(values, (), one.decimals, contributions, consortium.threshold, request, consortium.keys)
     return question.open_attachments(change({p: each.attachment for p, each in outcome.items()}), opening)
 
 
