@@ -133,6 +133,9 @@ class Asking(ABC):
         options = with_options(asked, features=features, weights=sealed, subjects=list(subjects))
         return self.ask("score", dataset, FIRM, **options)
 
-    def benchmark(self, subject: str, ratio: str, *, dataset: str = "statements", **asked: Unpack[Asked]) -> Result:
-        """How far a firm's ratio is from the mean of its peers, at least five: `benchmark("firm-a", "roa")`."""
-        return self.ask("benchmark", dataset, FIRM, **with_options(asked, subject=subject, ratio=ratio))
+    def benchmark(
+        self, subject: str, ratio: str, *, percentile: bool = False, dataset: str = "statements", **asked: Unpack[Asked]
+    ) -> Result:
+        """How far a firm's ratio is from the mean of its peers, at least five: `benchmark("firm-a", "roa")`, or its `percentile`."""
+        options = with_options(asked, subject=subject, ratio=ratio, percentile=percentile)
+        return self.ask("benchmark", dataset, FIRM, **options)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import weakref
 from collections.abc import Sequence
 from threading import Lock, Timer
 from types import TracebackType
@@ -34,11 +35,11 @@ class Workers:
     def __init__(self, memory: int = MEMORY) -> None:
         self._memory = memory
         self._ready: subprocess.Popen[bytes] | None = None
+        self._unused: weakref.finalize[..., Workers] | None = None
         self._lock = Lock()
 
     def take(self) -> subprocess.Popen[bytes]:
-        with self._lock:
-            process, self._ready = self._ready, None
+        process = self._taken()
         if process and process.poll() is None:
             return process
         _end(process)
@@ -47,12 +48,19 @@ class Workers:
     def prepare(self) -> None:
         """One for the next."""
         with self._lock:
-            self._ready = self._ready or self._started()
+            if self._ready is None:
+                self._ready = self._started()
+                self._unused = weakref.finalize(self, _end, self._ready)
 
     def close(self) -> None:
+        _end(self._taken())
+
+    def _taken(self) -> subprocess.Popen[bytes] | None:
         with self._lock:
             process, self._ready = self._ready, None
-        _end(process)
+            if self._unused:
+                self._unused.detach()
+        return process
 
     def _started(self) -> subprocess.Popen[bytes]:
         command = [sys.executable, "-m", "steelyard.ckks.worker_process", str(self._memory)]

@@ -43,8 +43,14 @@ class SdkRunner(Runner):
                 assert self.import_rows(party, file.stem).code == 0
 
     def ask(self, function: str, column: str, *, timeout: float = 60, **asked: Any) -> Answer:
+        if function == "score":
+            return self._score(timeout=timeout, **asked)
         with self.client() as client:
             return _answered(lambda: client.ask(function, column, timeout=timeout, **asked).to_json())
+
+    def _score(self, *, options: Facts, **asked: Any) -> Answer:
+        with self.client() as client:
+            return _answered(lambda: client.score(options["weights"], **asked).to_json())
 
     def client(self) -> Client:
         return Client.from_profile(self.root)

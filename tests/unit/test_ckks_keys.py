@@ -91,7 +91,8 @@ def test_a_process_made_ready_by_the_last_request_serves_the_next(
                 first = worker._process
                 worker.open(holders.joint)
                 assert worker.divide(quotient).write() == result.write()
-            assert first is not None and first.poll() is not None  # a process that has seen a key serves nobody else
+            assert first is not None
+            assert first.poll() is not None  # a process that has seen a key serves nobody else
     finally:
         workers.close()
 
