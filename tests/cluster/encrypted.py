@@ -85,9 +85,6 @@ def plain(name: str, firm: str) -> float:
 
 
 def feature(name: str, firm: str) -> float:
-    above = sum(
-        (-1 if each.startswith("-") else 1) * FIRMS[firm][each.removeprefix("-")]
-        for each in FEATURES[name].numerator.items
-    )
-    (below,) = FEATURES[name].denominator.items
-    return above / FIRMS[firm][below]
+    items, made = FIRMS[firm], FEATURES[name]
+    above = sum(-items[each[1:]] if each.startswith("-") else items[each] for each in made.numerator.items)
+    return above / items[made.denominator.items[0]]
