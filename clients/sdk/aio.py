@@ -162,7 +162,7 @@ class AsyncClient:
     async def benchmark(
         self, subject: str, ratio: str, *, percentile: bool = False, dataset: str = "statements", **asked: Unpack[Asked]
     ) -> Result:
-        """How far a firm's ratio is from the mean of at least five peers, or its percentile: `benchmark("firm-a", "roa")`."""
+        """How far a firm's ratio is from the mean of its peers, at least five, or its percentile among them."""
         options = with_options(asked, subject=subject, ratio=ratio, percentile=percentile)
         return await self.ask("benchmark", dataset, FIRM, **options)
 
