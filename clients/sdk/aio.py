@@ -134,7 +134,7 @@ class AsyncClient:
         dataset: str = "statements",
         **asked: Unpack[Asked],
     ) -> Result:
-        """Ratios of firms' encrypted statements: `ratio(["current", "roa"], subjects=["firm-a"])["firms"]`.
+        """Ratios of firms' encrypted statements: `ratio(["current", "roa"], subjects=["firm-a"]).value["firms"]`.
 
         `options` may name the `year`, fewer `decimals`, and switch off the check of the `balance`.
         """

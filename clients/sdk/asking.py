@@ -108,7 +108,7 @@ class Asking(ABC):
         dataset: str = "statements",
         **asked: Unpack[Asked],
     ) -> Result:
-        """Ratios of firms' encrypted statements: `ratio(["current", "roa"], subjects=["firm-a"])["firms"]`.
+        """Ratios of firms' encrypted statements: `ratio(["current", "roa"], subjects=["firm-a"]).value["firms"]`.
 
         `options` may name the `year`, fewer `decimals`, and switch off the check of the `balance`.
         """
