@@ -223,6 +223,11 @@ def _warnings(result: Result) -> list[str]:
         said.append("Not verified: so few nodes replied that a wrong share would have gone unnoticed.")
     if left_out := result.value.get("left_out"):
         said.append(f"Left out, for too few rows: {', '.join(left_out)}")
+    if bound := result.value.get("error_bound"):
+        balanced = "; every statement balances" if result.value.get("balanced") else ""
+        said.append(f"Figures are within {bound} of the exact ones{balanced}.")
+    if unknown := result.value.get("missing"):
+        said.append(f"No party has a statement of: {', '.join(unknown)}")
     if result.noise:
         widths = ", ".join(f"{figure} {width}" for figure, width in result.noise.items())
         said.append(f"Standard deviation of the noise: {widths}")
