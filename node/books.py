@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -113,6 +114,7 @@ class Books:
         inbox = Inbox(party, membership, policy, audit, sealing, database, folder, now_ms)
         for shelf in sharings.list():
             inbox.drop([part.version for part in shelf.stored.parts])  # taken up, and killed before they could go
+        concerned = partial(concerns, datasets)
         return cls(
             party=party,
             membership=membership,
@@ -130,17 +132,7 @@ class Books:
             changes=Changes(
                 party, machine, sharings, membership.signing_keys, audit, now_ms, After(inbox), crash_point
             ),
-            consent=Consent(
-                party,
-                membership,
-                policy,
-                computations,
-                sharings,
-                audit,
-                database,
-                now_ms,
-                lambda question: concerns(datasets, question),
-            ),
+            consent=Consent(party, membership, policy, computations, sharings, audit, database, now_ms, concerned),
             trained=TrainedHere(state),
             sealing=sealing,
             inbox=inbox,
