@@ -49,6 +49,9 @@ class _Table:
     def texts(self, column: str, where: Filter) -> Sequence[str]:
         return [""]
 
+    def has(self, column: str) -> bool:
+        return True
+
 
 def rounds_of(question: Question[Any], setting: Setting) -> int:
     """Rounds until every node holds its share of the result, with relayed hellos; raises what ends the protocol."""

@@ -9,12 +9,14 @@ from pathlib import Path
 
 from node.app import run
 from node.config import load
+from steelyard import heap
 from steelyard.errors import SteelyardError, StoreFault
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m node", description="Runs one party's node.")
     parser.add_argument("--config", type=Path, required=True, help="the node's node.toml")
+    heap.keep()
     try:
         asyncio.run(run(load(parser.parse_args().config)))
     except StoreFault as error:  # here it is the operator who reads

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -21,6 +22,7 @@ from node.consent import Consent
 from node.datasets import Datasets
 from node.health import Health
 from node.inbox import Inbox
+from node.inputs import concerns
 from node.keyring import open_vault
 from node.ledger import Ledger
 from node.policy import PolicyFile
@@ -112,6 +114,7 @@ class Books:
         inbox = Inbox(party, membership, policy, audit, sealing, database, folder, now_ms)
         for shelf in sharings.list():
             inbox.drop([part.version for part in shelf.stored.parts])  # taken up, and killed before they could go
+        concerned = partial(concerns, datasets)
         return cls(
             party=party,
             membership=membership,
@@ -129,7 +132,7 @@ class Books:
             changes=Changes(
                 party, machine, sharings, membership.signing_keys, audit, now_ms, After(inbox), crash_point
             ),
-            consent=Consent(party, membership, policy, computations, sharings, audit, database, now_ms),
+            consent=Consent(party, membership, policy, computations, sharings, audit, database, now_ms, concerned),
             trained=TrainedHere(state),
             sealing=sealing,
             inbox=inbox,

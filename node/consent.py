@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from typing import Final
+from typing import Any, Final
 
 from node.audit import Audit
 from node.computations import Computations, Decision, Recorded
@@ -15,6 +15,7 @@ from steelyard.documents.request import MAX_LIFE_MS, Request
 from steelyard.documents.signed import Signed, read
 from steelyard.errors import Conflict, Invalid, Refused, Unauthenticated
 from steelyard.functions.catalogue import question_of
+from steelyard.functions.question import Question as Asked
 from steelyard.functions.threshold import check as check_threshold
 from steelyard.identity.membership import Membership
 from steelyard.ids import PartyId
@@ -41,6 +42,7 @@ class Consent:
     audit: Audit
     database: Database
     now_ms: Callable[[], int]
+    concerns: Callable[[Asked[Any]], bool] = lambda question: True  # whether it is about data of this owner
     _fresh: dict[str, Recorded] = field(default_factory=dict, repr=False)
     _opened: dict[Signed, Request] = field(default_factory=dict, repr=False)
 
@@ -108,12 +110,16 @@ class Consent:
         self._opened[signed] = signed.open(Request, self.membership.requester_keys)
         return self._opened[signed]
 
-    def check(self, request: Request, parties: Sequence[PartyId]) -> Policy:
+    def check(self, request: Request, parties: Sequence[PartyId], *, concerned: bool = False) -> Policy:
         """The owner's policy of today, if it allows this request with these parties; raises PolicyRefused.
 
         What holds of a dataset holds of what was shared of it.  Raises NotFound or Stale without the sharing.
+        Without data of its own in a question that each contributor consents to, the node only helps.
         """
         question, policy = question_of(request), self.policy.read()
+        if question.consented and not (concerned or self.concerns(question)):
+            policy.check_help(request.requester, tuple(parties), self.party)
+            return policy
         policy.check(
             Question(
                 function=question.allowed_as,

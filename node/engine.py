@@ -18,6 +18,7 @@ from node.inbox import MOST
 from node.release import PendingRelease
 from node.sessions import Sessions
 from node.shelves import NodeShelves
+from steelyard.ckks.worker import Workers
 from steelyard.digest import digest
 from steelyard.documents.attempt import MAX_ROWS
 from steelyard.documents.request import Request
@@ -102,6 +103,7 @@ class Engine:
         self._at_once = at_once
         self._hellos = Hellos(sessions)
         self._running: dict[str, asyncio.Task[SealedResult]] = {}
+        self._workers = Workers()
         self._threads = ThreadPoolExecutor(max_workers=4, thread_name_prefix="engine")
 
     def introduce(self, order: Order) -> Signed:
@@ -149,6 +151,7 @@ class Engine:
             task.cancel()
         await asyncio.gather(*self._running.values(), return_exceptions=True)
         await asyncio.to_thread(self._threads.shutdown)
+        self._workers.close()
 
     async def _attempt(self, order: Order) -> SealedResult:
         self._check_participants(order)
@@ -225,7 +228,10 @@ class Engine:
         """The owner's policy of today, which allows this, and what this node brings."""
         books, request = self._books, order.recorded.request
         policy = books.consent.check(books.consent.read(request), order.participants)
-        return policy, inputs.offer(books.datasets, books.sharings, policy, question_of(order.request))
+        offer = inputs.offer(books.datasets, books.sharings, policy, question_of(order.request))
+        if offer.rows:  # imported since, perhaps
+            books.consent.check(order.request, order.participants, concerned=True)
+        return policy, offer
 
     def _protocol(self, order: Order, question: Question[Any], mine: Introduction | None) -> Protocol[ResultShare]:
         books, recorded = self._books, order.recorded
@@ -264,7 +270,7 @@ class Engine:
         )
 
     def _means(self, order: Order, question: Question[Any], shelves: NodeShelves) -> Means:
-        means = Means(shelves, self._books.inbox, self._unsealer(order))
+        means = Means(shelves, self._books.inbox, self._unsealer(order), workers=self._workers)
         return self._books.trained.offered(means, order.computation, order.trained) if question.local else means
 
     def _unsealer(self, order: Order) -> Unseal:
@@ -285,7 +291,7 @@ class Engine:
             threshold=(threshold := self._threshold(order)),
             liars=min(threshold, membership.threshold) - 1,
             quorum=membership.quorum,
-            minimum_group=membership.minimum_group,
+            minimum_group=0 if question_of(order.request).consented else membership.minimum_group,
             signing=self._books.signing,
             keys=membership.signing_keys,
         )

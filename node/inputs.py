@@ -36,6 +36,9 @@ class Rows:
     def texts(self, column: str, where: Filter) -> Sequence[str]:
         return self.datasets.texts(self.dataset.name, column, where, version=self.dataset.version)
 
+    def has(self, column: str) -> bool:
+        return column in self.dataset.schema.names
+
 
 def offer(datasets: Datasets, sharings: Sharings, policy: Policy, question: Question[Any]) -> Offer:
     """Without the dataset the node takes part without contributing; with it, the columns must be there."""
@@ -44,9 +47,10 @@ def offer(datasets: Datasets, sharings: Sharings, policy: Policy, question: Ques
         epoch = shelf.epoch if shelf else ""
         return Offer(False, epoch, minimum_rows=policy.minimum_rows, minimum_group=policy.minimum_group)
     held = datasets.find(question.wanted.dataset)
+    group = 0 if question.consented else policy.minimum_group
     if held is None:
-        return Offer(contributes=False, minimum_rows=policy.minimum_rows, minimum_group=policy.minimum_group)
-    columns = [held.schema.column(name) for name in question.wanted.columns]
+        return Offer(contributes=False, minimum_rows=policy.minimum_rows, minimum_group=group)
+    columns = _columns(held, question)
     return Offer(
         contributes=True,
         version=held.version,
@@ -55,14 +59,32 @@ def offer(datasets: Datasets, sharings: Sharings, policy: Policy, question: Ques
         rows=question.rows(Rows(datasets, held)),
         enough=not question.wanted.narrowed and held.rows >= policy.minimum_rows,
         minimum_rows=policy.minimum_rows,
-        minimum_group=policy.minimum_group,
+        minimum_group=group,
     )
+
+
+def concerns(datasets: Datasets, question: Question[Any]) -> bool:
+    """Whether this party has data that the question is about."""
+    held = datasets.find(question.wanted.dataset)
+    return held is not None and question.rows(Rows(datasets, held)) > 0
 
 
 def layers(datasets: Datasets, question: Question[Any], offered: Offer) -> Secret[Layers]:
     """What was offered; Conflict if the data is no longer of that version."""
     held = datasets.at(question.wanted.dataset, offered.version)
     return Secret(question.bring(Rows(datasets, held), offered.rows))
+
+
+def _columns(held: Dataset, question: Question[Any]) -> list[Column]:
+    """Those of the question; one that may be lacking counts as zeros, at the scale of the others.  Raises NotFound."""
+    there = {name for name in question.wanted.columns if name in held.schema.names}
+    decimals = max((held.schema.column(name).decimals for name in there), default=0)
+    return [
+        Column(name=name, kind="decimal", decimals=decimals)
+        if name in question.optional - there
+        else held.schema.column(name)
+        for name in question.wanted.columns
+    ]
 
 
 def _bound(column: Column) -> int:

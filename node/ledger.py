@@ -37,6 +37,7 @@ class Candidate:
     inputs: Release
     epsilon: float = 0.0  # 0 is an exact result
     parts: bool = False  # about single parties' parts: with a total over the same data they can be solved for
+    consented: bool = False  # of single parties' figures, by the consent of each: nothing to difference
     searches: bool = False  # one bit about a secret: asked again with other limits, it is a binary search
 
 
@@ -117,8 +118,9 @@ class Ledger:
         if not math.isfinite(wanted) or wanted < 0:
             raise Invalid("epsilon is a finite number, zero or more")
         about = (candidate.dataset, limits.period_days)
-        earlier = {_inputs(row[0]) for row in self._within("DISTINCT inputs", *about, now_ms)}
-        differencing.check(candidate.inputs, earlier, limits.minimum_group)
+        if not candidate.consented:
+            found = self._within("DISTINCT inputs", *about, now_ms, "AND NOT consented")
+            differencing.check(candidate.inputs, {_inputs(row[0]) for row in found}, limits.minimum_group)
         if not limits.parts_beside_totals:
             self._check_parts(candidate, limits.period_days, now_ms)
         if candidate.searches:
@@ -162,22 +164,22 @@ class Ledger:
         return entered.sequence
 
 
-_PLAIN: Final = ("dataset", "column", "function", "requester", "filter", "epsilon", "searches", "parts")
+_PLAIN: Final = ("dataset", "column", "function", "requester", "filter", "epsilon", "searches", "parts", "consented")
 _SELECT: Final = (
     "SELECT sequence, computation, digest, entered_ms,"
-    " dataset, field, function, requester, filter, epsilon, searches, parts, inputs FROM release"
+    " dataset, field, function, requester, filter, epsilon, searches, parts, consented, inputs FROM release"
 )
 _INSERT: Final = (
     "INSERT INTO release"
-    " (computation, digest, entered_ms, dataset, field, function, requester, filter, epsilon, searches, parts, inputs)"
-    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+    " (computation, digest, entered_ms, dataset, field, function, requester, filter, epsilon, searches, parts,"
+    " consented, inputs) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 )
 
 
 def _entry(row: Row) -> Entry:
     sequence, computation, digest, entered_ms, *plain, encoded = row
     fields = dict(zip(_PLAIN, plain, strict=True))
-    fields |= {each: bool(fields[each]) for each in ("searches", "parts")}
+    fields |= {each: bool(fields[each]) for each in ("searches", "parts", "consented")}
     candidate = Candidate(**fields, inputs=_inputs(encoded))
     return Entry(sequence=sequence, computation=computation, digest=digest, entered_ms=entered_ms, candidate=candidate)
 

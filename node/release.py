@@ -70,4 +70,5 @@ class PendingRelease:
             epsilon=question.epsilon,
             searches=question.searches,
             parts=question.parts,
+            consented=question.consented,
         )

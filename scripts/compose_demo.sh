@@ -24,6 +24,10 @@ owner() {  # owner PARTY COMMAND...: the same program with the keys of a bank's 
   local party=$1; shift
   "${compose[@]}" run --rm --no-deps -T "owner-$party" steelyard "$@" 2>/dev/null
 }
+statements() {  # statements PARTY: its owner imports what examples/statements has for it
+  "${compose[@]}" run --rm --no-deps -T --volume "$PWD/examples/statements:/statements:ro" "owner-$1" \
+    steelyard data import "/statements/$1/statements.csv" --schema /statements/statements.schema.toml --party "$1" 2>/dev/null
+}
 container() { "${compose[@]}" ps -q "$1"; }
 kill_node() { docker kill "$(container "$1")" >/dev/null; }
 start_node() { docker start "$(container "$1")" >/dev/null; healthy "$1"; }
@@ -86,6 +90,15 @@ run cut bank-b bank-c
 expect 5 steelyard sum accounts.balance --timeout 90
 run mend bank-b bank-c
 run total
+
+say 'Ratios of firms'"'"' statements, which stay encrypted; the two banks that hold them consent by their parts of the key'
+run statements bank-a
+run statements bank-b
+run steelyard ratio --subjects all --ratios current,debt_to_equity,roa
+case "$(steelyard ratio --subject firm-d --ratios current --json)" in
+  *'"value":"1.5597"'*) ;;
+  *) fail "the current ratio of firm-d should be 1.5597" ;;
+esac
 
 say 'What a bank'"'"'s own audit log says'
 run owner bank-a audit show --party bank-a

@@ -46,6 +46,14 @@ say 'It comes back; the same question has the same answer'
 run steelyard local start bank-d --dir "$STEELYARD_PROFILE"
 run steelyard sum accounts.balance
 
+say 'Ratios of firms'"'"' statements, which stay encrypted; the two banks that hold them consent by their parts of the key'
+for party in bank-a bank-b; do
+  run steelyard data import "examples/statements/$party/statements.csv" --schema examples/statements/statements.schema.toml --party "$party"
+done
+run steelyard ratio --subjects all --ratios current,debt_to_equity,roa
+ratio=$(steelyard ratio --subject firm-d --ratios current --json)
+case "$ratio" in *'"value": "1.5597"'*|*'"value":"1.5597"'*) ;; *) echo "the current ratio of firm-d is 1.5597: $ratio" >&2; exit 1 ;; esac
+
 say 'What a bank'"'"'s own audit log says'
 run steelyard audit show --party bank-a
 

@@ -6,6 +6,7 @@ the same at every run.  examples/statements/SOURCES.md names the source of every
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from typing import Final
 
@@ -20,7 +21,13 @@ ITEMS: Final = (
     "net_income",
 )
 LISTED: Final = "firm-a"
-GENERATED: Final = {"firm-b": 4_000, "firm-c": 900, "firm-d": 12_000, "firm-e": 2_500, "firm-f": 600}  # size, kEUR
+GENERATED: Final = {  # size, kEUR
+    **{"firm-b": 4_000, "firm-c": 900, "firm-d": 12_000, "firm-e": 2_500, "firm-f": 600, "firm-g": 1_800},
+}
+HELD: Final = {  # whose node has whose statements: banks have those of clients without a node
+    **{"firm-b": ("firm-b",), "firm-c": ("firm-c",), "bank-a": ("firm-d", "firm-e"), "bank-b": ("firm-f", "firm-g")},
+}
+WEIGHTS: Final = {"working_capital": 6.56, "retained_earnings": 3.26, "ebit": 6.72, "equity_to_liabilities": 1.05}
 LOSING: Final = "firm-f"  # with less equity every year, and none in the end
 
 # PT Astra Agro Lestari Tbk, millions of rupiah.
@@ -40,11 +47,15 @@ Statement = dict[str, int]
 def files() -> dict[str, str]:
     """Path below examples/statements, and text."""
     listed = [{item: PUBLISHED[item][index] * 100 for item in PUBLISHED} for index in range(len(YEARS))]
-    generated = {f"{firm}/statements.csv": _table(firm, "EUR", _generated(firm)) for firm in GENERATED}
+    generated = {
+        f"{holder}/statements.csv": _table("EUR", {firm: _generated(firm) for firm in firms})
+        for holder, firms in HELD.items()
+    }
     return {
-        f"{LISTED}/statements.csv": _table("AALI", "IDR", listed),
+        f"{LISTED}/statements.csv": _table("IDR", {LISTED: listed}),
         f"{LISTED}/statements.schema.toml": _schema("Those columns for which figures were found.", tuple(PUBLISHED)),
         "statements.schema.toml": _schema("The columns of statements.csv.", ITEMS),
+        "weights.json": json.dumps(WEIGHTS, indent=2) + "\n",
         **generated,
     }
 
@@ -97,10 +108,11 @@ def _year(draw: _Draw, assets: int, debt: int, margin: int) -> Statement:
     }
 
 
-def _table(firm: str, currency: str, years: list[Statement]) -> str:
-    lines = [",".join(("firm", "year", "currency", *years[0]))]
-    for year, statement in zip(YEARS, years, strict=True):
-        lines.append(",".join((firm, str(year), currency, *map(_decimal, statement.values()))))
+def _table(currency: str, firms: dict[str, list[Statement]]) -> str:
+    lines = [",".join(("firm", "year", "currency", *next(iter(firms.values()))[0]))]
+    for firm, years in firms.items():
+        for year, statement in zip(YEARS, years, strict=True):
+            lines.append(",".join((firm, str(year), currency, *map(_decimal, statement.values()))))
     return "\n".join(lines) + "\n"
 
 

@@ -233,6 +233,11 @@ def _warnings(result: Result) -> list[str]:
         )
     if doubted := result.value.get("doubted"):
         said.append(f"Contributions left out as their check failed (owners see whose: steelyard audit show): {doubted}")
+    if bound := result.value.get("error_bound"):
+        balanced = "; every statement balances" if result.value.get("balanced") else ""
+        said.append(f"Figures are within {bound} of the exact ones{balanced}.")
+    if unknown := result.value.get("missing"):
+        said.append(f"No party has a statement of: {', '.join(unknown)}")
     if result.noise:
         widths = ", ".join(f"{figure} {width}" for figure, width in result.noise.items())
         said.append(f"Standard deviation of the noise: {widths}")

@@ -48,6 +48,7 @@ def benchmark_firm(
     subject: Annotated[str, Parameter(help="The firm, by its name in the column `firm`.")],
     ratio: Annotated[str, Parameter(help="Such as roa.")],
     year: Annotated[int, Parameter(help="Of the statements; by default each firm's latest.")] = 0,
+    percentile: Annotated[bool, Parameter(help="The part of the peers below, not the distance.")] = False,
     dataset: Annotated[str, Parameter(help="The dataset of statements, at every owner.")] = "statements",
     where: Where = "",
     allow_missing: Missing = False,
@@ -57,12 +58,15 @@ def benchmark_firm(
 ) -> None:
     """How far a firm's ratio is from the mean of its peers, of whom there are at least five; the mean stays hidden.
 
+    It is the firm's own figure: its node's policy says who may ask for it.
+
     Example: `steelyard benchmark --subject firm-a --ratio roa --json`
     """
     from clients.sdk.questions import with_options
 
     asked = asked_for(where, "", "", "", allow_missing, purpose, timeout)
-    ask_and_show("benchmark", f"{dataset}.firm", with_options(asked, subject=subject, ratio=ratio, year=year), json)
+    asked = with_options(asked, subject=subject, ratio=ratio, year=year, percentile=percentile)
+    ask_and_show("benchmark", f"{dataset}.firm", asked, json)
 
 
 def _weights(path: Path) -> dict[str, float]:

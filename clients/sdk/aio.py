@@ -134,7 +134,7 @@ class AsyncClient:
         dataset: str = "statements",
         **asked: Unpack[Asked],
     ) -> Result:
-        """Ratios of firms' encrypted statements: `ratio(["current", "roa"], subjects=["firm-a"])["firms"]`.
+        """Ratios of firms' encrypted statements: `ratio(["current", "roa"], subjects=["firm-a"]).value["firms"]`.
 
         `options` may name the `year`, fewer `decimals`, and switch off the check of the `balance`.
         """
@@ -160,10 +160,11 @@ class AsyncClient:
         return await self.ask("score", dataset, FIRM, **options)
 
     async def benchmark(
-        self, subject: str, ratio: str, *, dataset: str = "statements", **asked: Unpack[Asked]
+        self, subject: str, ratio: str, *, percentile: bool = False, dataset: str = "statements", **asked: Unpack[Asked]
     ) -> Result:
-        """How far a firm's ratio is from the mean of its peers, at least five: `benchmark("firm-a", "roa")`."""
-        return await self.ask("benchmark", dataset, FIRM, **with_options(asked, subject=subject, ratio=ratio))
+        """How far a firm's ratio is from the mean of its peers, at least five, or its percentile among them."""
+        options = with_options(asked, subject=subject, ratio=ratio, percentile=percentile)
+        return await self.ask("benchmark", dataset, FIRM, **options)
 
     async def ask(self, function: str, dataset: str, column: str | None = None, **asked: Unpack[Asked]) -> Result:
         """Creates a computation, waits for its end and opens the result; a cancelled task cancels the computation."""

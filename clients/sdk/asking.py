@@ -108,7 +108,7 @@ class Asking(ABC):
         dataset: str = "statements",
         **asked: Unpack[Asked],
     ) -> Result:
-        """Ratios of firms' encrypted statements: `ratio(["current", "roa"], subjects=["firm-a"])["firms"]`.
+        """Ratios of firms' encrypted statements: `ratio(["current", "roa"], subjects=["firm-a"]).value["firms"]`.
 
         `options` may name the `year`, fewer `decimals`, and switch off the check of the `balance`.
         """
@@ -133,6 +133,9 @@ class Asking(ABC):
         options = with_options(asked, features=features, weights=sealed, subjects=list(subjects))
         return self.ask("score", dataset, FIRM, **options)
 
-    def benchmark(self, subject: str, ratio: str, *, dataset: str = "statements", **asked: Unpack[Asked]) -> Result:
-        """How far a firm's ratio is from the mean of its peers, at least five: `benchmark("firm-a", "roa")`."""
-        return self.ask("benchmark", dataset, FIRM, **with_options(asked, subject=subject, ratio=ratio))
+    def benchmark(
+        self, subject: str, ratio: str, *, percentile: bool = False, dataset: str = "statements", **asked: Unpack[Asked]
+    ) -> Result:
+        """How far a firm's ratio is from the mean of its peers, at least five, or its percentile among them."""
+        options = with_options(asked, subject=subject, ratio=ratio, percentile=percentile)
+        return self.ask("benchmark", dataset, FIRM, **options)

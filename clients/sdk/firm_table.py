@@ -79,6 +79,9 @@ class _Rows:
         found: list[str] = self.table.frame[column].to_list()
         return found
 
+    def has(self, column: str) -> bool:
+        return column in self.table.frame.columns
+
 
 def _measure(column: Column) -> Measure:
     bounded = column.minimum is not None and column.maximum is not None

@@ -33,12 +33,21 @@ class Ciphertext:
     def digest(self) -> bytes:
         return digest("ckks-ciphertext", self.write())
 
+    @property
+    def head(self) -> bytes:
+        return head(self.ring, self.c0)
+
     def write(self) -> bytes:
         return self.ring.write(self.c0) + self.ring.write(self.c1)
 
     def _check(self, other: Ciphertext) -> None:
         if self.ring != other.ring:
             raise Invalid("ciphertexts of different levels are not added")
+
+
+def head(ring: Ring, c0: Residues) -> bytes:
+    """The digest of a ciphertext's first polynomial."""
+    return digest("ckks-head", ring.write(c0))
 
 
 def read(ring: Ring, data: bytes | bytearray | memoryview) -> Ciphertext:

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from steelyard.ckks.division import normalised
 from steelyard.ckks.profiles import Profile
 from steelyard.ckks.ratios import Ratio
-from steelyard.ckks.statements import BEYOND, FINE, UNDEFINED, Statements, Term
+from steelyard.ckks.statements import ABSENT, BEYOND, FINE, UNDEFINED, Statements, Term
 from steelyard.errors import Invalid
 
 MAX_WEIGHT: Final = 50.0
@@ -83,6 +83,8 @@ def features(
         states[np.abs(above) > MAX_FEATURE * np.abs(below)] = BEYOND
     for name in names:
         states[_amounts(statements, name)[1] == 0] = UNDEFINED
+    if not statements.has(*columns(names)):
+        states[:] = ABSENT
     fine = states == FINE
     numerators, denominators = [], []
     for group in groups(names):
@@ -99,7 +101,10 @@ def score(weights: Mapping[str, float], values: Mapping[str, float]) -> float:
 
 
 def _amounts(statements: Statements, name: str) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Zeros where an item is missing."""
     feature = FEATURES[name]
+    if not statements.has(*feature.columns):
+        return np.zeros(statements.rows), np.zeros(statements.rows)
     return (
         statements.amount(feature.numerator).astype(np.float64),
         statements.amount(feature.denominator).astype(np.float64),

@@ -29,7 +29,7 @@ ITEMS: Final = (
     "net_income",
 )
 IDENTITY: Final = ("total_assets", "total_liabilities", "equity")
-FINE, UNDEFINED, BEYOND = 0, 1, 2  # a ratio; one with denominator zero; one beyond the profile's cap
+FINE, UNDEFINED, BEYOND, ABSENT = 0, 1, 2, 3  # a ratio; denominator zero; beyond the profile's cap; an item missing
 
 
 @dataclass(frozen=True)
@@ -58,6 +58,9 @@ class Statements:
     @property
     def rows(self) -> int:
         return len(next(iter(self.items.values())))
+
+    def has(self, *names: str) -> bool:
+        return all(name in self.items for name in names)
 
     def amount(self, term: Term) -> NDArray[np.object_]:
         """Raises NotFound, naming the item that is missing."""

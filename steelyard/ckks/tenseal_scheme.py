@@ -1,12 +1,12 @@
 """Circuits on ciphertexts by SEAL, through TenSEAL: the only file that imports it.
 
 Every scale is tracked exactly, so that no bias comes from primes that are not powers of two.  SEAL reads and writes
-files only; they lie in a directory of their own and hold nothing but ciphertexts and public keys.
+files only; ours is in memory, has no name, and goes with its process, however that ends.
 """
 
 from __future__ import annotations
 
-import tempfile
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -19,8 +19,6 @@ from steelyard.ckks.profiles import Profile
 from steelyard.ckks.ring import Residues
 from steelyard.ckks.scheme import Quotient
 from steelyard.errors import Invalid
-
-_MEMORY = Path("/dev/shm")  # noqa: S108  ciphertexts only; a directory of its own is made there
 
 
 def context_of(profile: Profile) -> Any:
@@ -42,12 +40,13 @@ class SealEvaluator:
         self._context = context_of(profile)
         self._evaluator = seal.Evaluator(self._context)
         self._encoder = seal.CKKSEncoder(self._context)
-        self._folder = tempfile.TemporaryDirectory(dir=_MEMORY if _MEMORY.is_dir() else None)
+        self._memory = os.memfd_create("ciphertexts")
+        self._file = Path(f"/proc/self/fd/{self._memory}")
         self._relin = seal.RelinKeys()
         self._load(self._relin, seal_format.write_relin(tuple(self._context.key_parms_id()), relin))
 
     def close(self) -> None:
-        self._folder.cleanup()
+        os.close(self._memory)
 
     def divide(self, quotient: Quotient) -> Ciphertext:
         plan = self._profile.plan
@@ -104,15 +103,13 @@ class SealEvaluator:
         return loaded
 
     def _saved(self, ciphertext: Any) -> Ciphertext:
-        path = Path(self._folder.name, "out")
-        ciphertext.save(str(path))
-        c0, c1 = seal_format.read_ciphertext(self._profile.result, path.read_bytes())
+        ciphertext.save(str(self._file))
+        c0, c1 = seal_format.read_ciphertext(self._profile.result, self._file.read_bytes())
         return Ciphertext(self._profile.result, c0, c1)
 
     def _load(self, into: Any, data: bytes) -> None:
-        path = Path(self._folder.name, "in")
-        path.write_bytes(data)
-        into.load(self._context, str(path))
+        self._file.write_bytes(data)
+        into.load(self._context, str(self._file))
 
     def _level(self, primes: int) -> seal_format.Level:
         data = self._context.first_context_data()

@@ -1,7 +1,7 @@
 """`Worker`: SEAL in a process of its own, so that a node keeps answering and no crash in there is a crash of the node.
 
-The process gets ciphertexts and public keys only, as bytes.  It is started early, since that takes a moment, has a
-bound on its memory, and is killed at its deadline and when its attempt is over.
+The process gets ciphertexts and public keys only, as bytes.  It is started early, since that takes a third of a second
+of a core, has a bound on its memory, and is killed at its deadline and when its attempt is over.
 """
 
 from __future__ import annotations
@@ -9,8 +9,9 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import weakref
 from collections.abc import Sequence
-from threading import Timer
+from threading import Lock, Timer
 from types import TracebackType
 from typing import IO, Final, Self
 
@@ -28,11 +29,55 @@ MEMORY: Final = 1 << 30  # bytes of address space; 0.6 GB are used, 0.3 GB of th
 SECONDS: Final = 120.0
 
 
-class Worker:
-    """An `Evaluator` after `open`; use it in a `with`."""
+class Workers:
+    """Keeps one process ready once there has been a first; it has seen no key."""
 
-    def __init__(self, profile: Profile, seconds: float = SECONDS, memory: int = MEMORY) -> None:
+    def __init__(self, memory: int = MEMORY) -> None:
+        self._memory = memory
+        self._ready: subprocess.Popen[bytes] | None = None
+        self._unused: weakref.finalize[..., Workers] | None = None
+        self._lock = Lock()
+
+    def take(self) -> subprocess.Popen[bytes]:
+        process = self._taken()
+        if process and process.poll() is None:
+            return process
+        _end(process)
+        return self._started()
+
+    def prepare(self) -> None:
+        """One for the next."""
+        with self._lock:
+            if self._ready is None:
+                self._ready = self._started()
+                self._unused = weakref.finalize(self, _end, self._ready)
+
+    def close(self) -> None:
+        _end(self._taken())
+
+    def _taken(self) -> subprocess.Popen[bytes] | None:
+        with self._lock:
+            process, self._ready = self._ready, None
+            if self._unused:
+                self._unused.detach()
+        return process
+
+    def _started(self) -> subprocess.Popen[bytes]:
+        command = [sys.executable, "-m", "steelyard.ckks.worker_process", str(self._memory)]
+        environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+        return subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=environment
+        )
+
+
+class Worker:
+    """An `Evaluator` after `open`; use it in a `with`.  Leaves another ready in `workers`, if it came from there."""
+
+    def __init__(
+        self, profile: Profile, seconds: float = SECONDS, memory: int = MEMORY, workers: Workers | None = None
+    ) -> None:
         self._profile = profile
+        self._workers = workers
         self._seconds = seconds
         self._memory = memory
         self._late = False
@@ -40,11 +85,7 @@ class Worker:
         self._timer: Timer | None = None
 
     def __enter__(self) -> Self:
-        command = [sys.executable, "-m", "steelyard.ckks.worker_process", self._profile.name, str(self._memory)]
-        environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
-        self._process = subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=environment
-        )
+        self._process = (self._workers or Workers(self._memory)).take()
         self._timer = Timer(self._seconds, self._kill)
         self._timer.daemon = True
         self._timer.start()
@@ -53,16 +94,14 @@ class Worker:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         if self._timer:
             self._timer.cancel()
-        if self._process:
-            self._process.kill()
-            for stream in (self._process.stdin, self._process.stdout):
-                _close(stream)
-            self._process.wait()
-            self._process = None
+        process, self._process = self._process, None
+        _end(process)
+        if self._workers:
+            self._workers.prepare()
 
     def open(self, key: JointKey) -> None:
         """Takes the joint key; raises Failed, TimedOut."""
-        self._ask([OPEN, key.write_relin()])
+        self._ask([OPEN, self._profile.name.encode(), key.write_relin()])
 
     def divide(self, quotient: Quotient) -> Ciphertext:
         """Raises Failed, TimedOut, and what the evaluator in there raised."""
@@ -98,6 +137,14 @@ def _value(answer: Sequence[bytes]) -> bytes:
         kind = by_reason(answer[0].decode(errors="replace"))
         raise (kind if kind is not SteelyardError else Failed)(answer[1].decode(errors="replace")[:200])
     return answer[1]
+
+
+def _end(process: subprocess.Popen[bytes] | None) -> None:
+    if process:
+        process.kill()
+        for stream in (process.stdin, process.stdout):
+            _close(stream)
+        process.wait()
 
 
 def _close(stream: IO[bytes] | None) -> None:

@@ -6,6 +6,7 @@ import resource
 import sys
 from collections.abc import Sequence
 
+from steelyard import heap
 from steelyard.ckks import ciphertext, frames, joint_key
 from steelyard.ckks.profiles import Profile, profile
 from steelyard.ckks.scheme import Quotient
@@ -17,35 +18,38 @@ from steelyard.errors import Conflict, Failed, SteelyardError
 class Session:
     """One joint key and what is evaluated under it."""
 
-    def __init__(self, used: Profile) -> None:
-        self._profile = used
+    def __init__(self) -> None:
+        self._profile: Profile | None = None
         self._evaluator: SealEvaluator | None = None
 
     def answer(self, parts: Sequence[bytes]) -> bytes:
         """Raises what the evaluator raises."""
         kind, *rest = parts
         if kind == OPEN:
-            self._evaluator = SealEvaluator(self._profile, joint_key.read_relin(self._profile, rest[0]))
+            self._profile = profile(rest[0].decode())
+            self._evaluator = SealEvaluator(self._profile, joint_key.read_relin(self._profile, rest[1]))
             return b""
-        if self._evaluator is None:
+        if self._evaluator is None or self._profile is None:
             raise Conflict("a worker gets its key first")
-        return self._evaluator.divide(self._quotient(rest)).write()
+        return self._evaluator.divide(_quotient(self._profile, rest)).write()
 
     def close(self) -> None:
         if self._evaluator:
             self._evaluator.close()
 
-    def _quotient(self, parts: Sequence[bytes]) -> Quotient:
-        fresh, divided = self._profile.fresh, self._profile.divided
-        count = int(parts[1])
-        numerators = [ciphertext.read(fresh, each) for each in parts[2 : 2 + count]]
-        weights = [ciphertext.read(fresh, each) for each in parts[2 + count :]]
-        return Quotient(numerators, ciphertext.read(divided, parts[0]), weights)
+
+def _quotient(used: Profile, parts: Sequence[bytes]) -> Quotient:
+    fresh, divided = used.fresh, used.divided
+    count = int(parts[1])
+    numerators = [ciphertext.read(fresh, each) for each in parts[2 : 2 + count]]
+    weights = [ciphertext.read(fresh, each) for each in parts[2 + count :]]
+    return Quotient(numerators, ciphertext.read(divided, parts[0]), weights)
 
 
-def main(name: str, memory: int) -> None:
+def main(memory: int) -> None:
     resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
-    session = Session(profile(name))
+    heap.keep()
+    session = Session()
     try:
         while (parts := frames.read(sys.stdin.buffer)) is not None:
             frames.write(sys.stdout.buffer, _answered(session, parts))
@@ -63,4 +67,4 @@ def _answered(session: Session, parts: Sequence[bytes]) -> list[bytes]:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], int(sys.argv[2]))
+    main(int(sys.argv[1]))

@@ -40,3 +40,4 @@ class Evaluation(Document, frozen=True, kw_only=True):
     key: Hex32
     inputs: dict[str, Hex32]  # by party, digest of its signed input
     outputs: tuple[Hex32, ...]  # digests of the resulting ciphertexts
+    heads: tuple[Hex32, ...]  # of their first polynomials, which is what the requester gets of them

@@ -13,6 +13,7 @@ from steelyard.functions.question import Leak
 def leakage(request: Request, minimum_group: int) -> tuple[Leak, ...]:
     """What a request reveals.  `minimum_group` is the manifest's."""
     question = question_of(request)
+    least = "" if question.consented else f" (at least {minimum_group})"
     lower = (
         (Leak("the inputs, if as many nodes as this put their shares together", f"any {request.threshold} nodes"),)
         if request.threshold
@@ -21,7 +22,7 @@ def leakage(request: Request, minimum_group: int) -> tuple[Leak, ...]:
     return (
         Leak(question.released(), f"requester {request.requester}"),
         Leak(
-            f"which parties contributed (at least {minimum_group}), with random ids of their data versions",
+            f"which parties contributed{least}, with random ids of their data versions",
             "every node, the coordinator, the requester",
         ),
         *question.leaks(),

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Protocol as Interface
 
+from steelyard.ckks.worker import Workers
 from steelyard.functions.intake import Intake
 from steelyard.functions.shelves import Shelves
 from steelyard.protocols.training import Checkpoints, Progress
@@ -30,3 +31,4 @@ class Means:
     checkpoints: Checkpoints | None = None  # of a long computation, over its attempts
     models: Models | None = None
     progress: Progress | None = None
+    workers: Workers | None = None  # processes for encrypted computations

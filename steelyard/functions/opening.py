@@ -82,6 +82,7 @@ def open_results(
         contributed.contributions,
         threshold,
         request.digest.hex(),
+        {PartyId(party): key for party, key in membership.signing_keys.items()},
     )
     parties = tuple(PartyId(party) for party in contributed.parties)
     value, vector = question.open_attachments(attachments, opening), question.vector(opening)
@@ -123,7 +124,8 @@ def _check_input_set(
     if len(valid) < membership.quorum:
         raise Unauthenticated("too few nodes signed the input set")
     contributors = set(input_set.parties)
-    if input_set.request != request.digest.hex() or len(contributors) < membership.minimum_group:
+    minimum = 1 if question_of(read(Request, request.payload)).consented else membership.minimum_group
+    if input_set.request != request.digest.hex() or len(contributors) < minimum:
         raise Malformed("an input set of another request, or of too few parties")
 
 

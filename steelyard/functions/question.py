@@ -14,6 +14,7 @@ from typing import Protocol as Interface
 
 import msgspec
 import numpy as np
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from numpy.typing import NDArray
 
 from steelyard.documents.attempt import Contribution
@@ -143,6 +144,9 @@ class Table(Interface):
     def texts(self, column: str, where: Filter) -> Sequence[str]:
         """(rows selected,) of a text column."""
 
+    def has(self, column: str) -> bool:
+        """Whether there is such a column."""
+
 
 class Record(Interface):
     """One party's record of a stored sharing (steelyard.functions.record), on shares, for the question's columns."""
@@ -211,6 +215,7 @@ class Opening:
     contributions: Sequence[Contribution]
     threshold: int
     request: str = ""  # hex digest of the signed request
+    keys: Mapping[PartyId, Ed25519PublicKey] = field(default_factory=dict, repr=False)  # that the parties sign with
 
     def rows(self, layers: int, cells: int) -> Values:
         """(layers, cells that are not suppressed); raises Malformed for a result of another size."""
@@ -274,6 +279,18 @@ class Question(ABC, Generic[A]):
     def parts(self) -> bool:
         """Whether the result is about single parties' parts: beside a total over the same data it may show them."""
         return False
+
+    @property
+    def consented(self) -> bool:
+        """Whether every figure is one contributor's own, let out by its own consent: minimum groups, which hide a party
+        in a total, protect nobody then.
+        """
+        return False
+
+    @property
+    def optional(self) -> frozenset[str]:
+        """Columns that a contributor may lack."""
+        return frozenset()
 
     @property
     def multiplies(self) -> bool:

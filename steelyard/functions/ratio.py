@@ -19,13 +19,13 @@ from numpy.typing import NDArray
 from steelyard.ckks import ratios
 from steelyard.ckks.circuit import Circuit, Plain
 from steelyard.ckks.profiles import Profile, T
-from steelyard.ckks.statements import BEYOND, FINE, UNDEFINED, Statements, Term, fractions
+from steelyard.ckks.statements import ABSENT, BEYOND, FINE, UNDEFINED, Statements, Term, fractions
 from steelyard.errors import Invalid
 from steelyard.functions.statements import CANARIES, AboutStatements, Block, Labels, OfStatements, permuted, shuffled
 from steelyard.ids import PartyId
 from steelyard.randomness import Randomness
 
-REASONS = {UNDEFINED: "undefined", BEYOND: "beyond the range"}
+REASONS = {UNDEFINED: "undefined", BEYOND: "beyond the range", ABSENT: "not in the statement"}
 MAX_DECIMALS = 4
 _CANARY = 1 << 20  # canaries' amounts are up to this
 
@@ -67,8 +67,11 @@ class Ratio(OfStatements[Ratios]):
         order = shuffled(len(names) + CANARIES, stream)
         above = _table(statements, [each.numerator for each in found], stream)[order]
         below = _table(statements, [each.denominator for each in found], stream)[order]
+        found_in = np.array([statements.has(*each.columns) for each in found])
         made = fractions(self.profile.plan, self.profile.cap, above.reshape(-1), below.reshape(-1))
-        states: Any = made.states.reshape(above.shape).tolist()
+        told = made.states.reshape(above.shape)
+        told[np.ix_(order < len(names), ~found_in)] = ABSENT
+        states: Any = told.tolist()
         described = [*names, *[("", 0)] * CANARIES]
         firms = tuple((*described[i], tuple(each)) for i, each in zip(order.tolist(), states, strict=True))
         canaries = {
@@ -106,7 +109,9 @@ def _table(statements: Statements, terms: Sequence[Term], stream: Randomness) ->
     """(rows + CANARIES, terms) amounts; those of canaries are random, none of them zero."""
     words = np.frombuffer(stream.bytes(8 * CANARIES * len(terms)), dtype="<u8") % np.uint64(_CANARY)
     made_up = (words.astype(object) + _CANARY).reshape(CANARIES, len(terms))
-    return np.concatenate([np.stack([statements.amount(each) for each in terms], axis=1), made_up])
+    nothing = np.zeros(statements.rows, dtype=object)
+    real = [statements.amount(each) if statements.has(*each.columns) else nothing for each in terms]
+    return np.concatenate([np.stack(real, axis=1), made_up])
 
 
 def written(value: float, decimals: int) -> str:

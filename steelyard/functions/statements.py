@@ -55,6 +55,11 @@ class AboutStatements(Selection, frozen=True, kw_only=True, forbid_unknown_field
         raise NotImplementedError
 
     @property
+    def optional(self) -> frozenset[str]:
+        """Items that a statement may lack."""
+        return frozenset(self.items) - frozenset(IDENTITY if self.balance else ())
+
+    @property
     def columns(self) -> tuple[str, ...]:
         checked = IDENTITY if self.balance else ()
         return tuple(dict.fromkeys((FIRM, YEAR, *self.items, *checked)))
@@ -108,6 +113,15 @@ class OfStatements(Question[S]):
         return True
 
     @property
+    def consented(self) -> bool:
+        """Each firm's figures are let out by its owner's part of the key, which nobody else has."""
+        return True
+
+    @property
+    def optional(self) -> frozenset[str]:
+        return self.wanted.optional
+
+    @property
     @abstractmethod
     def profile(self) -> Profile: ...
 
@@ -136,7 +150,7 @@ class OfStatements(Question[S]):
             raise Invalid("this party's statements are not as many as it announced")
         firms = table.texts(FIRM, wanted.selected)
         names = msgspec.json.encode([firms[row] for row in chosen])
-        numbers = {name: table.values(name, wanted.selected)[chosen] for name in wanted.columns if name != FIRM}
+        numbers = items_of(wanted, table, chosen)
         return {FIRM: np.frombuffer(names, dtype=np.uint8).astype(np.int64), **numbers}
 
     def inputs(self, brought: Layers, attempt: Any, greeting: Any, noise: Randomness) -> Values:
@@ -152,7 +166,8 @@ class OfStatements(Question[S]):
         mine = self._mine(held, stream) if held.attempt.me in circuit.layout.owners else None
         note = msgspec.json.encode(mine.labels) if mine else b""
         plain = mine.plain if mine else None
-        attachment = yield from protocol.ratio(held.attempt, greeting, circuit, plain, self.weights(held), note, stream)
+        weights, workers = self.weights(held), held.means.workers
+        attachment = yield from protocol.ratio(held.attempt, greeting, circuit, plain, weights, note, stream, workers)
         return Released(total(list(held.shares.values())), (), attachment)
 
     def figures(self, opened: Opening) -> dict[str, Any]:
@@ -168,11 +183,11 @@ class OfStatements(Question[S]):
         if opened.values.tolist() != [sum(rows.values())]:
             raise Malformed("the number of statements is not what the parties announced")
         owners = circuit.layout.owners
-        found = fused(self.profile, opened.request, opened.threshold, owners, attachments, circuit.scales)
+        found = fused(self.profile, opened.request, opened.threshold, owners, attachments, circuit.scales, opened.keys)
         if found.evaluation.circuit != circuit.digest.hex():
             raise Cheated("the nodes evaluated another circuit than the one that was asked for", suspects=owners)
         labels = {party: decode(found.notes[party], Labels, "note of an owner") for party in owners}
-        _check(circuit, found, labels)
+        _check(circuit, found, labels, tuple(attachments))
         firms = [each for party in owners for each in self._firms(circuit, found, party, labels[party])]
         missing = sorted(set(self.wanted.subjects) - {each["subject"] for each in firms})
         return {
@@ -202,7 +217,7 @@ class OfStatements(Question[S]):
         if held.brought is None:
             raise Invalid("this party announced statements that it has not brought")
         decimals = dict(zip(self.wanted.columns, held.greeting.decimals, strict=True))
-        columns = {name: held.brought[name] for name in self.wanted.columns if name not in (FIRM, YEAR)}
+        columns = {name: each for name, each in held.brought.items() if name not in (FIRM, YEAR)}
         statements = Statements.of(columns, decimals)
         if self.wanted.balance:
             statements.check_balance()
@@ -232,6 +247,15 @@ def chosen_rows(wanted: AboutStatements, table: Table) -> NDArray[np.int64]:
     return np.array(sorted(row for _, row in latest.values()), dtype=np.int64)
 
 
+def items_of(wanted: AboutStatements, table: Table, chosen: NDArray[np.int64]) -> Layers:
+    """The years and items of the rows chosen; raises NotFound for one that is lacking and may not."""
+    return {
+        name: table.values(name, wanted.selected)[chosen]
+        for name in wanted.columns
+        if name != FIRM and (table.has(name) or name not in wanted.optional)
+    }
+
+
 def permuted(values: NDArray[np.float64], canary: float, order: NDArray[np.int64]) -> NDArray[np.float64]:
     """An owner's numbers and those of its canaries, at their places."""
     return np.append(values, [canary] * CANARIES)[order]
@@ -242,8 +266,8 @@ def shuffled(count: int, stream: Randomness) -> NDArray[np.int64]:
     return np.argsort(np.frombuffer(stream.bytes(8 * count), dtype="<u8"), kind="stable")
 
 
-def _check(circuit: Circuit, found: Fused, labels: Mapping[PartyId, Labels]) -> None:
-    """Raises Cheated where an owner's slots are not what it says of them."""
+def _check(circuit: Circuit, found: Fused, labels: Mapping[PartyId, Labels], senders: Sequence[PartyId]) -> None:
+    """Raises Cheated where an owner's slots are not what it says of them: any of the `senders` may be the cause."""
     tolerance = TOLERANCE + circuit.profile.flood_error(len(labels))
     width, batches = circuit.layout.width, circuit.layout.batches
     for party, each in labels.items():
@@ -255,7 +279,9 @@ def _check(circuit: Circuit, found: Fused, labels: Mapping[PartyId, Labels]) -> 
             if not 0 <= place < block or len(expected) != width:
                 raise Malformed(f"{party} has a canary outside its slots", culprits=(party,))
             if np.abs(numbers[place] - np.array(expected)).max() > tolerance:
-                raise Cheated(f"the canary of {party} has other figures than it should: some part is wrong")
+                raise Cheated(
+                    f"the canary of {party} has other figures than it should: some part is wrong", suspects=senders
+                )
         if circuit.identity:
             _check_balances(circuit, found, party, tolerance)
 

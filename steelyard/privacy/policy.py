@@ -140,6 +140,11 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
                 f"epsilon {question.epsilon:g}; the policy allows {self.epsilon_per_period:g} a period"
             )
 
+    def check_help(self, requester: str, parties: Collection[str], me: str) -> None:
+        """Whether this node, `me`, computes with these parties where nothing of its owner's is asked about."""
+        _listed("requester", [requester], self.requesters)
+        self.check_peers(parties, me)
+
     def sponsored(self, sponsor: str) -> bool:
         """Whether contributors that this requester vouches for count here."""
         return sponsor in self.sponsors or ALL in self.sponsors

@@ -15,7 +15,9 @@ from dataclasses import dataclass
 
 import msgspec
 from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
+from steelyard.ckks import ciphertext
 from steelyard.ckks.ciphertext import Ciphertext
 from steelyard.ckks.decryption import fuse
 from steelyard.ckks.encoding import Slots
@@ -63,7 +65,7 @@ def joint_decryption(
     received = yield broadcast("evaluation", mine.signature, attempt.others)
     signatures = {attempt.me: mine.signature}
     for party in attempt.others:
-        _check_signature(attempt, party, mine.payload, bytes(received[party]))
+        check_signature(attempt.keys[party], party, mine.payload, bytes(received[party]))
         signatures[party] = bytes(received[party])
     # 2. My parts of the decryption of these results, of which there will be no others.
     profile = key.joint.profile
@@ -113,19 +115,23 @@ def fused(
     owners: Sequence[PartyId],
     attachments: Mapping[PartyId, bytes],
     scales: Sequence[float],
+    keys: Mapping[PartyId, Ed25519PublicKey],
 ) -> Fused:
-    """On the requester's machine; `scales` are those of the results.
+    """On the requester's machine; `scales` are those of the results, `keys` what the parties sign with.
 
-    Raises PartyMissing without an owner's parts, Cheated for attachments not of one evaluation of this request.
+    Raises PartyMissing without an owner's parts, Cheated for attachments not of one evaluation of this request that
+    all who sent them have signed, and for results that are not those evaluated.
     """
     opened = {party: _opened(profile.result, each, len(scales)) for party, each in attachments.items()}
     missing = [party for party in owners if party not in opened or not opened[party].front.owner]
     if missing:
         raise PartyMissing(f"without its owner {missing[0]} no statement of it is decrypted, nor the others' with it")
     evaluation = _agreed(profile, request, opened)
-    leading = next((each for each in opened.values() if each.front.leads), None)
-    if leading is None:
-        raise Cheated("nobody sent the results that are to be decrypted", suspects=owners)
+    for party, each in opened.items():
+        check_signature(keys[party], party, each.front.evaluation, each.front.signatures.get(party, b""))
+    leading = opened[owners[0]]
+    if [ciphertext.head(profile.result, each).hex() for each in leading.c0] != list(evaluation.heads):
+        raise Cheated(f"{owners[0]} sent other results than those that were evaluated", culprits=(owners[0],))
     numbers = tuple(
         fuse(
             profile,
@@ -164,15 +170,17 @@ def _evaluation(
         key=key.joint.digest.hex(),
         inputs={str(party): each for party, each in inputs.digests.items()},
         outputs=tuple(each.digest.hex() for each in results),
+        heads=tuple(each.head.hex() for each in results),
     )
 
 
-def _check_signature(attempt: Attempt, party: PartyId, payload: bytes, signature: bytes) -> None:
+def check_signature(key: Ed25519PublicKey, party: PartyId, payload: bytes, signature: bytes) -> None:
+    """Of an evaluation; raises Cheated."""
     try:
-        attempt.keys[party].verify(signature, frame("signature", Evaluation.KIND.encode(), payload))
+        key.verify(signature, frame("signature", Evaluation.KIND.encode(), payload))
     except InvalidSignature:
         raise Cheated(
-            f"{party} has not evaluated what {attempt.me} has: nothing is decrypted", suspects=(party,)
+            f"{party} has not signed the evaluation that others have: nothing is decrypted", suspects=(party,)
         ) from None
 
 

@@ -17,7 +17,7 @@ from collections.abc import Mapping, Sequence
 from steelyard.ckks.ciphertext import Ciphertext, total
 from steelyard.ckks.circuit import Circuit, Plain
 from steelyard.ckks.ring import Ring
-from steelyard.ckks.worker import Worker
+from steelyard.ckks.worker import Worker, Workers
 from steelyard.digest import digest
 from steelyard.ids import PartyId
 from steelyard.protocols import threshold_key as keys
@@ -40,10 +40,11 @@ def ratio(
     weights: Sequence[Weight],
     note: bytes,
     stream: Randomness,
+    workers: Workers | None = None,
 ) -> Protocol[bytes]:
     """My attachment for the requester; `mine` is None at a node that owns no slots, `note` is what an owner adds."""
     layout = circuit.layout
-    with Worker(circuit.profile) as worker:
+    with Worker(circuit.profile, workers=workers) as worker:
         # 1. A joint key for this request alone.
         key = yield from threshold_key(attempt, greeting, circuit.profile, layout.owners, stream)
         worker.open(key.joint)

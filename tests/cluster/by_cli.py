@@ -23,7 +23,8 @@ class CliRunner(Runner):
         for name, value in asked.pop("options", {}).items():
             asked |= {f"no_{name}": True} if value is False else {name: value}
         more = [str(asked.pop(name)) for name in ("limit", "other") if name in asked]
-        arguments = [function, column, *more, "--timeout", str(timeout), *_flags(asked)]
+        place = [] if function in ("ratio", "benchmark") else [column]  # these are about a dataset of a fixed name
+        arguments = [function, *place, *more, "--timeout", str(timeout), *_flags(asked)]
         return Answer.of(self.steelyard(*arguments, "--json", timeout=timeout + 30))
 
     def keep(self, function: str, name: str, **options: Any) -> Answer:

@@ -44,6 +44,8 @@ class SdkRunner(Runner):
                 assert self.import_rows(party, file.stem).code == 0
 
     def ask(self, function: str, column: str, *, timeout: float = 60, **asked: Any) -> Answer:
+        if function == "score":
+            return self._score(timeout=timeout, **asked)
         with self.client() as client:
             return _answered(lambda: client.ask(function, column, timeout=timeout, **asked).to_json())
 
@@ -63,6 +65,10 @@ class SdkRunner(Runner):
     def forget_dataset(self, party: str, dataset: str) -> None:
         with self.owned(party) as owner:
             owner.delete_dataset(dataset)
+
+    def _score(self, *, options: Facts, **asked: Any) -> Answer:
+        with self.client() as client:
+            return _answered(lambda: client.score(options["weights"], **asked).to_json())
 
     def client(self) -> Client:
         return Client.from_profile(self.root)

@@ -32,6 +32,7 @@ POLICY: Final = """
 functions = [
     "sum", "count", "mean", "vector_sum", "exceeds", "compare", "top", "auction", "hhi", "correlate", "regress",
     "stats", "histogram", "share", "refresh", "recover", "reshare", "audit", "forget",
+    "stats", "histogram", "ratio", "score", "benchmark",
 ]
 requesters = ["analyst"]
 approval = "automatic"
@@ -42,6 +43,10 @@ parts_beside_totals = true
 [datasets.accounts]
 columns = ["balance"]
 filters = ["segment", "opened"]
+
+[datasets.statements]
+columns = ["*"]
+filters = ["firm"]
 
 [datasets.loans]
 columns = ["loss", "income", "age"]
@@ -61,9 +66,11 @@ def write(folder: Path, datasets: Sequence[str] = DATASETS) -> Path:
         shutil.copytree(BALANCES / party, folder / party)
         for name in datasets:
             _write(folder, party, name, _rows(party, name))
+        _write_statements(folder / party / "statements.csv", party)
         _write_loans(folder / party / "loans.csv", PARTIES.index(party))
     shutil.copy(BALANCES / "accounts.schema.toml", folder)
     (folder / "loans.schema.toml").write_text(_LOANS)
+    (folder / "statements.schema.toml").write_text(_STATEMENTS)
     for name in datasets:
         (folder / f"{name}.schema.toml").write_text(_SCHEMA)
     if "orders" in datasets:
@@ -115,6 +122,34 @@ def _write_loans(file: Path, bank: int) -> None:
     rows = [(2.5 + 3 * income - 0.5 * age, income, age, bank) for income in range(3) for age in (20 + bank, 40 + bank)]
     file.write_text("\n".join(["loss,income,age,secret", *(",".join(map(str, row)) for row in rows)]) + "\n")
 
+
+def statements(party: str) -> dict[str, dict[str, int]]:
+    """Two firms' items in whole units, and what they are made of: the second has eaten up its equity."""
+    size = 1000 + 137 * PARTIES.index(party)
+    return {
+        f"{party}-firm-{number}": {
+            "current_assets": size // 2,
+            "current_liabilities": size // (3 - number),
+            "total_assets": size,
+            "total_liabilities": size * debt // 100,
+            "equity": size - size * debt // 100,
+            "retained_earnings": size // 7,
+            "ebit": size // (9 + number),
+            "net_income": size // (11 + 2 * number) - 20 * number * PARTIES.index(party),
+        }
+        for number, debt in ((0, 60), (1, 110))
+    }
+
+
+def _write_statements(file: Path, party: str) -> None:
+    firms = statements(party)
+    rows = [",".join((name, "2024", *map(str, items.values()))) for name, items in firms.items()]
+    file.write_text("\n".join([",".join(("firm", "year", *next(iter(firms.values())))), *rows]) + "\n")
+
+
+_STATEMENTS: Final = '[columns.firm]\ntype = "text"\n\n[columns.year]\ntype = "integer"\n' + "".join(
+    f'\n[columns.{name}]\ntype = "decimal"\ndecimals = 2\n' for name in next(iter(statements(PARTIES[0]).values()))
+)
 
 _LOANS: Final = """
 [columns.loss]

@@ -6,7 +6,7 @@ from typing import Final
 
 import pytest
 
-from tests.cluster import answers, keeping, markets, relations, spread
+from tests.cluster import answers, encrypted, keeping, markets, relations, spread
 from tests.cluster import scenarios as told
 from tests.cluster.runner import Runner
 
@@ -17,6 +17,7 @@ EVERYWHERE: Final = [  # a container takes seconds to start and to ask: there, o
     answers.the_total_is_exact,
     answers.the_threshold_check_tells_one_bit,
     answers.no_figure_is_left_where_it_does_not_belong,
+    encrypted.ratios_of_all_firms_are_those_of_their_statements,
     told.strangers_are_not_spoken_to,
     told.a_dead_node_is_named_and_comes_back,
     told.leaving_one_out_forbids_the_full_sum_until_the_data_changed,
@@ -37,6 +38,10 @@ ON_ONE_MACHINE: Final = [
     markets.two_sums_are_compared_and_neither_is_shown,
     markets.the_largest_are_named_in_order,
     markets.an_auction_clears_at_one_price_and_shows_no_order,
+    encrypted.one_firm_s_ratio_takes_its_own_owner_s_consent_alone,
+    encrypted.scores_by_a_private_model_are_its_own,
+    encrypted.a_dead_owner_is_named_and_nothing_is_released,
+    encrypted.a_firm_learns_its_place_among_its_peers,
     answers.vectors_add_up_position_by_position,
     answers.cells_over_too_few_rows_are_suppressed,
     answers.an_input_that_could_overflow_is_refused,
@@ -94,7 +99,7 @@ def test_every_scenario_is_played() -> None:
     played = {*EVERYWHERE, *ON_ONE_MACHINE, *(each for several in WITH.values() for each in several)}
     told_here = {
         each
-        for module in (told, answers, keeping, markets, relations, spread)
+        for module in (told, answers, encrypted, keeping, markets, relations, spread)
         for each in vars(module).values()
         if callable(each) and getattr(each, "__annotations__", {}) == {"runner": "Runner", "return": "None"}
     }

@@ -85,6 +85,9 @@ class Books:
     def texts(self, column: str, where: Filter) -> Sequence[str]:
         return self._selected(where).get_column(column).to_list()
 
+    def has(self, column: str) -> bool:
+        return all(column in row for row in self.rows)
+
     def _selected(self, where: Filter) -> pl.DataFrame:
         return self.frame.filter(expression(where, SCHEMA)).collect()
 
@@ -141,7 +144,7 @@ def opened(
     values = to_signed(open_robustly(shares, consortium.points, consortium.threshold).value)
     one = next(iter(outcome.values()))
     contributions = read(InputSet, one.input_set).contributions
-    opening = Opening(values, (), one.decimals, contributions, consortium.threshold, request)
+    opening = Opening(values, (), one.decimals, contributions, consortium.threshold, request, consortium.keys)
     return question.open_attachments(change({p: each.attachment for p, each in outcome.items()}), opening)
 
 

@@ -48,3 +48,19 @@ def test_a_subject_that_nobody_has_is_not_found() -> None:
 def test_a_ratio_that_is_none_is_refused() -> None:
     with pytest.raises(Invalid, match="no ratio"):
         asked("benchmark", subject="a1", ratio="luck")
+
+
+@pytest.mark.parametrize("subject", ["a2", "b2", "c1"])
+def test_the_percentile_counts_the_peers_below(subject: str) -> None:
+    consortium, question = Consortium(3, 2), asked("benchmark", subject=subject, ratio="roa", percentile=True)
+    figures = opened(consortium, question, fail(play(consortium, question, books())))
+    below = sum(income < INCOMES[subject] for income in INCOMES.values())
+    assert figures == {"subject": subject, "ratio": "roa", "percentile": f"{20 * below}.0", "peers": 5}
+
+
+def test_a_peer_without_the_item_is_none_and_its_place_in_the_order_does_not_count() -> None:
+    made = books({**INCOMES, "c3": 40})
+    made[C] = Books([{k: v for k, v in row.items() if k != "net_income"} for row in made[C].rows])
+    question = asked("benchmark", subject="b2", ratio="roa", percentile=True)
+    with pytest.raises(GroupTooSmall, match="3 peers"):
+        fail(play(Consortium(3, 2), question, made))

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+from copy import copy
 from typing import Any
 
 import numpy as np
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from protocols.consortium import Consortium
 from protocols.statements import Books, ask, asked, fail, opened, play, statement
 
@@ -175,11 +177,40 @@ def test_a_part_that_was_tampered_with_shows_in_the_canaries(
 ) -> None:
     def change(attachments: dict[PartyId, bytes]) -> dict[PartyId, bytes]:
         data = bytearray(attachments[A])
-        data[len(data) // 6] ^= 1  # in the first result
+        data[len(data) // 2] ^= 1  # in the owner's part
         return {**attachments, A: bytes(data)}
 
-    with pytest.raises(Cheated, match="canary"):
+    with pytest.raises(Cheated, match="canary") as caught:
         opened(consortium, question, outcome, change)
+    assert caught.value.suspects == (A, B, C)
+
+
+def test_other_results_than_those_evaluated_are_noticed_and_blamed(
+    consortium: Consortium, question: Question[Any], outcome: dict[PartyId, ResultShare]
+) -> None:
+    def change(attachments: dict[PartyId, bytes]) -> dict[PartyId, bytes]:
+        data = bytearray(attachments[A])
+        data[len(data) // 8] ^= 1  # in the first result
+        return {**attachments, A: bytes(data)}
+
+    with pytest.raises(Cheated, match="other results") as caught:
+        opened(consortium, question, outcome, change)
+    assert caught.value.culprits == (A,)
+
+
+def test_a_party_that_has_not_signed_the_evaluation_is_noticed(
+    consortium: Consortium, question: Question[Any], outcome: dict[PartyId, ResultShare]
+) -> None:
+    consortium = replace_key(consortium, B)
+    with pytest.raises(Cheated, match="bank-b has not signed"):
+        opened(consortium, question, outcome)
+
+
+def replace_key(consortium: Consortium, party: PartyId) -> Consortium:
+    """The same parties, of whom one has another signing key."""
+    other = copy(consortium)
+    other.keys = {**consortium.keys, party: Ed25519PrivateKey.generate().public_key()}
+    return other
 
 
 def test_an_attachment_that_is_cut_off_is_refused(

@@ -17,7 +17,7 @@ from steelyard.ckks.division import normalised
 from steelyard.ckks.profiles import S, T
 from steelyard.ckks.scheme import Quotient
 from steelyard.ckks.tenseal_scheme import SealEvaluator
-from steelyard.ckks.worker import Worker
+from steelyard.ckks.worker import Worker, Workers
 from steelyard.errors import Conflict, Failed, Invalid, Malformed, PartyMissing, PolicyRefused, TimedOut
 from steelyard.randomness import Keystream
 
@@ -75,6 +75,26 @@ def test_everybody_evaluates_to_the_same_bytes(holders: Holders, quotient: Quoti
     with Worker(T) as worker:
         worker.open(holders.joint)
         assert worker.divide(quotient).write() == result.write()
+
+
+def test_a_process_made_ready_by_the_last_request_serves_the_next(
+    holders: Holders, quotient: Quotient, result: Ciphertext
+) -> None:
+    workers = Workers()
+    try:
+        first = None
+        for _ in range(2):
+            ready = workers._ready
+            assert (ready is None) == (first is None)
+            with Worker(T, workers=workers) as worker:
+                assert ready is None or worker._process is ready
+                first = worker._process
+                worker.open(holders.joint)
+                assert worker.divide(quotient).write() == result.write()
+            assert first is not None
+            assert first.poll() is not None  # a process that has seen a key serves nobody else
+    finally:
+        workers.close()
 
 
 @pytest.mark.parametrize("threshold", [2, 3])

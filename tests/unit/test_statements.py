@@ -15,9 +15,11 @@ FIRMS = (statements.LISTED, *statements.GENERATED)
 
 def table(firm: str) -> list[dict[str, object]]:
     """The rows as they are imported, numbers in cents."""
-    own = FOLDER / firm / "statements.schema.toml"
+    holder = next((each for each, firms in statements.HELD.items() if firm in firms), firm)
+    own = FOLDER / holder / "statements.schema.toml"
     declared = schema.load(own if own.exists() else FOLDER / "statements.schema.toml")
-    return reader.read(FOLDER / firm / "statements.csv", declared).frame.to_dicts()
+    rows = reader.read(FOLDER / holder / "statements.csv", declared).frame.to_dicts()
+    return [row for row in rows if row["firm"] == firm]
 
 
 def test_the_files_are_what_the_script_makes() -> None:
