@@ -25,6 +25,10 @@ owner() {  # owner PARTY COMMAND...: the same program with the keys of a bank's 
   "${compose[@]}" run --rm --no-deps -T "owner-$party" steelyard "$@" 2>/dev/null
 }
 container() { "${compose[@]}" ps -q "$1"; }
+lose_disk() {  # all that a killed bank's node has stored; its keys and its configuration lie beside it
+  docker run --rm --network none --volumes-from "$(container "$1")" "${STEELYARD_IMAGE:-steelyard:local}" \
+    /bin/rm -rf /var/lib/steelyard/state
+}
 kill_node() { docker kill "$(container "$1")" >/dev/null; }
 start_node() { docker start "$(container "$1")" >/dev/null; healthy "$1"; }
 cut() { docker network disconnect "${COMPOSE_PROJECT_NAME}_$1-$2" "$(container "$2")"; }
@@ -46,9 +50,9 @@ imported() {  # docker-compose 1.29 does not wait for what it starts
   done
 }
 
-total() {
+total() {  # of accounts.balance, or of what is named
   local answer
-  answer=$(steelyard sum accounts.balance --json)
+  answer=$(steelyard sum "${1:-accounts.balance}" --json)
   case "$answer" in *'"total":"17500.00"'*) echo "17500.00" ;; *) fail "the total should be 17500.00: $answer" ;; esac
 }
 
@@ -86,6 +90,22 @@ run cut bank-b bank-c
 expect 5 steelyard sum accounts.balance --timeout 90
 run mend bank-b bank-c
 run total
+
+say 'The banks leave their balances with each other in shares: from now on nobody'"'"'s own files are needed'
+run steelyard share accounts.balance --name pool
+run total @pool
+
+say 'All shares are renewed; what a thief copied before is of no use with what is copied later'
+run steelyard refresh pool
+run steelyard audit pool
+
+say 'One bank loses its disk, and with it its data and its share; the others give it its share back'
+run kill_node bank-b
+run lose_disk bank-b
+run start_node bank-b
+run steelyard recover bank-b
+run steelyard sharing list
+run total @pool
 
 say 'What a bank'"'"'s own audit log says'
 run owner bank-a audit show --party bank-a
