@@ -11,7 +11,16 @@ from coordinator.computation import Computation
 from coordinator.config import Timing
 from coordinator.nodes import Answer, Decision, NodeClient
 from steelyard.documents.signed import Signed
-from steelyard.errors import Failed, NotFound, PartyMissing, Stale, SteelyardError, TimedOut, Unauthenticated, Unreachable
+from steelyard.errors import (
+    Failed,
+    NotFound,
+    PartyMissing,
+    Stale,
+    SteelyardError,
+    TimedOut,
+    Unauthenticated,
+    Unreachable,
+)
 from steelyard.ids import AttemptId
 from steelyard.randomness import token
 
