@@ -11,7 +11,16 @@ from coordinator.computation import Computation
 from coordinator.config import Timing
 from coordinator.nodes import Answer, Decision, NodeClient
 from steelyard.documents.signed import Signed
-from steelyard.errors import Failed, NotFound, PartyMissing, SteelyardError, TimedOut, Unauthenticated, Unreachable
+from steelyard.errors import (
+    Failed,
+    NotFound,
+    PartyMissing,
+    Stale,
+    SteelyardError,
+    TimedOut,
+    Unauthenticated,
+    Unreachable,
+)
 from steelyard.ids import AttemptId
 from steelyard.randomness import token
 
@@ -111,7 +120,7 @@ class Proposals:
                 answer = await node.propose(computation.signed, self._timing.call, asking.attempt, asking.among)
             except (Failed, Unauthenticated) as error:
                 computation.report(party, "unreachable", error.reason)
-                if loop.time() >= until:
+                if isinstance(error, Stale) or loop.time() >= until:  # a lost share does not come back by waiting
                     said.silence[party] = error
                     return
                 await asyncio.sleep(RETRY_SECONDS)

@@ -53,8 +53,11 @@ class Settlements:
         """Runs until cancelled."""
         while True:
             await asyncio.sleep(SECONDS)
-            if self._is_wanted():
-                await self.settle()
+            try:
+                if self._is_wanted():
+                    await self.settle()
+            except Exception as error:  # whatever it is: nobody else would settle anything any more
+                _log.error("defect", type=type(error).__name__)
 
     async def settle(self) -> None:
         """Until there is nothing more to bring to those who answer."""

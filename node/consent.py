@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
@@ -13,7 +13,7 @@ from node.policy import PolicyFile
 from node.sharings import Sharings
 from steelyard.documents.request import MAX_LIFE_MS, Request
 from steelyard.documents.signed import Signed, read
-from steelyard.errors import Conflict, Invalid, Refused, Unauthenticated
+from steelyard.errors import Conflict, Invalid, NotFound, Refused, Unauthenticated
 from steelyard.functions.catalogue import question_of
 from steelyard.functions.question import Question as Asked
 from steelyard.functions.threshold import check as check_threshold
@@ -70,6 +70,11 @@ class Consent:
             replace(waiting, decision="approved" if approve else "refused", failure=refusal), "decided_by_owner"
         )
         return self.computations.get(computation)
+
+    def require_share(self, recorded: Recorded) -> None:
+        """Raises Stale where others have gone on with a stored sharing since this was approved."""
+        with suppress(NotFound):
+            self.sharings.origin(question_of(self.read(recorded.request)))
 
     def settle(self) -> None:
         """Puts on disk, and into the audit log, every approval that is not there yet."""

@@ -79,6 +79,8 @@ class NodeService(OwnerService):
         self._books.health.require()
         signed = codec.signed_from_proto(request.request)
         recorded = self._books.consent.decide(signed)
+        if recorded.decision != "refused":
+            self._books.consent.require_share(recorded)
         answer = node_pb2.ProposeResponse(
             decision=DECISIONS[recorded.decision],
             contributes=recorded.decision != "refused" and self._holds(recorded),

@@ -29,6 +29,10 @@ statements() {  # statements PARTY: its owner imports what examples/statements h
     steelyard data import "/statements/$1/statements.csv" --schema /statements/statements.schema.toml --party "$1" 2>/dev/null
 }
 container() { "${compose[@]}" ps -q "$1"; }
+lose_disk() {  # all that a killed bank's node has stored; its keys and its configuration lie beside it
+  docker run --rm --network none --volumes-from "$(container "$1")" "${STEELYARD_IMAGE:-steelyard:local}" \
+    /bin/rm -rf /var/lib/steelyard/state
+}
 kill_node() { docker kill "$(container "$1")" >/dev/null; }
 start_node() { docker start "$(container "$1")" >/dev/null; healthy "$1"; }
 cut() { docker network disconnect "${COMPOSE_PROJECT_NAME}_$1-$2" "$(container "$2")"; }
@@ -50,9 +54,9 @@ imported() {  # docker-compose 1.29 does not wait for what it starts
   done
 }
 
-total() {
+total() {  # of accounts.balance, or of what is named
   local answer
-  answer=$(steelyard sum accounts.balance --json)
+  answer=$(steelyard sum "${1:-accounts.balance}" --json)
   case "$answer" in *'"total":"17500.00"'*) echo "17500.00" ;; *) fail "the total should be 17500.00: $answer" ;; esac
 }
 
@@ -99,6 +103,22 @@ case "$(steelyard ratio --subject firm-d --ratios current --json)" in
   *'"value":"1.5597"'*) ;;
   *) fail "the current ratio of firm-d should be 1.5597" ;;
 esac
+
+say 'The banks leave their balances with each other in shares: from now on nobody'"'"'s own files are needed'
+run steelyard share accounts.balance --name pool
+run total @pool
+
+say 'All shares are renewed; what a thief copied before is of no use with what is copied later'
+run steelyard refresh pool
+run steelyard audit pool
+
+say 'One bank loses its disk, and with it its data and its share; the others give it its share back'
+run kill_node bank-b
+run lose_disk bank-b
+run start_node bank-b
+run steelyard recover bank-b
+run steelyard sharing list
+run total @pool
 
 say 'What a bank'"'"'s own audit log says'
 run owner bank-a audit show --party bank-a

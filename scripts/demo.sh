@@ -54,6 +54,23 @@ run steelyard ratio --subjects all --ratios current,debt_to_equity,roa
 ratio=$(steelyard ratio --subject firm-d --ratios current --json)
 case "$ratio" in *'"value": "1.5597"'*|*'"value":"1.5597"'*) ;; *) echo "the current ratio of firm-d is 1.5597: $ratio" >&2; exit 1 ;; esac
 
+say 'The banks leave their balances with each other in shares: from now on nobody'"'"'s own files are needed'
+run steelyard share accounts.balance --name pool
+run steelyard sum @pool
+
+say 'All shares are renewed; what a thief copied before is of no use with what is copied later'
+run steelyard refresh pool
+run steelyard audit pool
+
+say 'One bank loses its disk, and with it its data and its share; the others give it its share back'
+run steelyard local kill bank-b --dir "$STEELYARD_PROFILE"
+run rm -rf "$STEELYARD_PROFILE/nodes/bank-b/state"
+run steelyard local start bank-b --dir "$STEELYARD_PROFILE"
+run steelyard recover bank-b
+run steelyard sharing list
+total=$(steelyard sum @pool --json)
+case "$total" in *'"17500.00"'*) echo 'Still 17500.00' ;; *) echo "the total should be 17500.00: $total" >&2; exit 1 ;; esac
+
 say 'What a bank'"'"'s own audit log says'
 run steelyard audit show --party bank-a
 

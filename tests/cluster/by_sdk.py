@@ -15,7 +15,7 @@ from clients.sdk import Client
 from clients.sdk.owner import Owner
 from steelyard.errors import SteelyardError
 from tests.cluster import samples, stranger
-from tests.cluster.runner import COORDINATOR, PARTIES, THRESHOLD, Answer, Facts, Runner
+from tests.cluster.runner import COORDINATOR, KEPT, PARTIES, THRESHOLD, Answer, Facts, Runner
 from tests.cluster.timing import COORDINATOR_TIMING, NODE_TIMING
 
 
@@ -60,7 +60,23 @@ class SdkRunner(Runner):
             return [each.to_json() for each in client.sharings()]
 
     def wipe(self, party: str) -> None:
-        shutil.rmtree(self.root / "nodes" / party / "state")
+        shutil.rmtree(self._home(party) / "state")
+
+    def lend(self, party: str) -> None:
+        home = self._home(party)
+        (home / "aside").mkdir()
+        for name in KEPT:
+            (home / name).rename(home / "aside" / name)
+
+    def give_back(self, party: str) -> None:
+        home = self._home(party)
+        self.wipe(party)
+        for name in KEPT:
+            (home / "aside" / name).rename(home / name)
+        (home / "aside").rmdir()
+
+    def _home(self, party: str) -> Path:
+        return self.root / "nodes" / party
 
     def forget_dataset(self, party: str, dataset: str) -> None:
         with self.owned(party) as owner:
@@ -125,7 +141,7 @@ class SdkRunner(Runner):
         return membership.coordinator_address if name == COORDINATOR else membership.address(name)
 
     def _policy(self, party: str) -> Path:
-        return self.root / "nodes" / party / "policy.toml"
+        return self._home(party) / "policy.toml"
 
 
 def _answered(work: Callable[[], Any]) -> Answer:

@@ -9,11 +9,11 @@ from typing import ClassVar, Self
 from tests.cluster import samples
 from tests.cluster.by_cli import CliRunner
 from tests.cluster.containers import ContainerCluster
-from tests.cluster.runner import COORDINATOR, THRESHOLD, Answer, Outcome
+from tests.cluster.runner import COORDINATOR, KEPT, THRESHOLD, Answer, Outcome
 from tests.cluster.timing import COORDINATOR_TIMING, NODE_TIMING
 
 _SAMPLES = Path(__file__).resolve().parents[2] / "deploy" / "config"
-_DATASETS = ("marked", "vectors", "leaving")  # every import takes an owner's container seconds
+_DATASETS = ("marked", "vectors", "leaving", "lost")  # every import takes an owner's container seconds
 _HOME = "/var/lib/steelyard"
 _WRITE = "import pathlib, sys; pathlib.Path(sys.argv[1]).write_text(sys.argv[2])"
 
@@ -66,7 +66,16 @@ class Contained(CliRunner):
         self.cluster.kill(name)
 
     def wipe(self, party: str) -> None:
-        self.cluster.wipe(party, f"{_HOME}/state")
+        self.cluster.without(party, "/bin/rm", "-rf", f"{_HOME}/state")
+
+    def lend(self, party: str) -> None:
+        self._move(party, f"mkdir aside && mv {' '.join(KEPT)} aside")
+
+    def give_back(self, party: str) -> None:
+        self._move(party, f"rm -rf {' '.join(KEPT)} && mv aside/* . && rmdir aside")
+
+    def _move(self, party: str, command: str) -> None:
+        self.cluster.without(party, "sh", "-c", f"cd {_HOME} && {command}")
 
     def start(self, name: str) -> None:
         self.cluster.start(name)

@@ -94,10 +94,10 @@ class ContainerCluster:
         """SIGKILL, as by a power cut; the volume stays."""
         self._docker("kill", "--signal", "KILL", self._container(name))
 
-    def wipe(self, name: str, folder: str) -> None:
-        """Removes a folder from the volume of a killed container."""
-        self._docker("run", "--rm", "--network", "none", "--volumes-from", self._container(name), *_HARDENED, self._image,
-                     "/bin/rm", "-rf", folder)  # fmt: skip
+    def without(self, name: str, *command: str) -> None:
+        """Runs a command on the volume of a killed container."""
+        volumes = ["--volumes-from", self._container(name), "--network", "none"]
+        self._docker("run", "--rm", *volumes, *_HARDENED, self._image, *command)
 
     def start(self, name: str, timeout: float = 60) -> None:
         """Starts a killed container again and waits until it is healthy."""

@@ -53,6 +53,9 @@ class Fuse:
         written.write_text(point)
         written.replace(self.file)
 
+    def disarm(self) -> None:
+        self.file.unlink(missing_ok=True)
+
     @property
     def armed(self) -> bool:
         return self.file.exists()

@@ -20,6 +20,8 @@ END: Final = "end"  # in place of a step: when the node has its share of the res
 THRESHOLD: Final = 2
 QUORUM: Final = 3
 
+KEPT: Final = ("state", "vault.key", "vault.mark")  # of a node, by its name in its folder
+
 Facts = dict[str, Any]
 
 
@@ -140,9 +142,16 @@ class Runner(ABC):
     def stranger(self, target: str, *, certificate: bool) -> int:
         """0 when the server spoke to somebody without a certificate, or with a self-made one; 1 when it refused."""
 
+    @abstractmethod
     def wipe(self, party: str) -> None:
         """A killed party's disk is lost, but for its keys and configuration; it is not started."""
-        raise NotImplementedError
+
+    @abstractmethod
+    def lend(self, party: str) -> None:
+        """A killed party's disk is exchanged for an empty one, until `give_back`."""
+
+    @abstractmethod
+    def give_back(self, party: str) -> None: ...
 
     def spoil(self, party: str, name: str) -> None:
         """A value of a party's share of this sharing is another one from now on, sealed as well as before."""
