@@ -194,7 +194,7 @@ def _for_people(result: Result) -> Any:
     figures = {
         key: value
         for key, value in result.value.items()
-        if key not in ("suppressed", "noise", "quantiles", "left_out", *_TABLES)
+        if key not in ("suppressed", "noise", "quantiles", "left_out", "dropped", "history", *_TABLES)
     }
     figures |= {f"quantile {at}": value for at, value in result.quantiles.items()}
     return {key: _shown(value, result.suppressed) for key, value in figures.items()}
@@ -223,6 +223,8 @@ def _warnings(result: Result) -> list[str]:
         said.append("Not verified: so few nodes replied that a wrong share would have gone unnoticed.")
     if left_out := result.value.get("left_out"):
         said.append(f"Left out, for too few rows: {', '.join(left_out)}")
+    if dropped := result.value.get("dropped"):
+        said.append(f"Dropped out on the way: {', '.join(dropped)}")
     if result.noise:
         widths = ", ".join(f"{figure} {width}" for figure, width in result.noise.items())
         said.append(f"Standard deviation of the noise: {widths}")

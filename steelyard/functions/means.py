@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from typing import Protocol as Interface
 
 from steelyard.functions.shelves import Shelves
-from steelyard.protocols.training import Checkpoints, Progress
+from steelyard.protocols.resume import Checkpoints
+from steelyard.protocols.training import Progress
 
 Unseal = Callable[[bytes], bytes]  # opens what the requester sealed to this node; raises Malformed
 

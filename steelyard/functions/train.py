@@ -27,6 +27,7 @@ from steelyard.learning.noise import Budget
 from steelyard.learning.records import Feature, Records, records
 from steelyard.protocols.attempt import Attempt
 from steelyard.protocols.greet import Greeting
+from steelyard.protocols.resume import Unkept
 from steelyard.protocols.secure_sum import SecureSums
 from steelyard.protocols.training import Training as Run
 from steelyard.randomness import Randomness, SystemRandomness
@@ -134,7 +135,8 @@ class Train(Question[Training]):
         budget = self._budget(strategy.releases + Plan.OWN_RELEASES, sums) if wanted.noisy else None
         # Noise comes again for the same sum only where the node sees to it that this is over the same parties.
         noise = held.noise if held.noise and ports.checkpoints else _fresh
-        run = Run(sums, held.attempt.me in contributors, noise, budget, ports.checkpoints, ports.progress)
+        kept = ports.checkpoints or Unkept()
+        run = Run(sums, held.attempt.me in contributors, noise, budget, kept, ports.progress)
         rows = self._records(held.brought, held.greeting.decimals)
         plan = Plan(wanted, strategy, contributors, held.attempt, budget)
         result = yield from run.run(plan.steps(rows))
@@ -143,7 +145,7 @@ class Train(Question[Training]):
             ports.models.keep(wanted.name, result.model.encode())
             if result.personal:
                 ports.models.keep(f"{wanted.name}_personal", result.personal.encode())
-        return Released(from_signed(_packed(result, wanted.reports)))
+        return Released(from_signed(_packed(result, sums.mask(run.dropped), wanted.reports)))
 
     def figures(self, opened: Opening) -> dict[str, Any]:
         size = len(_FIGURES) + _LIMBS + 3 * self.wanted.reports
@@ -151,8 +153,10 @@ class Train(Question[Training]):
         figures = {name: _figure(name, int(value)) for name, value in zip(_FIGURES, values, strict=False)}
         limbs = values[len(_FIGURES) : len(_FIGURES) + _LIMBS]
         reports = values[len(_FIGURES) + _LIMBS :].reshape(-1, 3)
+        contributors = [each.party for each in opened.contributions]
         return {
             **figures,
+            "dropped": [party for at, party in enumerate(contributors) if int(values[0]) >> at & 1],
             "model": self.wanted.name,
             "hash": b"".join(int(limb).to_bytes(4, "big") for limb in limbs).hex(),
             "history": [
@@ -212,17 +216,17 @@ class Train(Question[Training]):
         return records(wanted.features, columns, target, wanted.test, wanted.seed)
 
 
-_FIGURES: Final = ("rows", "rounds", "test_rows", "test_defaults", "loss", "auc", "ks", "epsilon")
-_COUNTS: Final = _FIGURES[:4]
+_FIGURES: Final = ("dropped", "rows", "rounds", "test_rows", "test_defaults", "loss", "auc", "ks", "epsilon")
+_COUNTS: Final = _FIGURES[:5]
 
 
 def _figure(name: str, value: int) -> int | float:
     return value if name in _COUNTS else value / _UNITS
 
 
-def _packed(result: Result, reports: int) -> Values:
+def _packed(result: Result, dropped: int, reports: int) -> Values:
     quality, card = result.quality, result.model.card
-    figures = [card.rows, card.rounds, quality.rows, quality.defaults]
+    figures = [dropped, card.rows, card.rounds, quality.rows, quality.defaults]
     figures += [round(each * _UNITS) for each in (quality.loss, quality.auc, quality.ks, card.epsilon)]
     digest = result.model.digest
     limbs = [int.from_bytes(digest[at : at + 4], "big") for at in range(0, 32, 4)]
