@@ -11,7 +11,6 @@ from dataclasses import dataclass, field
 from coordinator.computation import Computation
 from coordinator.config import Timing
 from coordinator.nodes import NodeClient, Order, order_for
-from coordinator.patience import goes_on_without
 from coordinator.proposals import Agreement
 from steelyard.errors import Cheated, Failed, Refused, SteelyardError, TimedOut, Unreachable
 
@@ -85,7 +84,7 @@ class Attempt:
         hopeless = results + running < self.threshold
         if hopeless or any(not isinstance(each, Failed) for each in self.failures.values()):
             return self.timing.failed
-        return self.seconds if goes_on_without(self.computation.request.function) else self.timing.broken
+        return self.timing.broken
 
     async def _follow(self, party: str, order: Order) -> None:
         """One party's part to its end; a node that stops to answer ends it too."""

@@ -21,7 +21,6 @@ from coordinator.directory import Directory
 from coordinator.lifecycle import Event
 from coordinator.metrics import Metrics
 from coordinator.nodes import NodeClient
-from coordinator.patience import seconds_for
 from coordinator.proposals import Agreement, Proposals
 from coordinator.registry import Registry
 from steelyard.errors import Cancelled, Conflict, Failed, SteelyardError, TimedOut
@@ -148,7 +147,7 @@ class Scheduler:
 
     async def _attempts(self, computation: Computation, agreement: Agreement) -> None:
         """Attempts until one succeeds, all within the time of one computation."""
-        until = time.monotonic() + seconds_for(computation.request.function, self._timing)
+        until = time.monotonic() + self._timing.computation
         first = computation.attempts
         while True:
             try:
