@@ -19,7 +19,7 @@ Lost = Callable[[str], Awaitable[None]]  # returns when this party's node has st
 
 @dataclass
 class Attempt:
-    """`run` returns when at least `threshold` results are there, and raises the failure that counts otherwise."""
+    """`run` returns when enough results are there, and raises the failure that counts otherwise."""
 
     nodes: Mapping[str, NodeClient]
     lost: Lost
@@ -53,11 +53,13 @@ class Attempt:
     def _conclude(self) -> None:
         reported = [party for party in self.failures if party not in self._ran]
         cheated = any(isinstance(self.failures[party], Cheated) for party in reported)
-        if self.computation.agreeing >= self.threshold and not cheated:
+        if self.computation.answered(self.threshold) and not cheated:
             return
         for party in self.participants:
             if party not in self.failures and party not in self.computation.results:
                 self.failures[party] = TimedOut(f"{party} did not finish in time", party=party)
+        if not self.failures:
+            raise Cheated("the nodes' results are not over one input set", suspects=self.participants)
         raise weighed(choose(self.failures), self.failures.values(), self.threshold)
 
     async def _wait(self, running: set[asyncio.Task[None]]) -> None:
@@ -76,12 +78,11 @@ class Attempt:
 
     def _patience(self, running: int) -> float:
         """How long the rest is worth waiting for."""
-        results = self.computation.agreeing
-        if results >= self.threshold:
+        if self.computation.answered(self.threshold):
             return self.timing.delivered
-        if not self.failures:
+        hopeless = self.computation.agreeing + running < self.threshold
+        if not self.failures or (self.computation.patience.survivors and not hopeless):
             return self.seconds
-        hopeless = results + running < self.threshold
         if hopeless or any(not isinstance(each, Failed) for each in self.failures.values()):
             return self.timing.failed
         return self.timing.broken

@@ -12,7 +12,8 @@ from typing import Final
 from coordinator import lifecycle
 from coordinator.clock import now_ms
 from coordinator.lifecycle import Event, State
-from steelyard.documents.attempt import ResultNote
+from coordinator.patience import PATIENCE, USUAL, Patience
+from steelyard.documents.attempt import InputSet, ResultNote
 from steelyard.documents.request import Request
 from steelyard.documents.sealed_result import SealedResult
 from steelyard.documents.signed import Signed, read
@@ -95,6 +96,18 @@ class Computation:
         """How many results belong together: those over the same input set of the same attempt."""
         sets = Counter(self._input_sets[party] for party in self.results)
         return max(sets.values(), default=0)
+
+    @property
+    def patience(self) -> Patience:
+        return PATIENCE.get(self.request.function, USUAL)
+
+    def answered(self, threshold: int) -> bool:
+        """Whether enough results belong together, and among them those that no other can stand in for."""
+        if self.agreeing < threshold or not self.patience.owners:
+            return self.agreeing >= threshold
+        agreed = Counter(self._input_sets[party] for party in self.results).most_common(1)[0][0]
+        together = {party for party in self.results if self._input_sets[party] == agreed}
+        return {each.party for each in read(InputSet, agreed).contributions if each.rows} <= together
 
     async def watch(self) -> AsyncIterator[None]:
         """Yields at once and after changes until it has ended; who is slow sees the latest state, not every one.

@@ -94,7 +94,7 @@ class Scheduler:
         try:
             if resumed:
                 await collect_earlier(self._nodes.values(), computation, self._timing)
-            if computation.agreeing < self._threshold:
+            if not computation.answered(self._threshold):
                 await self._until_expiry(computation, resumed)
         except SteelyardError as error:
             failure = error

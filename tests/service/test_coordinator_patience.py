@@ -1,0 +1,76 @@
+"""Whom the coordinator waits for when the function says whose reply nobody else's can stand in for."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from steelyard.documents.attempt import Contribution, InputSet
+from steelyard.errors import Failed, PolicyRefused
+from steelyard.rpc import codec
+from steelyard.v1 import node_pb2, types_pb2
+from tests.service.fakes import QUICK, Act, FakeNode, fail, world
+
+DONE = types_pb2.COMPUTATION_STATE_DONE
+ABORTED = types_pb2.COMPUTATION_STATE_ABORTED
+
+
+def finishing(owners: Sequence[str], after: float = 0.0) -> Act:
+    """An honest node over an input set to which these contributed rows."""
+
+    async def act(node: FakeNode, request: node_pb2.RunRequest) -> AsyncIterator[node_pb2.RunResponse]:
+        yield node_pb2.RunResponse(step="hello", input_set_signed=True)
+        await asyncio.sleep(after)
+        signed = codec.signed_from_proto(request.request)
+        input_set = InputSet(
+            computation=request.computation,
+            request=signed.digest.hex(),
+            contributions=tuple(Contribution(party, "", (2,), (0,), rows=1) for party in owners),
+            threshold=2,
+            attempt=request.attempt,
+            transcript="00" * 32,
+        )
+        node.seal(request.computation, signed, input_set=msgspec.json.encode(input_set))
+        yield node_pb2.RunResponse(done=True, input_set_signed=True)
+
+    return act
+
+
+@pytest.mark.parametrize(("function", "waits"), [("ratio", True), ("score", True), ("sum", False)])
+async def test_a_slow_owner_s_part_is_waited_for_where_nobody_else_has_it(
+    tmp_path: Path, function: str, waits: bool
+) -> None:
+    async with world(tmp_path) as w:
+        for party, node in w.nodes.items():
+            node.acts = [finishing(["bank-c"], after=4 * QUICK.delivered if party == "bank-c" else 0.0)]
+        ended = await w.asked(function=function)
+        assert ended.state == DONE
+        assert (ended.parties[2].state == "done") == waits
+
+
+async def test_a_slow_node_that_owns_nothing_is_not_waited_for(tmp_path: Path) -> None:
+    async with world(tmp_path) as w:
+        for party, node in w.nodes.items():
+            node.acts = [finishing(["bank-a"], after=3600 if party == "bank-c" else 0.0)]
+        assert (await w.asked(function="ratio")).state == DONE
+
+
+async def test_without_an_owner_s_part_there_is_no_result_and_it_is_named(tmp_path: Path) -> None:
+    async with world(tmp_path) as w:
+        for node in w.nodes.values():
+            node.acts = [finishing(["bank-c"])]
+        w.nodes["bank-c"].acts = [fail(Failed("its disk is full", party="bank-c"))]
+        ended = await w.asked(function="ratio")
+        assert (ended.state, ended.failure.party) == (ABORTED, "bank-c")
+
+
+async def test_in_training_the_rest_goes_on_after_a_node_has_refused(tmp_path: Path) -> None:
+    async with world(tmp_path) as w:
+        for node in w.nodes.values():
+            node.acts = [finishing([], after=2 * QUICK.failed + QUICK.broken)]
+        w.nodes["bank-c"].acts = [fail(PolicyRefused("no"))]
+        assert (await w.asked(function="train")).state == DONE
