@@ -89,6 +89,8 @@ class Books:
         machine = Machine(party, signing, membership.signing_keys, membership.points_by_name, sharings, crash_point)
         computations = Computations(database, vault, party)
         computations.purge(now_ms())
+        trained = TrainedHere(vault, now_ms)
+        trained.sweep(lambda computation: computations.find(computation) is not None)
         sealing, folder = home.sealing_key(), state / "inbox"
         return cls(
             party=party,
@@ -107,5 +109,5 @@ class Books:
             changes=Changes(party, machine, sharings, membership.signing_keys, audit, now_ms),
             consent=Consent(party, membership, policy, computations, sharings, audit, database, now_ms),
             inbox=Inbox(party, membership, policy, audit, sealing, database, folder, now_ms),
-            trained=TrainedHere(state),
+            trained=trained,
         )

@@ -21,7 +21,7 @@ from . import wire
 from .connection import Connection
 from .deadlines import CALL
 from .profile import Profile, identify
-from .records import Audit, DatasetRows, Ledger, OwnedDataset, OwnerRequest, VaultRotation, VaultStatus
+from .records import Audit, DatasetRows, Ledger, OwnedDataset, OwnedModel, OwnerRequest, VaultRotation, VaultStatus
 from .results import Leak
 
 LONG: Final = 600.0  # seconds
@@ -93,6 +93,27 @@ class Owner:
         """Wraps every data key under a new key-encryption key, and retires the old one.  May be repeated."""
         done = self._line.call(lambda stub: stub.RotateVault(pb.RotateVaultRequest(), timeout=timeout))
         return VaultRotation(current=done.current, rewrapped=done.rewrapped, retired=tuple(done.retired))
+
+    def models(self) -> tuple[OwnedModel, ...]:
+        """The models that this node keeps, by name."""
+        answer = self._line.call(lambda stub: stub.ListModels(pb.ListModelsRequest(), timeout=CALL))
+        return tuple(wire.owned_model(each) for each in answer.models)
+
+    def model(self, name: str) -> OwnedModel:
+        """Raises NotFound."""
+        found = [each for each in self.models() if each.name == name]
+        if not found:
+            raise NotFound(f"{self.party} keeps no model {name[:60]!r}; `steelyard model list` shows those it has")
+        return found[0]
+
+    def export_model(self, name: str, timeout: float = LONG) -> bytes:
+        """The file of a model, which `steelyard.learning.model.read_model` reads.  Raises NotFound."""
+        request = pb.ExportModelRequest(name=name)
+        return self._line.call(lambda stub: b"".join(e.content for e in stub.ExportModel(request, timeout=timeout)))
+
+    def delete_model(self, name: str) -> None:
+        """Erases a model at this node; raises NotFound."""
+        self._line.call(lambda stub: stub.DeleteModel(pb.DeleteModelRequest(name=name), timeout=CALL))
 
     def requests(self, pending_only: bool = False) -> tuple[OwnerRequest, ...]:
         """The requests that reached this node, newest first, with their leakage statements."""

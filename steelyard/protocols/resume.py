@@ -1,8 +1,8 @@
 """Resume: after a break the nodes find out how far they got; who missed sums is told them.
 
 Model       malicious, at most k-1 nodes: what counts is what k nodes have kept alike, an honest one among them.
-Rounds      1 (2 when k nodes have kept something), and 1 for each sum that somebody lacks.   Sends a number, a hash, and
-            what is lacking.
+Rounds      1 (2 when k nodes have kept something), and 1 for each sum that somebody lacks.   Sends a number, a hash,
+            and what is lacking.
 Reveals     to nodes that were away: sums that all others know.
 Follows     checkpoints with agreement on their hash.
 Differs     a sum is kept with those who are in it, so that a model says who was left out.

@@ -115,4 +115,3 @@ class Training:
         if self.budget:
             line["epsilon_left"] = max(self.budget.epsilon - self.budget.spent, 0.0)
         self.progress({**line, **(ask.report(sums) if ask.report else {})})
-
