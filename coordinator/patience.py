@@ -1,4 +1,4 @@
-"""Whom an attempt waits for and how long, by the function that the signed request names; nothing else is known of it."""
+"""Whom an attempt waits for and how long, by the function that the signed request names, of which it knows no more."""
 
 from __future__ import annotations
 

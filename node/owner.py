@@ -203,7 +203,7 @@ class OwnerService(node_pb2_grpc.NodeServiceServicer):
         budgets = [
             node_pb2.Budget(
                 dataset=dataset,
-                spent=f"{ledger.spent(dataset, policy.period_days, now_ms=now_ms()):g}",
+                spent=f"{ledger.spent(dataset, policy.period_days, policy.delta_per_period, now_ms=now_ms()):g}",
                 allowed=f"{policy.epsilon_per_period:g}",
             )
             for dataset in datasets

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import csv
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
 from clients.cli.options import Json, Party
 from clients.cli.output import emit, note
 from steelyard.errors import Invalid
+
+if TYPE_CHECKING:
+    from steelyard.learning.records import Feature
+    from steelyard.tables.schema import Schema
 
 
 def predict_rows(
@@ -33,7 +39,7 @@ def predict_rows(
     from steelyard.tables import schema as schemas
 
     found = read_model(_file(model, party))
-    table = reader.read(data, schemas.load(schema) if schema else None)
+    table = reader.read(data, schemas.load(schema) if schema else _schema(found.card.features, data))
     chances = found.predict(columns_of(found.card.features, table))
     rows = [{"row": number, "probability": round(float(p), 6)} for number, p in enumerate(chances, 1)]
     shown = rows[:limit] if limit else rows
@@ -56,3 +62,23 @@ def _file(model: str, party: str) -> bytes:
     owner, _ = keeper(open_owners(party), model)
     with owner:
         return owner.export_model(model)
+
+
+def _schema(features: Sequence[Feature], data: Path) -> Schema | None:
+    """Of a CSV file: the model's columns as the model takes them, everything else as text."""
+    from steelyard.tables.schema import Column, Schema
+
+    if data.suffix.lower() != ".csv":
+        return None
+    try:
+        with data.open(encoding="utf-8-sig", newline="") as file:
+            names = next(csv.reader(file), [])
+    except (OSError, UnicodeDecodeError):
+        return None  # the reader says what is wrong
+    numbers = {feature.name for feature in features if not feature.groups}
+    return Schema(
+        columns=tuple(
+            Column(name=name, kind="decimal", decimals=6) if name in numbers else Column(name=name, kind="text")
+            for name in names
+        )
+    )

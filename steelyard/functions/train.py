@@ -25,6 +25,7 @@ from steelyard.ids import identifier
 from steelyard.learning.asking import Floats
 from steelyard.learning.noise import Budget
 from steelyard.learning.records import Feature, Records, records
+from steelyard.privacy import renyi
 from steelyard.protocols.attempt import Attempt
 from steelyard.protocols.greet import Greeting
 from steelyard.protocols.resume import Unkept
@@ -92,6 +93,20 @@ class Train(Question[Training]):
     def epsilon(self) -> float:
         return float(self.wanted.epsilon) if self.wanted.noisy else 0.0
 
+    @property
+    def delta(self) -> float:
+        return float(self.wanted.delta) if self.wanted.noisy else 0.0
+
+    @property
+    def curve(self) -> tuple[float, ...]:
+        if not self.wanted.noisy:
+            return ()
+        return tuple(renyi.planned(self.epsilon, self.delta, self._releases).tolist())
+
+    @property
+    def _releases(self) -> int:
+        return self.wanted.strategy_of(self.wanted.noisy).releases + Plan.OWN_RELEASES
+
     def values(self, rows: int) -> int:
         return 2
 
@@ -132,7 +147,7 @@ class Train(Question[Training]):
             ports.checkpoints,
         )
         strategy = wanted.strategy_of(wanted.noisy)
-        budget = self._budget(strategy.releases + Plan.OWN_RELEASES, sums) if wanted.noisy else None
+        budget = self._budget(sums) if wanted.noisy else None
         # Noise comes again for the same sum only where the node sees to it that this is over the same parties.
         noise = held.noise if held.noise and ports.checkpoints else _fresh
         kept = ports.checkpoints or Unkept()
@@ -197,9 +212,9 @@ class Train(Question[Training]):
         values = max(self.wanted.strategy_of(self.wanted.noisy).longest(self.wanted.width), Plan.LONGEST)
         return max(super().longest(participants), 8 * values + _OVERHEAD)
 
-    def _budget(self, releases: int, sums: SecureSums) -> Budget:
+    def _budget(self, sums: SecureSums) -> Budget:
         sharers = sums.least - (sums.attempt.threshold - 1)
-        return Budget(float(self.wanted.epsilon), float(self.wanted.delta), releases, sharers)
+        return Budget(float(self.wanted.epsilon), float(self.wanted.delta), self._releases, sharers)
 
     def _records(self, brought: Layers | None, decimals: Sequence[int]) -> Records:
         """A node without data has no rows.  Which rows are kept back follows from the seed and the row alone."""
