@@ -64,6 +64,9 @@ FLOORS: Final = (
     Floor(Setting("compare", 5, 3, 100_000), seconds=0.7),
     Floor(Setting("compare", 3, 2, 1_000_000), seconds=1.0, peak_mb=600),
     Floor(Setting("sort", 3, 2, 10_000), seconds=2.0),
+    Floor(Setting("round", 5, 3, 100_000), seconds=0.5),
+    Floor(Setting("round", 10, 3, 1_000_000), seconds=3.0),
+    Floor(Setting("round_killed", 5, 3, 100_000), seconds=3.0),
     Floor(Setting("help", 0, 0, 0), seconds=0.5),
     Floor(Setting("startup", 3, 2, 0), seconds=10.0),
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from benchmarks.jobs import compare, exceeds, help, multiply, scalar, sort, startup, sum
+from benchmarks.jobs import compare, exceeds, help, multiply, round, round_killed, scalar, sort, startup, sum
 from benchmarks.measure import Job
 
 JOBS: Final[dict[str, Job]] = {
@@ -16,6 +16,8 @@ JOBS: Final[dict[str, Job]] = {
         multiply.JOB,
         compare.JOB,
         sort.JOB,
+        round.JOB,
+        round_killed.JOB,
         help.JOB,
         startup.JOB,
     )
