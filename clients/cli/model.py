@@ -38,7 +38,7 @@ def list_models(*, party: Party = "", json: Json = False) -> None:
     rows: list[dict[str, Any]] = []
     for owner in open_owners(party):
         with owner:
-            rows += [_row(owner.party, each) for each in owner.models()]
+            rows += [_row(owner.party, each, json) for each in owner.models()]
     emit(rows, json=json)
     if not rows:
         note("No model yet: steelyard train DATASET --target COLUMN makes one.")
@@ -103,7 +103,7 @@ def keeper(owners: Sequence[Owner], name: str) -> tuple[Owner, OwnedModel]:
     raise NotFound(f"no node of yours keeps a model {name[:60]!r}; `steelyard model list` shows those there are")
 
 
-def _row(party: str, model: OwnedModel) -> dict[str, Any]:
+def _row(party: str, model: OwnedModel, json: bool) -> dict[str, Any]:
     card = model.card
     quality = card.get("quality", {})
     return {
@@ -113,7 +113,7 @@ def _row(party: str, model: OwnedModel) -> dict[str, Any]:
         "target": f"{card['dataset']}.{card['target']}",
         "auc": quality.get("auc"),
         "epsilon": card.get("epsilon") or None,
-        "hash": model.digest[:16],
+        "hash": model.digest if json else model.digest[:16],
         "kept_ms": model.kept_ms,
     }
 

@@ -13,6 +13,7 @@ from tests.cluster.runner import PARTIES
 _ROOT: Final = Path(__file__).resolve().parents[2]
 BALANCES: Final = _ROOT / "examples" / "balances"
 ORDERS: Final = _ROOT / "examples" / "orders"
+CREDIT: Final = _ROOT / "examples" / "credit"
 TOTAL: Final = "17500.00"
 
 # Figures that occur nowhere by chance, for the search for traces.
@@ -31,7 +32,7 @@ Row = tuple[str, Decimal]  # segment, amount
 POLICY: Final = """
 functions = [
     "sum", "count", "mean", "vector_sum", "exceeds", "compare", "top", "auction", "hhi", "correlate", "regress",
-    "stats", "histogram",
+    "stats", "histogram", "train",
 ]
 requesters = ["analyst"]
 approval = "automatic"
@@ -42,6 +43,9 @@ parts_beside_totals = true
 [datasets.accounts]
 columns = ["balance"]
 filters = ["segment", "opened"]
+
+[datasets.credit]
+columns = ["leverage", "margin", "days_late", "default"]
 
 [datasets.loans]
 columns = ["loss", "income", "age"]
@@ -61,8 +65,10 @@ def write(folder: Path, datasets: Sequence[str] = DATASETS) -> Path:
         shutil.copytree(BALANCES / party, folder / party)
         for name in datasets:
             _write(folder, party, name, _rows(party, name))
+        shutil.copy(CREDIT / party / "credit.csv", folder / party)
         _write_loans(folder / party / "loans.csv", PARTIES.index(party))
     shutil.copy(BALANCES / "accounts.schema.toml", folder)
+    shutil.copy(CREDIT / "credit.schema.toml", folder)
     (folder / "loans.schema.toml").write_text(_LOANS)
     for name in datasets:
         (folder / f"{name}.schema.toml").write_text(_SCHEMA)
