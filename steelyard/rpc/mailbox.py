@@ -22,7 +22,7 @@ BRANCHES_AHEAD: Final = 64
 ROUNDS_BEFORE: Final = 2  # that peers may be ahead of a party that has not begun
 MESSAGES_KEPT: Final = 16  # of the longest kind that one peer may be ahead
 GRACE: Final = 1.0  # seconds that a round with enough messages waits for the rest
-SPEED: Final = 1 << 24  # bytes a second: what has come says how long the rest may take, where messages are long
+SPEED: Final = 1 << 22  # bytes a second: what has come says how long the rest may take, where messages are long
 
 
 @dataclass(slots=True)
