@@ -86,8 +86,11 @@ def _personal(parts: Sequence[Records]) -> Iterator[tuple[str, float]]:
     """On each party's own test rows, by mean log-loss: a ranking within one party says little of a personal model."""
     out = trained(parts, Averaging(20, ditto=0.1))
     both = [(rows, model) for rows, model in out if model.personal is not None and len(rows.test_y)]
-    for label, pick in (("common", lambda m: m.arrays), ("personal (ditto 0.1)", lambda m: m.personal)):
-        losses = [float(scoring.loss(scores(m.kind, pick(m), r.test_x), r.test_y).mean()) for r, m in both]
+    for label, own in (("common", False), ("personal (ditto 0.1)", True)):
+        losses = [
+            float(scoring.loss(scores(m.kind, m.personal if own else m.arrays, r.test_x), r.test_y).mean())
+            for r, m in both
+        ]
         yield f"log-loss on own test rows, mean over parties, {label} weights", float(np.mean(losses))
 
 

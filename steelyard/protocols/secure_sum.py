@@ -143,7 +143,7 @@ class SecureSums:
     def _deal(self, dealt: _Dealt, mine: Vector | None) -> Round:
         hear = self.others & set(self.dealers)
         messages = dealt.deal(mine) if mine is not None else {}
-        return Round("summand", messages, hear, min(self.least - (mine is not None), len(hear)))
+        return Round("summand", messages, hear, min(self.least - (mine is not None), len(hear)), True)
 
     def _check_group(self, survivors: Sequence[PartyId]) -> None:
         if len(survivors) < self.least:

@@ -22,7 +22,7 @@ BRANCHES_AHEAD: Final = 64
 ROUNDS_BEFORE: Final = 2  # that peers may be ahead of a party that has not begun
 MESSAGES_KEPT: Final = 16  # of the longest kind that one peer may be ahead
 GRACE: Final = 1.0  # seconds that a round with enough messages waits for the rest
-SPEED: Final = 1 << 22  # bytes a second: what has come says how long the rest may take, where messages are long
+SPEED: Final = 1 << 23  # bytes a second: what has come says how long the rest may take, where messages are long
 
 
 @dataclass(slots=True)
@@ -86,7 +86,7 @@ class Mailbox:
         self._over.add(branch)
 
     async def collect(self, branch: int, number: int, round_: Round, patience: float) -> Inbox:
-        """The messages of round `number` of a branch: all of them, or enough once the rest is gone or the grace is over.
+        """The messages of round `number` of a branch: all, or enough once the rest is gone or the grace is over.
 
         Raises what took a needed peer away, or TimedOut naming who is missing after `patience` seconds.
         """
@@ -102,7 +102,7 @@ class Mailbox:
                 raise self._worst(missing - alive)
             waited = asyncio.get_running_loop().time() - start
             enough = len(inbox) >= round_.needed
-            grace = GRACE + here.size(number) / SPEED
+            grace = patience if round_.patient else GRACE + here.size(number) / SPEED
             if not alive or (enough and waited >= grace):
                 self._forget(here, number)
                 return inbox
