@@ -66,6 +66,9 @@ FLOORS: Final = (
     Floor(Setting("sort", 3, 2, 10_000), seconds=2.0),
     Floor(Setting("division", 1, 1, 8192), seconds=0.3),
     Floor(Setting("ratio", 3, 2, 100), seconds=3.0, peak_mb=1000),
+    Floor(Setting("round", 5, 3, 100_000), seconds=0.5),
+    Floor(Setting("round", 10, 3, 1_000_000), seconds=3.0),
+    Floor(Setting("round_killed", 5, 3, 100_000), seconds=3.0),
     Floor(Setting("help", 0, 0, 0), seconds=0.5),
     Floor(Setting("startup", 3, 2, 0), seconds=10.0),
 )

@@ -113,7 +113,7 @@ class Attempt:
                 if step.input_set_signed:
                     computation.fixed = self.participants
                 if step.name:
-                    computation.report(party, "running", step.name)
+                    computation.report(party, "running", step.name, step.progress)
                 if step.result is not None:
                     computation.deliver(step.result)
         self._ran.add(party)

@@ -28,6 +28,7 @@ class Progress:
 
     state: str = "asked"
     step: str = ""
+    progress: bytes = b""  # the last of a training run, as the node sealed it to the requester
 
 
 @dataclass(eq=False)
@@ -79,9 +80,9 @@ class Computation:
         self.failure = failure
         self.happen(lifecycle.ending(failure))
 
-    def report(self, party: str, state: str, step: str = "") -> None:
+    def report(self, party: str, state: str, step: str = "", line: bytes = b"") -> None:
         """What a party says or does now."""
-        progress = Progress(state, step)
+        progress = Progress(state, step, line or self.parties.get(party, Progress()).progress)
         if self.parties.get(party) != progress:
             self.parties[party] = progress
             self._touch()

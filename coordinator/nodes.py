@@ -27,6 +27,8 @@ from steelyard.rpc.channel import PIECE, PinnedChannel
 from steelyard.rpc.tls import Endpoint
 from steelyard.v1 import node_pb2, node_pb2_grpc, types_pb2
 
+MAX_PROGRESS: Final = 1024  # bytes
+
 Order: TypeAlias = node_pb2.RunRequest
 
 
@@ -54,6 +56,7 @@ class Step:
     done: bool
     input_set_signed: bool
     result: SealedResult | None = None
+    progress: bytes = b""  # of a training run, sealed to the requester
 
 
 class NodeClient:
@@ -91,7 +94,8 @@ class NodeClient:
                     result = (
                         await self._whole(response, order.computation, request) if response.HasField("result") else None
                     )
-                    yield Step(response.step[:60], response.done, response.input_set_signed, result)
+                    progress = response.progress if len(response.progress) <= MAX_PROGRESS else b""
+                    yield Step(response.step[:60], response.done, response.input_set_signed, result, progress)
                     if response.done:
                         return
             finally:

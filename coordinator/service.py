@@ -7,7 +7,7 @@ from typing import Any, TypeAlias
 
 import grpc.aio
 
-from coordinator.computation import Computation
+from coordinator.computation import Computation, Progress
 from coordinator.contributions import Stored
 from coordinator.desk import Desk
 from coordinator.directory import Directory, Entry
@@ -86,12 +86,16 @@ def to_proto(computation: Computation) -> pb.Computation:
         request=codec.signed_to_proto(computation.signed),
         created_ms=computation.created_ms,
         updated_ms=computation.updated_ms,
-        parties=[pb.PartyProgress(party=p, state=e.state, step=e.step) for p, e in computation.parties.items()],
+        parties=[_progress(party, each) for party, each in computation.parties.items()],
         attempts=computation.attempts,
     )
     if computation.failure is not None:
         message.failure.CopyFrom(status.failure_to_proto(computation.failure))
     return message
+
+
+def _progress(party: str, each: Progress) -> pb.PartyProgress:
+    return pb.PartyProgress(party=party, state=each.state, step=each.step, progress=each.progress)
 
 
 def _short_results(computation: Computation) -> list[types_pb2.ResultChunk]:

@@ -109,6 +109,8 @@ class Books:
         machine = Machine(party, signing, membership.signing_keys, membership.points_by_name, sharings, crash_point)
         computations = Computations(database, vault, party)
         computations.purge(now_ms())
+        trained = TrainedHere(vault, now_ms)
+        trained.sweep(lambda computation: computations.find(computation) is not None)
         consortium, folder = membership.consortium, state / "inbox"
         sealing = SealingKeys(party, consortium, signing, home.sealing_key(), vault, database, audit, now_ms)
         inbox = Inbox(party, membership, policy, audit, sealing, database, folder, now_ms)
@@ -133,7 +135,7 @@ class Books:
                 party, machine, sharings, membership.signing_keys, audit, now_ms, After(inbox), crash_point
             ),
             consent=Consent(party, membership, policy, computations, sharings, audit, database, now_ms, concerned),
-            trained=TrainedHere(state),
+            trained=trained,
             sealing=sealing,
             inbox=inbox,
         )

@@ -6,7 +6,7 @@ from node.books import Books
 from node.sharings import Shelf
 from steelyard.errors import PolicyRefused
 from steelyard.privacy.policy import ALL, Policy
-from steelyard.tables.schema import Schema
+from steelyard.tables.schema import Column, Schema
 from steelyard.v1 import types_pb2
 
 
@@ -45,12 +45,20 @@ def _sharing(shelf: Shelf) -> types_pb2.Sharing:
 
 
 def describe(name: str, schema: Schema) -> types_pb2.Dataset:
-    """A dataset's columns, without bounds and numbers."""
-    columns = [
-        types_pb2.Column(name=each.name, type=each.kind, decimals=each.decimals, groups=each.groups)
-        for each in schema.columns
-    ]
-    return types_pb2.Dataset(name=name, columns=columns)
+    """A dataset's columns, with the bounds that the owner declared, without numbers."""
+    return types_pb2.Dataset(name=name, columns=map(_column, schema.columns))
+
+
+def _column(column: Column) -> types_pb2.Column:
+    described = column.describe()
+    return types_pb2.Column(
+        name=column.name,
+        type=column.kind,
+        decimals=column.decimals,
+        groups=column.groups,
+        minimum=str(described.get("minimum", "")),
+        maximum=str(described.get("maximum", "")),
+    )
 
 
 def _visible(policy: Policy, dataset: str, schema: Schema) -> Schema:

@@ -133,6 +133,7 @@ class Consent:
                 columns=question.wanted.columns,
                 filter_columns=tuple(sorted(question.wanted.filter_columns)),
                 epsilon=question.epsilon,
+                delta=question.delta,
                 lower_threshold=request.threshold > 0,
                 me=self.party,
                 parties=tuple(parties),

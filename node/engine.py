@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
+import msgspec
 import structlog
 
 from node import inputs
@@ -15,6 +16,7 @@ from node.books import Books, now_ms
 from node.computations import Recorded
 from node.hellos import Hellos
 from node.inbox import MOST
+from node.progress import Stages
 from node.release import PendingRelease
 from node.sessions import Sessions
 from node.shelves import NodeShelves
@@ -31,6 +33,7 @@ from steelyard.functions.computation import ResultShare, compute
 from steelyard.functions.means import Means, Unseal
 from steelyard.functions.question import Question
 from steelyard.functions.result_share import seal_share
+from steelyard.functions.training_line import Line, sealed
 from steelyard.functions.upkeep import Upkeep, keep_up
 from steelyard.identity.sealing import unseal
 from steelyard.ids import AttemptId, ComputationId, PartyId
@@ -62,6 +65,7 @@ class Order:
     hellos: tuple[Signed, ...] = ()  # of all participants, in their order, if the coordinator brings them
     on_step: Callable[[str], None] = lambda step: None
     on_signed: Callable[[], None] = lambda: None
+    on_progress: Callable[[str, bytes, bool], None] = lambda step, line, urgent: None
 
     @property
     def computation(self) -> ComputationId:
@@ -71,9 +75,10 @@ class Order:
         log.debug("step", computation=self.recorded.id, attempt=self.attempt, step=name)
         self.on_step(name)
 
-    def trained(self, line: Mapping[str, Any]) -> None:
-        """A sum of a training run has been formed: what operators are told of it, in the log and as a step."""
-        log.info("training", computation=self.recorded.id, attempt=self.attempt, **line)
+    def trained(self, line: Line, party: PartyId, key: bytes) -> None:
+        """A sum of a training run has been formed: what operators are told of it in the log, and the requester."""
+        log.info("training", computation=self.recorded.id, attempt=self.attempt, **msgspec.structs.asdict(line))
+        self.on_progress(line.step, sealed(line, self.recorded.id, party, key), line.auc is not None)
 
     @property
     def request(self) -> Request:
@@ -162,7 +167,8 @@ class Engine:
         links: dict[PartyId, StreamLink] = {}
         try:
             links = await self._links.to(self._peers(order), min(_LINK_PATIENCE, self._patience))
-            protocol = await self._in_thread(lambda: self._protocol(order, question, mine))
+            stages = self._stages(order, links) if question.local else None
+            protocol = await self._in_thread(lambda: self._protocol(order, question, mine, stages))
             brief = (
                 question.values(SHORT) <= SHORT
                 and not question.local
@@ -171,7 +177,9 @@ class Engine:
             )
             threads = None if brief else self._threads
             first = 1 if said else 0  # so that one who greets and one who need not only wait, and blame nobody
-            outcome = await drive(protocol, attempt, mailbox, links, threads, self._patience, order.step, first)
+            outcome = await drive(
+                protocol, attempt, mailbox, links, threads, self._patience, stages.step if stages else order.step, first
+            )
             result = (
                 await self._in_thread(lambda: self._seal(order, outcome)) if threads else self._seal(order, outcome)
             )
@@ -233,7 +241,9 @@ class Engine:
             books.consent.check(order.request, order.participants, concerned=True)
         return policy, offer
 
-    def _protocol(self, order: Order, question: Question[Any], mine: Introduction | None) -> Protocol[ResultShare]:
+    def _protocol(
+        self, order: Order, question: Question[Any], mine: Introduction | None, stages: Stages | None = None
+    ) -> Protocol[ResultShare]:
         books, recorded = self._books, order.recorded
         policy, offer = self._offer(order)
         if mine and mine.offer != offer:
@@ -266,12 +276,18 @@ class Engine:
             lambda identity: Keystream(digest("noise", recorded.noise, identity.encode())),
             order.relayed,
             books.sharings.kept(shelf) if shelf else None,
-            self._means(order, question, shelves),
+            self._means(order, stages, shelves),
         )
 
-    def _means(self, order: Order, question: Question[Any], shelves: NodeShelves) -> Means:
+    def _means(self, order: Order, stages: Stages | None, shelves: NodeShelves) -> Means:
         means = Means(shelves, self._books.inbox, self._unsealer(order), workers=self._workers)
-        return self._books.trained.offered(means, order.computation, order.trained) if question.local else means
+        return self._books.trained.offered(means, order.computation, stages.line) if stages else means
+
+    def _stages(self, order: Order, links: Mapping[PartyId, StreamLink]) -> Stages:
+        key, before = self._books.membership.sealing_key(order.request.requester), _sent(links)
+        return Stages(
+            lambda: _sent(links) - before, lambda line: order.trained(line, self._books.party, key), order.step
+        )
 
     def _unsealer(self, order: Order) -> Unseal:
         """Opens what the requester of this request, and nobody else, has sealed to this node."""
@@ -324,6 +340,10 @@ def _longest(question: Question[Any], participants: int, contributors: int) -> i
     dealt = 8 * (question.values(MAX_ROWS) + CHALLENGES * (participants + 1))
     announced = MOST * (DIGEST + 8 * CHALLENGES) if question.purpose else 0
     return max(dealt, question.longest(participants, contributors), announced) + _OVERHEAD
+
+
+def _sent(links: Mapping[PartyId, StreamLink]) -> int:
+    return sum(link.sent for link in links.values())
 
 
 def _being_cancelled() -> bool:

@@ -8,13 +8,15 @@ the same for every column.  That a computation entered holds for ever.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
 import msgspec
+import numpy as np
 
-from steelyard.errors import BudgetExhausted, Conflict, DifferencingRefused, Invalid
-from steelyard.privacy import differencing
+from steelyard.errors import BudgetExhausted, Conflict, DifferencingRefused, Invalid, StoreFault
+from steelyard.privacy import differencing, renyi
 from steelyard.privacy.differencing import Input, Release
 from steelyard.storage.database import Database, Row
 
@@ -36,6 +38,8 @@ class Candidate:
     filter: str
     inputs: Release
     epsilon: float = 0.0  # 0 is an exact result
+    delta: float = 0.0
+    curve: tuple[float, ...] = ()  # where there is a delta: what it costs at most, by `renyi.ORDERS`
     parts: bool = False  # about single parties' parts: with a total over the same data they can be solved for
     consented: bool = False  # of single parties' figures, by the consent of each: nothing to difference
     searches: bool = False  # one bit about a secret: asked again with other limits, it is a binary search
@@ -48,6 +52,7 @@ class Limits:
     minimum_group: int
     period_days: int
     epsilon_per_period: float
+    delta_per_period: float = 0.0
     searches_per_version: int
     parts_beside_totals: bool = False
 
@@ -101,10 +106,9 @@ class Ledger:
         rows = self._database.query(f"{_SELECT} WHERE sequence > ? ORDER BY sequence LIMIT ?", (after, limit))
         return [_entry(row) for row in rows]
 
-    def spent(self, dataset: str, period_days: int, *, now_ms: int) -> float:
-        """Epsilon spent on a dataset within the period, by all requesters and on all columns."""
-        spent = self._within("epsilon", dataset, period_days, now_ms, "AND epsilon > 0")
-        return math.fsum(epsilon for (epsilon,) in spent)
+    def spent(self, dataset: str, period_days: int, delta: float = 0.0, *, now_ms: int) -> float:
+        """Epsilon at this delta spent on a dataset within the period, by all requesters and on all columns."""
+        return _composed(self._within("epsilon, curve", dataset, period_days, now_ms, "AND epsilon > 0"), delta)
 
     def _within(self, fields: str, dataset: str, period_days: int, now_ms: int, further: str = "") -> list[Row]:
         # Entries from the future count: a clock set back must not open the ledger.
@@ -125,10 +129,19 @@ class Ledger:
             self._check_parts(candidate, limits.period_days, now_ms)
         if candidate.searches:
             self._check_searches(candidate, limits.searches_per_version)
-        left = limits.epsilon_per_period - self.spent(*about, now_ms=now_ms)
-        if wanted and wanted > left + _SLACK:
+        if wanted:
+            self._check_budget(candidate, limits, now_ms)
+
+    def _check_budget(self, candidate: Candidate, limits: Limits, now_ms: int) -> None:
+        """Over all releases of the period together: what they cost composed, not the sum of what each was asked for."""
+        about = (candidate.dataset, limits.period_days)
+        rows = self._within("epsilon, curve", *about, now_ms, "AND epsilon > 0")
+        after = _composed([*rows, (candidate.epsilon, _packed(candidate.curve))], limits.delta_per_period)
+        if after > limits.epsilon_per_period + _SLACK:
+            left = limits.epsilon_per_period - _composed(rows, limits.delta_per_period)
             raise BudgetExhausted(
-                f"epsilon {wanted:g} is asked for {candidate.dataset}, {max(left, 0):g} is left in this period"
+                f"epsilon {candidate.epsilon:g} is asked for {candidate.dataset}, {max(left, 0):g} is left in this"
+                f" period{f' at delta {limits.delta_per_period:g}' if candidate.curve else ''}"
             )
 
     def _check_parts(self, candidate: Candidate, period_days: int, now_ms: int) -> None:
@@ -157,30 +170,33 @@ class Ledger:
     def _insert(self, candidate: Candidate, computation: str, digest: str, now_ms: int) -> int:
         plain = [getattr(candidate, each) for each in _PLAIN]
         inputs = msgspec.json.encode(sorted(candidate.inputs)).decode()
-        self._database.execute(_INSERT, (computation, digest, now_ms, *plain, inputs))
+        self._database.execute(_INSERT, (computation, digest, now_ms, *plain, inputs, _packed(candidate.curve)))
         entered = self.entry(computation)
         if entered is None:
             raise Conflict("the ledger did not keep an entry")
         return entered.sequence
 
 
-_PLAIN: Final = ("dataset", "column", "function", "requester", "filter", "epsilon", "searches", "parts", "consented")
+_PLAIN: Final = (
+    "dataset", "column", "function", "requester", "filter", "epsilon", "delta", "searches", "parts", "consented",
+)  # fmt: skip
 _SELECT: Final = (
     "SELECT sequence, computation, digest, entered_ms,"
-    " dataset, field, function, requester, filter, epsilon, searches, parts, consented, inputs FROM release"
+    " dataset, field, function, requester, filter, epsilon, delta, searches, parts, consented, inputs, curve"
+    " FROM release"
 )
 _INSERT: Final = (
     "INSERT INTO release"
-    " (computation, digest, entered_ms, dataset, field, function, requester, filter, epsilon, searches, parts,"
-    " consented, inputs) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+    " (computation, digest, entered_ms, dataset, field, function, requester, filter, epsilon, delta, searches, parts,"
+    " consented, inputs, curve) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 )
 
 
 def _entry(row: Row) -> Entry:
-    sequence, computation, digest, entered_ms, *plain, encoded = row
+    sequence, computation, digest, entered_ms, *plain, encoded, curve = row
     fields = dict(zip(_PLAIN, plain, strict=True))
     fields |= {each: bool(fields[each]) for each in ("searches", "parts", "consented")}
-    candidate = Candidate(**fields, inputs=_inputs(encoded))
+    candidate = Candidate(**fields, inputs=_inputs(encoded), curve=_unpacked(curve))
     return Entry(sequence=sequence, computation=computation, digest=digest, entered_ms=entered_ms, candidate=candidate)
 
 
@@ -190,3 +206,19 @@ def _columns(joined: str) -> set[str]:
 
 def _inputs(encoded: str) -> frozenset[Input]:
     return frozenset(msgspec.json.decode(encoded, type=list[Input]))
+
+
+def _composed(rows: Sequence[Row], delta: float) -> float:
+    """Epsilon at `delta` of releases given as (epsilon, curve)."""
+    curves = [np.array(_unpacked(curve)) for _, curve in rows if curve]
+    if any(curve.size != len(renyi.ORDERS) for curve in curves):
+        raise StoreFault.because("the ledger counts privacy in another way than this program: install the newer one")
+    return renyi.spent(curves, [epsilon for epsilon, curve in rows if not curve], delta)
+
+
+def _packed(curve: Sequence[float]) -> bytes:
+    return np.array(curve, dtype="<f8").tobytes()
+
+
+def _unpacked(curve: bytes) -> tuple[float, ...]:
+    return tuple(np.frombuffer(curve, dtype="<f8").tolist())

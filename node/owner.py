@@ -16,6 +16,7 @@ from node.computations import Recorded
 from node.datasets import Dataset
 from node.ledger import Entry
 from node.settlement import settle
+from node.training import Kept
 from node.uploads import memory_file, received, remove_uploads_of_before
 from steelyard.documents.request import Request
 from steelyard.documents.signed import read
@@ -24,6 +25,7 @@ from steelyard.functions.leakage import leakage
 from steelyard.identity.contributors import Announced
 from steelyard.ids import computation_id, identifier
 from steelyard.rpc import codec
+from steelyard.rpc.channel import PIECE
 from steelyard.rpc.interceptors import Context
 from steelyard.tables import schema as schemas
 from steelyard.v1 import node_pb2, node_pb2_grpc
@@ -93,6 +95,21 @@ class OwnerService(node_pb2_grpc.NodeServiceServicer):
         await asyncio.to_thread(self._drop, computation_id(request.id))
         return node_pb2.DropContributionResponse()
 
+    async def ListModels(self, request: node_pb2.ListModelsRequest, context: Context) -> node_pb2.ListModelsResponse:
+        found = await asyncio.to_thread(self._books.trained.models.list)
+        return node_pb2.ListModelsResponse(models=map(_model, found))
+
+    async def ExportModel(
+        self, request: node_pb2.ExportModelRequest, context: Context
+    ) -> AsyncIterator[node_pb2.ExportModelResponse]:
+        file = await asyncio.to_thread(self._export, request.name)
+        for start in range(0, len(file), PIECE):
+            yield node_pb2.ExportModelResponse(content=file[start : start + PIECE])
+
+    async def DeleteModel(self, request: node_pb2.DeleteModelRequest, context: Context) -> node_pb2.DeleteModelResponse:
+        await asyncio.to_thread(self._delete_model, request.name)
+        return node_pb2.DeleteModelResponse()
+
     async def ListRequests(
         self, request: node_pb2.ListRequestsRequest, context: Context
     ) -> node_pb2.ListRequestsResponse:
@@ -140,6 +157,15 @@ class OwnerService(node_pb2_grpc.NodeServiceServicer):
         fields = {"dataset": name, "version": dataset.version, "rows": table.height}
         self._books.audit.record("shown", fields, now_ms=now_ms())
         return dataset, table
+
+    def _export(self, name: str) -> bytes:
+        file = self._books.trained.models.export(name)
+        self._books.audit.record("model_exported", {"model": name}, now_ms=now_ms())
+        return file
+
+    def _delete_model(self, name: str) -> None:
+        self._books.trained.models.delete(name)
+        self._books.audit.record("model_deleted", {"model": name}, now_ms=now_ms())
 
     def _drop(self, contribution: str) -> None:
         if not self._books.inbox.drop([contribution]):
@@ -196,7 +222,7 @@ class OwnerService(node_pb2_grpc.NodeServiceServicer):
         budgets = [
             node_pb2.Budget(
                 dataset=dataset,
-                spent=f"{ledger.spent(dataset, policy.period_days, now_ms=now_ms()):g}",
+                spent=f"{ledger.spent(dataset, policy.period_days, policy.delta_per_period, now_ms=now_ms()):g}",
                 allowed=f"{policy.epsilon_per_period:g}",
             )
             for dataset in datasets
@@ -223,6 +249,11 @@ def _owned(dataset: Dataset) -> node_pb2.OwnedDataset:
         version=dataset.version,
         imported_ms=dataset.imported_ms,
     )
+
+
+def _model(kept: Kept) -> node_pb2.OwnedModel:
+    card = msgspec.json.encode(kept.card).decode()
+    return node_pb2.OwnedModel(card=card, digest=kept.digest, bytes=kept.size, kept_ms=kept.kept_ms)
 
 
 def _vault(status: Status) -> node_pb2.ReadVaultResponse:

@@ -53,6 +53,7 @@ class PendingRelease:
             minimum_group=max(self.policy.minimum_group, self.minimum_group),
             period_days=self.policy.period_days,
             epsilon_per_period=self.policy.epsilon_per_period,
+            delta_per_period=self.policy.delta_per_period,
             searches_per_version=self.policy.searches_per_version,
             parts_beside_totals=self.policy.parts_beside_totals,
         )
@@ -68,6 +69,8 @@ class PendingRelease:
             filter=" of ".join(part for part in (wanted.narrowed, whole) if part),
             inputs=frozenset((each.party, each.version) for each in contributions),
             epsilon=question.epsilon,
+            delta=question.delta,
+            curve=question.curve,
             searches=question.searches,
             parts=question.parts,
             consented=question.consented,

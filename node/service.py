@@ -58,6 +58,13 @@ class _Reports:
             self.next_step = now + STEP_SECONDS
             self.put(node_pb2.RunResponse(step=name))
 
+    def progress(self, step: str, line: bytes, urgent: bool) -> None:
+        """Not every line is worth a message, either; but those with figures of quality are."""
+        now = self.loop.time()
+        if urgent or now >= self.next_step:
+            self.next_step = now + STEP_SECONDS
+            self.put(node_pb2.RunResponse(step=step, progress=line))
+
     def on_signed(self) -> None:
         self.signed = True
 
@@ -190,6 +197,7 @@ class NodeService(OwnerService):
                 hellos=tuple(map(codec.signed_from_proto, request.hellos)),
                 on_step=reports.step,
                 on_signed=reports.on_signed,
+                on_progress=reports.progress,
             )
             reports.put(_done(await self._engine.run(order)))
         except SteelyardError as error:

@@ -33,6 +33,8 @@ def settle(books: Books) -> None:
             fields = {"computation": computation, "parties": list(_parties(result))}
             books.audit.record("released", fields, now_ms=now_ms())
     books.computations.release(held)
+    for computation in held:
+        books.trained.settled(computation)
 
 
 async def keep_settling(books: Books) -> None:

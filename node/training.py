@@ -1,122 +1,179 @@
 """What training leaves at a node: sums and votes of runs under way, so that they resume, and the models.
 
-Files in folders that only the owner enters; each is there whole or not at all.  The sums of a run are known to all
-nodes that took part; they are swept away with `forget` when there is a model.
+All of it lies in the vault.  The sums of a run are erased when its result is on the disk; its votes stay as long as the
+computation is remembered, so that no later attempt opens a sum over others.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from pathlib import Path
-from shutil import rmtree
+from collections.abc import Callable, Collection, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 import msgspec
 
-from steelyard.errors import Conflict, Invalid, NotFound
+from steelyard.errors import Conflict, Failed, Invalid, NotFound
 from steelyard.functions.means import Means
 from steelyard.ids import ComputationId, PartyId, computation_id, identifier
 from steelyard.learning.model import Card, read_model
 from steelyard.protocols.training import Progress
-from steelyard.storage.files import atomically, private_folder
+from steelyard.vault.unit import Unit
+from steelyard.vault.vault import Vault
 
-_SUM: Final = ".sum"
-_VOTE: Final = ".vote"
-_MODEL: Final = ".npz"
+_CHECKPOINT: Final = "checkpoint"
+_SUMS: Final = "sums"
+_VOTES: Final = "votes"
+_MODEL: Final = "model"
+_FILE: Final = "model"
+_DIGITS: Final = 15  # of a time, so that names sort as times do
 
 
 @dataclass(frozen=True, slots=True)
 class KeptSums:
     """`Checkpoints` of one computation."""
 
-    folder: Path
-
-    @classmethod
-    def of(cls, state: Path, computation: ComputationId) -> KeptSums:
-        return cls(private_folder(private_folder(state / "training") / computation_id(computation)))
+    vault: Vault = field(repr=False)
+    computation: ComputationId
 
     def latest(self) -> int:
-        there = {int(file.stem) for file in self.folder.glob(f"*{_SUM}") if file.stem.isdigit()}
+        there = {int(name) for name in _files(self.vault, self._unit(_SUMS)) if name.isdigit()}
         return next(number for number in range(len(there) + 1) if number + 1 not in there)
 
     def read(self, number: int) -> bytes:
-        return (self.folder / f"{number}{_SUM}").read_bytes()
+        return self.vault.read(self._unit(_SUMS), str(number))
 
     def keep(self, number: int, opened: bytes) -> None:
-        with atomically(self.folder / f"{number}{_SUM}") as file:
-            file.write(opened)
+        self._write(_SUMS, str(number), opened)
+
+    def voted(self, step: str) -> tuple[PartyId, ...]:
+        unit, file = self._unit(_VOTES), _name(step)
+        if file not in _files(self.vault, unit):
+            return ()
+        return tuple(map(PartyId, msgspec.json.decode(self.vault.read(unit, file), type=list[str])))
 
     def enter(self, step: str, survivors: Sequence[PartyId]) -> None:
         """Raises Conflict when this node voted for others in this step before, in any attempt."""
-        file = self.folder / f"{hashlib.sha256(step.encode()).hexdigest()}{_VOTE}"
-        if not file.exists():
-            with atomically(file) as out:
-                out.write(msgspec.json.encode(list(survivors)))
-        elif (voted := msgspec.json.decode(file.read_bytes(), type=list[str])) != list(survivors):
-            missing = ", ".join(sorted(set(voted) ^ set(survivors)))
+        before = self.voted(step)
+        if not before:
+            self._write(_VOTES, _name(step), msgspec.json.encode(list(survivors)))
+        elif before != tuple(survivors):
+            missing = ", ".join(sorted(set(before) ^ set(survivors)))
             raise Conflict(
                 f"the sum {step} may have been opened before over other parties, and both sums together would say what"
                 f" {missing} brought: wait until the same parties are there, or begin a new training"
             )
 
-    def forget(self) -> None:
-        rmtree(self.folder, ignore_errors=True)
+    def forget(self, *, votes: bool = False) -> None:
+        for part in (_SUMS, _VOTES) if votes else (_SUMS,):
+            if self.vault.has(self._unit(part)):
+                self.vault.destroy(self._unit(part))
+
+    def _unit(self, part: str) -> Unit:
+        return Unit(_CHECKPOINT, computation_id(self.computation), part)
+
+    def _write(self, part: str, file: str, content: bytes) -> None:
+        if not self.vault.has(self._unit(part)):
+            self.vault.create(self._unit(part))
+        self.vault.write(self._unit(part), file, [content])
+
+
+class Kept(msgspec.Struct, frozen=True):
+    """A model of this party."""
+
+    card: Card
+    digest: str
+    size: int  # bytes
+    kept_ms: int
 
 
 @dataclass(frozen=True, slots=True)
 class KeptModels:
-    """`Models`: this party's registry."""
+    """`Models`: this party's registry.  A unit of the vault for each; of two with one name the newer counts."""
 
-    folder: Path
-
-    @classmethod
-    def of(cls, state: Path) -> KeptModels:
-        return cls(private_folder(state / "models"))
+    vault: Vault = field(repr=False)
+    now_ms: Callable[[], int]
 
     def keep(self, name: str, model: bytes) -> None:
         """A model of the same name takes the place of the one before."""
         read_model(model)
-        with atomically(self._file(name)) as file:
-            file.write(model)
+        units = self._units(identifier(name, _MODEL))
+        last = int(units[-1].version) + 1 if units else 0
+        unit = Unit(_MODEL, name, f"{max(self.now_ms(), last):0{_DIGITS}d}")
+        self.vault.create(unit)
+        try:
+            self.vault.write(unit, _FILE, [model])
+        except Failed:
+            self.vault.destroy(unit)
+            raise
+        for each in units:
+            self.vault.destroy(each)
 
-    def names(self) -> list[str]:
-        return sorted(file.stem for file in self.folder.glob(f"*{_MODEL}"))
+    def list(self) -> list[Kept]:
+        return [self.show(name) for name in sorted({unit.name for unit in self.vault.units(_MODEL)})]
 
-    def cards(self) -> list[Card]:
-        return [read_model(self.export(name)).card for name in self.names()]
+    def show(self, name: str) -> Kept:
+        """Raises NotFound."""
+        model = self.export(name)
+        card, digest = read_model(model).card, hashlib.sha256(model).hexdigest()
+        return Kept(card, digest, len(model), int(self._units(name)[-1].version))
 
     def export(self, name: str) -> bytes:
         """The file of a model.  Raises NotFound."""
-        try:
-            return self._file(name).read_bytes()
-        except FileNotFoundError:
-            raise NotFound(f"this node keeps no model {name}") from None
+        return self.vault.read(self._unit(name), _FILE)
 
     def delete(self, name: str) -> None:
         """Raises NotFound."""
-        self.export(name)
-        self._file(name).unlink(missing_ok=True)
+        self._unit(name)
+        for each in self._units(name):
+            self.vault.destroy(each)
 
-    def _file(self, name: str) -> Path:
+    def _unit(self, name: str) -> Unit:
         try:
-            return self.folder / f"{identifier(name, 'model')}{_MODEL}"
-        except Invalid as error:
-            raise NotFound(error.message) from None
+            return self._units(identifier(name, _MODEL))[-1]
+        except (IndexError, Invalid):
+            raise NotFound(f"this node keeps no model {name[:60]!r}") from None
+
+    def _units(self, name: str) -> Sequence[Unit]:
+        """In the order in which they were kept."""
+        return [unit for unit in self.vault.units(_MODEL) if unit.name == name]
 
 
 @dataclass(frozen=True, slots=True)
 class TrainedHere:
-    """Both, below a node's state folder."""
+    """Both, in a node's vault."""
 
-    state: Path
+    vault: Vault = field(repr=False)
+    now_ms: Callable[[], int]
 
     @property
     def models(self) -> KeptModels:
-        return KeptModels.of(self.state)
+        return KeptModels(self.vault, self.now_ms)
 
     def offered(self, means: Means, computation: ComputationId, progress: Progress) -> Means:
         """What a run of this computation is offered besides."""
-        checkpoints = KeptSums.of(self.state, computation)
+        checkpoints = KeptSums(self.vault, computation)
         return replace(means, checkpoints=checkpoints, models=self.models, progress=progress)
+
+    def settled(self, computation: str) -> None:
+        """Its result is on the disk: no attempt needs the sums any more."""
+        KeptSums(self.vault, ComputationId(computation)).forget()
+
+    def sweep(self, known: Callable[[str], bool]) -> None:
+        """Erases what belongs to computations that nobody remembers, and what a crash left without a file."""
+        for unit in self._left(known):
+            self.vault.destroy(unit)
+
+    def _left(self, known: Callable[[str], bool]) -> Iterator[Unit]:
+        for unit in self.vault.units(_CHECKPOINT):
+            if not known(unit.name) or not self.vault.files(unit):
+                yield unit
+        yield from (unit for unit in self.vault.units(_MODEL) if not self.vault.files(unit))
+
+
+def _files(vault: Vault, unit: Unit) -> Collection[str]:
+    return vault.files(unit) if vault.has(unit) else ()
+
+
+def _name(step: str) -> str:
+    return f"v{hashlib.sha256(step.encode()).hexdigest()}"

@@ -123,4 +123,12 @@ run total @pool
 say 'What a bank'"'"'s own audit log says'
 run owner bank-a audit show --party bank-a
 
+say 'They train a credit model together: only sums are ever formed, and the model stays with the banks'
+for party in bank-a bank-b bank-c bank-d; do
+  owner "$party" data import /credit/credit.csv --dataset credit --party "$party" --schema /credit.schema.toml >/dev/null
+done
+run steelyard train credit --model logistic --target default --rounds 8 --name demo
+run owner bank-a model list --party bank-a
+run owner bank-a predict --model demo --data /credit/credit.csv --limit 3 --party bank-a
+
 say 'Done'

@@ -74,4 +74,13 @@ case "$total" in *'"17500.00"'*) echo 'Still 17500.00' ;; *) echo "the total sho
 say 'What a bank'"'"'s own audit log says'
 run steelyard audit show --party bank-a
 
+say 'They train a credit model together: only sums are ever formed, and the model stays with the banks'
+for party in bank-a bank-b bank-c bank-d; do
+  steelyard data import "examples/credit/$party/credit.csv" --dataset credit --party "$party" \
+    --schema examples/credit/credit.schema.toml >/dev/null
+done
+run steelyard train credit --model logistic --target default --rounds 8 --name demo
+run steelyard model list
+run steelyard predict --model demo --data examples/credit/bank-a/credit.csv --limit 3
+
 say 'Done'

@@ -45,6 +45,7 @@ groups = ["trade", "building", "transport", "services", "manufacturing"]
 type = "decimal"
 decimals = 2
 minimum = "0.00"
+maximum = "1000000.00"
 
 [columns.leverage]
 type = "decimal"

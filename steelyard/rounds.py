@@ -24,13 +24,15 @@ class Round:
     """One step: `send` maps receivers to messages, `hear` says from whom a message is awaited.
 
     `enough` is how many messages the protocol needs; None means all of `hear`.  With fewer the driver ends the protocol
-    with an error naming who is missing; with at least `enough` it waits for the rest only a moment.
+    with an error naming who is missing; with at least `enough` it waits for the rest only a moment; a
+    `patient` round waits for who is slow as long as for one it needs, though not for who is gone.
     """
 
     step: str
     send: Mapping[PartyId, Message] = field(repr=False)
     hear: frozenset[PartyId]
     enough: int | None = None
+    patient: bool = False
 
     @property
     def needed(self) -> int:

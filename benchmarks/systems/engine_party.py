@@ -17,6 +17,8 @@ from itertools import count
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
 from benchmarks.counted import Count, counted
 from benchmarks.inputs import digest
 from benchmarks.systems.engine_programs import PROGRAMS, Program, meet
@@ -66,7 +68,7 @@ async def main(home: str, listen: str, name: str, size: int, delay: float) -> No
     links = links_of(me, membership, place.path, sessions)
     add = partial(peer_pb2_grpc.add_PeerServiceServicer_to_server, PeerService(links))
     server = Server(listen, place.path, Authorise(membership, ROLES, me), [add])
-    party = _Party(PROGRAMS[name], size, partial(_context, membership, me), links, sessions)
+    party = _Party(PROGRAMS[name], size, partial(_context, membership, me, place.signing_key()), links, sessions)
     memory.settle()
     await server.start()
     links.start()
@@ -99,7 +101,8 @@ class _Party:
         self._held = None  # what was computed before
         clock, tally, attempt = list[float](), Count(), next(self._attempts)
         self._held = await self._drive(attempt, self._timed(self._context(attempt), clock, tally))
-        return {"seconds": clock[1] - clock[0], "rounds": len(tally.steps)}
+        said = {"digest": digest(self._held[1])} if self._program.public else {}
+        return {"seconds": clock[1] - clock[0], "rounds": len(tally.steps), **said}
 
     async def open(self) -> dict[str, object]:
         if self._held is None:
@@ -128,7 +131,7 @@ class _Party:
         return digest((yield from self._program.open(circle, result))[: self._size])
 
 
-def _context(membership: Membership, me: PartyId, attempt: str) -> Attempt:
+def _context(membership: Membership, me: PartyId, signing: Ed25519PrivateKey, attempt: str) -> Attempt:
     return Attempt(
         computation=ComputationId("00" * 16),
         attempt=AttemptId(attempt),
@@ -141,7 +144,7 @@ def _context(membership: Membership, me: PartyId, attempt: str) -> Attempt:
         liars=membership.threshold - 1,
         quorum=membership.quorum,
         minimum_group=membership.minimum_group,
-        signing=None,  # type: ignore[arg-type]  # nothing is signed
+        signing=signing,
         keys=membership.signing_keys,
     )
 

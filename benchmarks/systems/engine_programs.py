@@ -5,6 +5,8 @@ The last three compute nothing: they show how fast all parties at once draw from
 
 from __future__ import annotations
 
+import os
+import signal
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final
@@ -23,9 +25,10 @@ from steelyard.protocols.bits import conjunction, open_bits
 from steelyard.protocols.circle import Circle
 from steelyard.protocols.convene import convene
 from steelyard.protocols.multiply import multiply
+from steelyard.protocols.secure_sum import SecureSums
 from steelyard.protocols.sort import sort
 from steelyard.protocols.streaming import DEPTH, PIECE, streamed
-from steelyard.randomness import Keystream
+from steelyard.randomness import Keystream, SystemRandomness
 from steelyard.rounds import Protocol, Round, broadcast, pipeline
 from steelyard.sharing import shamir
 from steelyard.sharing.attempt_keys import AttemptKeys
@@ -40,11 +43,15 @@ Arrays = tuple[NDArray[Any], ...]
 
 @dataclass(frozen=True)
 class Program:
-    """`prepare` makes a party's own shares; `open` gives all parties the values, of which the first SIZE count."""
+    """`prepare` makes a party's own shares; `open` gives all parties the values, of which the first SIZE count.
+
+    A `public` result is values already.
+    """
 
     prepare: Callable[[Attempt, int], Arrays]
     compute: Callable[[Circle, Arrays], Protocol[Any]]
     open: Callable[[Circle, Any], Protocol[Values]]
+    public: bool = False
 
 
 def meet(attempt: Attempt) -> Protocol[Circle]:
@@ -126,6 +133,45 @@ def _conjunction(circle: Circle, prepared: Arrays) -> Protocol[Bits]:
     return np.concatenate((yield from pipeline(pieces, DEPTH)), axis=-1)
 
 
+# ---- training --------------------------------------------------------------------------------------------------------
+
+
+def _update(attempt: Attempt, size: int) -> Any:
+    """A party's vector, and the party."""
+    return attempt, inputs.vector(attempt.participants.index(attempt.me), size)
+
+
+def _secure_sum(circle: Circle, prepared: Any) -> Protocol[Values]:
+    """A round of training as nodes play it, with fresh keys, which nodes agree on once for a whole run."""
+    attempt, vector = prepared
+    with AttemptKeys(attempt.me, bytes(32), attempt.computation, attempt.attempt) as keys:
+        hellos = yield broadcast("hello", keys.public + keys.nonce, circle.others)
+        for party, hello in hellos.items():
+            keys.agree(party, bytes(hello[:32]), bytes(hello[32:]))
+        sums = SecureSums(attempt, keys, attempt.participants, SystemRandomness())
+        summed = yield from sums.add_up("update", field.from_signed(vector), vector.size)
+    return field.to_signed(summed.opened.value)
+
+
+def _dying_sum(circle: Circle, prepared: Any) -> Protocol[Values]:
+    """The same; the last party's process is killed when its vector is with some and it has signed for nobody's."""
+    protocol, inbox = _secure_sum(circle, prepared), None
+    while True:
+        try:
+            step = next(protocol) if inbox is None else protocol.send(inbox)
+        except StopIteration as end:
+            summed: Values = end.value
+            return summed
+        if isinstance(step, Round) and step.step == "heard" and circle.me == circle.parties[-1]:
+            os.kill(os.getpid(), signal.SIGKILL)
+        inbox = yield step
+
+
+def _summed(circle: Circle, result: Values) -> Protocol[Values]:
+    yield from ()
+    return result
+
+
 # ---- the machine -----------------------------------------------------------------------------------------------------
 
 
@@ -167,6 +213,8 @@ PROGRAMS: Final = {
     "multiply": Program(_operands, _multiply, _open_values),
     "compare": Program(_operands, _compare, _open_bits),
     "sort": Program(_keys, _sort, _open_values),
+    "round": Program(_update, _secure_sum, _summed, public=True),
+    "round_killed": Program(_update, _dying_sum, _summed, public=True),
     "and": Program(_gates, _conjunction, _open_bits),
     "aes": Program(_bytes, _draw, _moved),
     "copy": Program(_bytes, _copy, _moved),

@@ -61,6 +61,13 @@ class Parties:
         sent = max(b - a for a, b in zip(before, after, strict=True)) if before and after else None
         return Sample(max(each["seconds"] for each in computed), sent, computed[0]["rounds"], peak_rss(self._pids))
 
+    def without_last(self) -> list[dict[str, Any]]:
+        """What the others answer to `compute` when the last one's process dies in it."""
+        for process in self.processes:
+            _pipe(process.stdin).write(b"compute\n")
+        end = time.monotonic() + RUN_SECONDS
+        return [json.loads(_line(_pipe(each.stdout), end)) for each in self.processes[:-1]]
+
     def answers(self, seconds: float) -> list[dict[str, Any]]:
         """One answer of each party; raises TimeoutError, or ChildProcessError when one has ended."""
         end = time.monotonic() + seconds

@@ -195,7 +195,7 @@ def _for_people(result: Result) -> Any:
     figures = {
         key: value
         for key, value in result.value.items()
-        if key not in ("suppressed", "noise", "quantiles", "left_out", *_TABLES)
+        if key not in ("suppressed", "noise", "quantiles", "left_out", "dropped", "history", *_TABLES)
     }
     figures |= {f"quantile {at}": value for at, value in result.quantiles.items()}
     return {key: _shown(value, result.suppressed) for key, value in figures.items()}
@@ -238,6 +238,8 @@ def _warnings(result: Result) -> list[str]:
         said.append(f"Figures are within {bound} of the exact ones{balanced}.")
     if unknown := result.value.get("missing"):
         said.append(f"No party has a statement of: {', '.join(unknown)}")
+    if dropped := result.value.get("dropped"):
+        said.append(f"Dropped out on the way: {', '.join(dropped)}")
     if result.noise:
         widths = ", ".join(f"{figure} {width}" for figure, width in result.noise.items())
         said.append(f"Standard deviation of the noise: {widths}")

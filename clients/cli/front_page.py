@@ -43,6 +43,7 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "score": ("clients.cli.score:score_statements", "Scores of encrypted statements by your own, hidden weights."),
     "benchmark": ("clients.cli.score:benchmark_firm", "How far a firm's ratio is from the mean of its peers."),
     "train": ("clients.cli.train:train_model", "Train a model on all parties' rows; only sums are ever formed."),
+    "model": ("clients.cli.model:app", "The models that your node keeps; exporting and deleting them."),
     "predict": ("clients.cli.predict:predict_rows", "What a model says of the rows of a file, on this machine."),
     "computation": ("clients.cli.computation:app", "Look at, follow, cancel, approve and refuse computations."),
     "contribute": ("clients.cli.contribute:contribute", "Seal a firm's table for the nodes: a party without a node."),

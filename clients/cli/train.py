@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from typing import Annotated, Any, Literal
 
 from cyclopts import Parameter
@@ -9,7 +10,8 @@ from cyclopts import Parameter
 from clients.cli.ask import Missing, Purpose, Where, asked_for, describe_progress, show_result
 from clients.cli.invocation import open_client
 from clients.cli.options import Json
-from clients.cli.output import emit, progress
+from clients.cli.output import emit, note, progress
+from clients.cli.rounds import RoundTable
 from steelyard.errors import Invalid
 
 DEFAULT_WAIT = 1800.0
@@ -21,7 +23,10 @@ def train_model(
     target: Annotated[str, Parameter(help="The column to predict: 1 for what is looked for, such as a default.")],
     positive: Annotated[str, Parameter(help="If the target is a text: which one is looked for.")] = "",
     features: Annotated[str, Parameter(help="Columns to learn from, with commas between; by default all.")] = "",
-    limits: Annotated[str, Parameter(help="Public limits, such as age=18:90,ratio=0:2; epsilon needs them.")] = "",
+    limits: Annotated[
+        str,
+        Parameter(help="Public limits, such as age=18:90,ratio=0:2; by default those declared. Epsilon needs them."),
+    ] = "",
     model: Annotated[Literal["logistic", "mlp", "gbdt"], Parameter(help="What is trained.")] = "logistic",
     strategy: Annotated[
         Literal["", "newton", "fedavg", "fedprox", "fedadam", "gradient"], Parameter(help="How; by default what suits.")
@@ -57,9 +62,10 @@ def train_model(
 
     only = [each.strip() for each in features.split(",")] if features else []
     asked = asked_for(where, "", "", epsilon, allow_missing, purpose, timeout)
-    with open_client() as client, progress("asking the parties") as report:
+    with open_client() as client, progress("asking the parties") if json else nullcontext(note) as report:
         learnt = training.features(client.parties(), dataset, target, only, _limits(limits))
-        asked["on_progress"] = lambda computation: report(describe_progress(computation))
+        table = RoundTable()
+        asked["on_progress"] = (lambda seen: report(describe_progress(seen))) if json else table.show
         options: dict[str, Any] = {"name": name, "model": model, "strategy": strategy, "protects": protects}
         options |= {"rounds": rounds, "trees": trees, "depth": depth, "ditto": ditto, "sample": sample}
         options |= {"patience": patience, "test": test, "seed": seed, "delta": delta, "positive": positive}

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Final
+from typing import Any, Final
+
+import msgspec
 
 from steelyard.documents.contributor import Contributor
 from steelyard.documents.request import MAX_LIFE_MS, Request
@@ -111,7 +113,7 @@ class Desk:
             state=wire.state(message.state),
             created_ms=message.created_ms,
             updated_ms=message.updated_ms,
-            parties=wire.progress(message.parties),
+            parties=wire.progress(message.parties, lambda each: self._line(message.id, each)),
             problem=wire.problem(message.failure) if message.HasField("failure") else None,
             attempts=message.attempts,
             asked=self._asked(request, message.id),
@@ -180,6 +182,15 @@ class Desk:
             text = "the coordinator shows a request that this profile did not sign"
             raise Malformed(text, party=self.coordinator.who)
         return computation.asked
+
+    def _line(self, computation: str, said: coordinator_pb2.PartyProgress) -> dict[str, Any] | None:
+        """How far a training run is; None where nothing is said of it."""
+        if not said.progress:
+            return None
+        from steelyard.functions.training_line import opened
+
+        line = opened(said.progress, computation, said.party, self._sealing)
+        return None if line is None else dict(msgspec.to_builtins(line))
 
     def _asked(self, request: Signed, computation: str) -> Request | None:
         known, asked = self._checked

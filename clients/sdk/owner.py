@@ -21,7 +21,17 @@ from . import wire
 from .connection import Connection
 from .deadlines import CALL
 from .profile import Profile, identify
-from .records import Audit, DatasetRows, InboxItem, Ledger, OwnedDataset, OwnerRequest, VaultRotation, VaultStatus
+from .records import (
+    Audit,
+    DatasetRows,
+    InboxItem,
+    Ledger,
+    OwnedDataset,
+    OwnedModel,
+    OwnerRequest,
+    VaultRotation,
+    VaultStatus,
+)
 from .results import Leak
 
 LONG: Final = 600.0  # seconds
@@ -108,6 +118,27 @@ class Owner:
         """Forgets this node's share of a firm's contribution, which then counts nowhere.  Raises NotFound."""
         request = pb.DropContributionRequest(id=computation_id(contribution))
         self._line.call(lambda stub: stub.DropContribution(request, timeout=CALL))
+
+    def models(self) -> tuple[OwnedModel, ...]:
+        """The models that this node keeps, by name."""
+        answer = self._line.call(lambda stub: stub.ListModels(pb.ListModelsRequest(), timeout=CALL))
+        return tuple(wire.owned_model(each) for each in answer.models)
+
+    def model(self, name: str) -> OwnedModel:
+        """Raises NotFound."""
+        found = [each for each in self.models() if each.name == name]
+        if not found:
+            raise NotFound(f"{self.party} keeps no model {name[:60]!r}; `steelyard model list` shows those it has")
+        return found[0]
+
+    def export_model(self, name: str, timeout: float = LONG) -> bytes:
+        """The file of a model, which `steelyard.learning.model.read_model` reads.  Raises NotFound."""
+        request = pb.ExportModelRequest(name=name)
+        return self._line.call(lambda stub: b"".join(e.content for e in stub.ExportModel(request, timeout=timeout)))
+
+    def delete_model(self, name: str) -> None:
+        """Erases a model at this node; raises NotFound."""
+        self._line.call(lambda stub: stub.DeleteModel(pb.DeleteModelRequest(name=name), timeout=CALL))
 
     def requests(self, pending_only: bool = False) -> tuple[OwnerRequest, ...]:
         """The requests that reached this node, newest first, with their leakage statements."""

@@ -19,6 +19,19 @@ class OwnedDataset(Fact, frozen=True, kw_only=True):
     unchanged: bool = False
 
 
+class OwnedModel(Fact, frozen=True, kw_only=True):
+    """`card` says what it is, how it came about and how good it is; `digest` is the same at all parties."""
+
+    card: dict[str, Any]
+    digest: str
+    bytes: int
+    kept_ms: int
+
+    @property
+    def name(self) -> str:
+        return str(self.card["name"])
+
+
 class DatasetRows(Fact, frozen=True, kw_only=True):
     """A dataset and its first rows as text, in the order of its columns."""
 

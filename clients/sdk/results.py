@@ -35,11 +35,15 @@ class Leak(Fact, frozen=True, kw_only=True):
 
 
 class Progress(Fact, frozen=True, kw_only=True):
-    """One party's part: asked, pending, approved, refused, unreachable, running, done or failed."""
+    """One party's part: asked, pending, approved, refused, unreachable, running, done or failed.
+
+    `training` is how far a training run is, as its node says: a `steelyard.functions.training_line.Line`.
+    """
 
     party: str
     state: str
     step: str = ""
+    training: dict[str, Any] | None = None
 
 
 class Problem(Fact, frozen=True, kw_only=True):
@@ -277,6 +281,8 @@ class Column(Fact, frozen=True, kw_only=True):
     type: str
     decimals: int
     groups: tuple[str, ...]
+    minimum: str = ""
+    maximum: str = ""
 
 
 class Dataset(Fact, frozen=True, kw_only=True):

@@ -17,7 +17,8 @@ def features(
 ) -> list[dict[str, Any]]:
     """All numbers and texts with declared groups but the target, or those named in `only`.
 
-    `limits` are public least and largest values of numbers; training with noise needs them.  Raises NotFound for a
+    `limits` are public least and largest values of numbers, by default those that all owners declare; training with
+    noise needs them.  Raises NotFound for a
     dataset or column that nobody describes, Invalid for one that parties describe differently or that is no feature.
     """
     described = [each for party in parties for each in party.datasets if each.name == dataset]
@@ -43,5 +44,6 @@ def _fit(column: Column) -> bool:
 def _feature(column: Column, limits: Limits) -> dict[str, Any]:
     if column.groups:
         return {"name": column.name, "groups": list(column.groups)}
-    low, high = limits.get(column.name, (0.0, 0.0))
+    declared = (float(column.minimum), float(column.maximum)) if column.minimum and column.maximum else (0.0, 0.0)
+    low, high = limits.get(column.name, declared)
     return {"name": column.name, "low": low, "high": high}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import msgspec
@@ -25,6 +25,7 @@ from .records import (
     KeyVersion,
     Ledger,
     OwnedDataset,
+    OwnedModel,
     Release,
     VaultFault,
     VaultStatus,
@@ -58,13 +59,25 @@ def problem(message: types.Failure) -> Problem:
     )
 
 
-def progress(messages: Iterable[coordinator.PartyProgress]) -> tuple[Progress, ...]:
-    return tuple(Progress(party=each.party, state=each.state, step=each.step) for each in messages)
+Opens = Callable[[coordinator.PartyProgress], dict[str, Any] | None]
+
+
+def progress(messages: Iterable[coordinator.PartyProgress], opens: Opens) -> tuple[Progress, ...]:
+    return tuple(
+        Progress(party=each.party, state=each.state, step=each.step, training=opens(each)) for each in messages
+    )
 
 
 def dataset(message: types.Dataset) -> Dataset:
     columns = tuple(
-        Column(name=each.name, type=each.type, decimals=each.decimals, groups=tuple(each.groups))
+        Column(
+            name=each.name,
+            type=each.type,
+            decimals=each.decimals,
+            groups=tuple(each.groups),
+            minimum=each.minimum,
+            maximum=each.maximum,
+        )
         for each in message.columns
     )
     return Dataset(name=message.name, columns=columns)
@@ -146,6 +159,11 @@ def owned_dataset(message: node.OwnedDataset, *, unchanged: bool = False) -> Own
         imported_ms=message.imported_ms,
         unchanged=unchanged,
     )
+
+
+def owned_model(message: node.OwnedModel) -> OwnedModel:
+    card = msgspec.json.decode(message.card, type=dict[str, Any])
+    return OwnedModel(card=card, digest=message.digest, bytes=message.bytes, kept_ms=message.kept_ms)
 
 
 def vault_status(message: node.ReadVaultResponse) -> VaultStatus:

@@ -162,7 +162,7 @@ class Benchmark(Question[Peers]):
         known = Leak("how many firms have the ratio, and whether the subject is one of them", "every node")
         return (known, *(counted if self.wanted.percentile else ()))
 
-    def longest(self, participants: int) -> int:
+    def longest(self, participants: int, contributors: int = 0) -> int:
         return longest_message(MAX_FIRMS if self.wanted.percentile else 1, participants)
 
 

@@ -9,7 +9,8 @@ from typing import Protocol as Interface
 from steelyard.ckks.worker import Workers
 from steelyard.functions.intake import Intake
 from steelyard.functions.shelves import Shelves
-from steelyard.protocols.training import Checkpoints, Progress
+from steelyard.protocols.resume import Checkpoints
+from steelyard.protocols.training import Progress
 
 Unseal = Callable[[bytes], bytes]  # opens what the requester sealed to this node; raises Malformed
 

@@ -243,6 +243,16 @@ class Question(ABC, Generic[A]):
         return 0.0
 
     @property
+    def delta(self) -> float:
+        """With what probability the promise of epsilon may fail; 0 for never."""
+        return 0.0
+
+    @property
+    def curve(self) -> tuple[float, ...]:
+        """What a result with a delta costs at most, as `steelyard.privacy.renyi` counts."""
+        return ()
+
+    @property
     def searches(self) -> bool:
         """Whether asking again with other limits closes in on a secret: such questions are counted."""
         return False

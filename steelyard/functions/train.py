@@ -25,8 +25,10 @@ from steelyard.ids import identifier
 from steelyard.learning.asking import Floats
 from steelyard.learning.noise import Budget
 from steelyard.learning.records import Feature, Records, records
+from steelyard.privacy import renyi
 from steelyard.protocols.attempt import Attempt
 from steelyard.protocols.greet import Greeting
+from steelyard.protocols.resume import Unkept
 from steelyard.protocols.secure_sum import SecureSums
 from steelyard.protocols.training import Training as Run
 from steelyard.randomness import Randomness, SystemRandomness
@@ -91,6 +93,20 @@ class Train(Question[Training]):
     def epsilon(self) -> float:
         return float(self.wanted.epsilon) if self.wanted.noisy else 0.0
 
+    @property
+    def delta(self) -> float:
+        return float(self.wanted.delta) if self.wanted.noisy else 0.0
+
+    @property
+    def curve(self) -> tuple[float, ...]:
+        if not self.wanted.noisy:
+            return ()
+        return tuple(renyi.planned(self.epsilon, self.delta, self._releases).tolist())
+
+    @property
+    def _releases(self) -> int:
+        return self.wanted.strategy_of(self.wanted.noisy).releases + Plan.OWN_RELEASES
+
     def values(self, rows: int) -> int:
         return 2
 
@@ -131,10 +147,11 @@ class Train(Question[Training]):
             ports.checkpoints,
         )
         strategy = wanted.strategy_of(wanted.noisy)
-        budget = self._budget(strategy.releases + Plan.OWN_RELEASES, sums) if wanted.noisy else None
+        budget = self._budget(sums) if wanted.noisy else None
         # Noise comes again for the same sum only where the node sees to it that this is over the same parties.
         noise = held.noise if held.noise and ports.checkpoints else _fresh
-        run = Run(sums, held.attempt.me in contributors, noise, budget, ports.checkpoints, ports.progress)
+        kept = ports.checkpoints or Unkept()
+        run = Run(sums, held.attempt.me in contributors, noise, budget, kept, ports.progress)
         rows = self._records(held.brought, held.greeting.decimals)
         plan = Plan(wanted, strategy, contributors, held.attempt, budget)
         result = yield from run.run(plan.steps(rows))
@@ -143,7 +160,7 @@ class Train(Question[Training]):
             ports.models.keep(wanted.name, result.model.encode())
             if result.personal:
                 ports.models.keep(f"{wanted.name}_personal", result.personal.encode())
-        return Released(from_signed(_packed(result, wanted.reports)))
+        return Released(from_signed(_packed(result, sums.mask(run.dropped), wanted.reports)))
 
     def figures(self, opened: Opening) -> dict[str, Any]:
         size = len(_FIGURES) + _LIMBS + 3 * self.wanted.reports
@@ -151,8 +168,10 @@ class Train(Question[Training]):
         figures = {name: _figure(name, int(value)) for name, value in zip(_FIGURES, values, strict=False)}
         limbs = values[len(_FIGURES) : len(_FIGURES) + _LIMBS]
         reports = values[len(_FIGURES) + _LIMBS :].reshape(-1, 3)
+        contributors = [each.party for each in opened.contributions]
         return {
             **figures,
+            "dropped": [party for at, party in enumerate(contributors) if int(values[0]) >> at & 1],
             "model": self.wanted.name,
             "hash": b"".join(int(limb).to_bytes(4, "big") for limb in limbs).hex(),
             "history": [
@@ -193,9 +212,9 @@ class Train(Question[Training]):
         values = max(self.wanted.strategy_of(self.wanted.noisy).longest(self.wanted.width), Plan.LONGEST)
         return max(super().longest(participants), 8 * values + _OVERHEAD)
 
-    def _budget(self, releases: int, sums: SecureSums) -> Budget:
+    def _budget(self, sums: SecureSums) -> Budget:
         sharers = sums.least - (sums.attempt.threshold - 1)
-        return Budget(float(self.wanted.epsilon), float(self.wanted.delta), releases, sharers)
+        return Budget(float(self.wanted.epsilon), float(self.wanted.delta), self._releases, sharers)
 
     def _records(self, brought: Layers | None, decimals: Sequence[int]) -> Records:
         """A node without data has no rows.  Which rows are kept back follows from the seed and the row alone."""
@@ -212,17 +231,17 @@ class Train(Question[Training]):
         return records(wanted.features, columns, target, wanted.test, wanted.seed)
 
 
-_FIGURES: Final = ("rows", "rounds", "test_rows", "test_defaults", "loss", "auc", "ks", "epsilon")
-_COUNTS: Final = _FIGURES[:4]
+_FIGURES: Final = ("dropped", "rows", "rounds", "test_rows", "test_defaults", "loss", "auc", "ks", "epsilon")
+_COUNTS: Final = _FIGURES[:5]
 
 
 def _figure(name: str, value: int) -> int | float:
     return value if name in _COUNTS else value / _UNITS
 
 
-def _packed(result: Result, reports: int) -> Values:
+def _packed(result: Result, dropped: int, reports: int) -> Values:
     quality, card = result.quality, result.model.card
-    figures = [card.rows, card.rounds, quality.rows, quality.defaults]
+    figures = [dropped, card.rows, card.rounds, quality.rows, quality.defaults]
     figures += [round(each * _UNITS) for each in (quality.loss, quality.auc, quality.ks, card.epsilon)]
     digest = result.model.digest
     limbs = [int.from_bytes(digest[at : at + 4], "big") for at in range(0, 32, 4)]

@@ -46,6 +46,7 @@ class Budget:
     sharers: int
     multiplier: float = field(init=False)
     cost: renyi.Curve = field(init=False, repr=False)
+    most: renyi.Curve = field(init=False, repr=False)  # what ledgers have entered for this run
     made: int = field(init=False, default=0)
 
     def __post_init__(self) -> None:
@@ -53,6 +54,7 @@ class Budget:
             raise PolicyRefused("too few honest parties for noise that nobody knows")
         self.multiplier = renyi.multiplier(self.epsilon, self.delta, self.releases)
         self.cost = renyi.nothing()
+        self.most = renyi.planned(self.epsilon, self.delta, self.releases)
 
     @property
     def spent(self) -> float:
@@ -73,7 +75,8 @@ class Budget:
     def take(self, plan: Plan) -> None:
         """To be called before the release.  Raises BudgetExhausted when it would cost more than there is."""
         after = self.cost + plan.cost
-        if self.made >= self.releases or renyi.epsilon(after, self.delta) > self.epsilon:
+        beyond = bool((after > self.most).any()) or renyi.epsilon(after, self.delta) > self.epsilon
+        if self.made >= self.releases or beyond:
             raise BudgetExhausted("another sum of this training would cost more privacy than was asked for")
         self.cost, self.made = after, self.made + 1
 

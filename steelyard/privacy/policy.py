@@ -9,6 +9,7 @@
     minimum_rows = 3                         # rows behind every figure
     period_days = 30
     epsilon_per_period = 1.0
+    delta_per_period = 1e-5                  # training with noise needs one
 
     [datasets.accounts]
     columns = ["balance"]                    # may be summed
@@ -79,6 +80,7 @@ class Question:
     columns: Collection[str]
     filter_columns: Collection[str] = ()
     epsilon: float = 0.0
+    delta: float = 0.0
     lower_threshold: bool = False
     me: str = ""  # this party: nobody's peer
     parties: Collection[str]
@@ -104,6 +106,7 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     minimum_rows: Annotated[int, msgspec.Meta(ge=1, le=1_000_000_000)] = 3
     period_days: Annotated[int, msgspec.Meta(ge=1, le=36_500)] = 30
     epsilon_per_period: Annotated[float, msgspec.Meta(ge=0, le=1_000)] = 0.0
+    delta_per_period: Annotated[float, msgspec.Meta(ge=0, le=0.01)] = 0.0
     searches_per_version: Annotated[int, msgspec.Meta(ge=0, le=1_000)] = 8
     lower_threshold: bool = False
     parts_beside_totals: bool = False
@@ -145,6 +148,9 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         _listed("requester", [requester], self.requesters)
         self.check_peers(parties, me)
 
+        if question.delta and not self.delta_per_period:
+            raise BudgetExhausted("noise of this kind has a delta, and the policy's delta_per_period is 0")
+
     def sponsored(self, sponsor: str) -> bool:
         """Whether contributors that this requester vouches for count here."""
         return sponsor in self.sponsors or ALL in self.sponsors
@@ -174,6 +180,7 @@ def permissive(requesters: Iterable[str]) -> Policy:
         sponsors=users,
         approval="automatic",
         epsilon_per_period=10.0,
+        delta_per_period=1e-5,
         parts_beside_totals=True,
         datasets={ALL: DatasetRule(columns=(ALL,), filters=(ALL,))},
     )

@@ -12,6 +12,7 @@ neighbouring data sets differ in.
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
@@ -22,6 +23,8 @@ from steelyard.errors import Invalid
 
 ORDERS: Final = (*(1 + x / 10 for x in range(1, 100)), *range(11, 64), *(64 * 2**x for x in range(8)))
 _ORDERS: Final = np.array(ORDERS, dtype=np.float64)
+
+EXCESS: Final = 0.02
 
 Curve = NDArray[np.float64]  # one cost per order
 
@@ -66,6 +69,27 @@ def pure(epsilon_spent: float) -> Curve:
     return cost
 
 
+def planned(epsilon_wanted: float, delta: float, releases: int) -> Curve:
+    """What `releases` releases with noise by `multiplier` cost at most together, known before the first of them."""
+    cost: Curve = _gaussian(multiplier(epsilon_wanted, delta, releases), releases)
+    return cost
+
+
+def spent(curves: Iterable[Curve], pure_epsilons: Iterable[float], delta: float) -> float:
+    """Epsilon at `delta` of all these releases together: those with a curve, and those private without a delta.
+
+    The smaller of two bounds: everything as curves, or the pure ones simply added on top.
+    """
+    noisy, simple = list(curves), list(pure_epsilons)
+    added = math.fsum(simple)
+    if not noisy:
+        return min(added, epsilon(sum(map(pure, simple), nothing()), delta)) if delta and added else added
+    if not delta:
+        return math.inf
+    whole = sum(noisy, nothing())
+    return min(epsilon(whole, delta) + added, epsilon(whole + sum(map(pure, simple), nothing()), delta))
+
+
 def epsilon(cost: Curve, delta: float) -> float:
     """The smallest epsilon that the composed cost allows at this delta."""
     from dp_accounting.rdp import compute_epsilon  # a second to load, and only where there is noise
@@ -76,7 +100,7 @@ def epsilon(cost: Curve, delta: float) -> float:
     return float(found)
 
 
-def multiplier(epsilon_wanted: float, delta: float, releases: int, excess: float = 0.02) -> float:
+def multiplier(epsilon_wanted: float, delta: float, releases: int, excess: float = EXCESS) -> float:
     """Noise per unit of sensitivity so that `releases` releases cost at most this epsilon.
 
     `excess` is by what part the cost of Skellam noise may lie above a Gaussian's of the same variance; who draws the
@@ -90,6 +114,11 @@ def multiplier(epsilon_wanted: float, delta: float, releases: int, excess: float
     low, high = least / 2, 4 * least
     for _ in range(40):
         middle = math.sqrt(low * high)
-        cost = releases * (1 + excess) * _ORDERS / (2 * middle**2)
+        cost = _gaussian(middle, releases, excess)
         low, high = (low, middle) if epsilon(cost, delta) <= epsilon_wanted else (middle, high)
     return high
+
+
+def _gaussian(noise: float, releases: int, excess: float = EXCESS) -> Curve:
+    cost: Curve = releases * (1 + excess) * _ORDERS / (2 * noise**2)
+    return cost

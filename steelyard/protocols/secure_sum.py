@@ -13,7 +13,7 @@ Differs     shares instead of masks: no second kind of secret that could be aske
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 from typing import Protocol as Interface
@@ -41,6 +41,7 @@ from steelyard.sharing.robust import Opened, consistent, deviants
 LEAST: Final = 3  # parties in a sum: of two, each knows the other's part
 _HASH: Final = 32
 _ABSENT: Final = bytes(_HASH)
+_MASK: Final = 4  # bytes, a bit for each of at most 31 parties
 
 
 class Votes(Interface):
@@ -48,6 +49,9 @@ class Votes(Interface):
 
     def enter(self, step: str, survivors: Sequence[PartyId]) -> None:
         """Durably.  Raises Conflict when other survivors were entered for this step before."""
+
+    def voted(self, step: str) -> tuple[PartyId, ...]:
+        """The survivors that were entered for this step, none if it never came so far."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,9 +105,10 @@ class SecureSums:
         for dealer, message in received.items():
             dealt.take(dealer, message)
         # 2. Tell everybody whom I have heard, with a masked random combination of each dealing.
-        summary = dealt.summary()
+        summary = dealt.summary() + self._mask(self.votes.voted(step) if self.votes else ())
         heard = yield broadcast("heard", summary, self.others, self._quorum)
-        survivors = dealt.agreed(summary, heard)
+        there, voted = dealt.agreed(summary, heard)
+        survivors = tuple(party for party in there if party in voted)
         # 3. Sign the list of those whom all have heard and whose dealings are sharings; wait for a quorum.
         self._check_group(survivors)
         yield from self._vote(step, dealt, survivors)
@@ -111,7 +116,7 @@ class SecureSums:
         # 4. Open the sum of their dealings.
         share = total([dealt.shares[party][:size] for party in survivors])
         opening = open_slices if size >= SLICED else open_to_nodes
-        holders = self._holders(survivors)
+        holders = self._holders(there)
         opened = yield from opening(holders, "sum", share)
         self.present &= {*holders.participants}
         return Summed(survivors, opened)
@@ -120,10 +125,17 @@ class SecureSums:
     def _quorum(self) -> int:
         return self.attempt.quorum - 1
 
-    def _holders(self, survivors: Sequence[PartyId]) -> Attempt:
+    def mask(self, parties: Collection[PartyId]) -> int:
+        """Which of the dealers these are, as bits."""
+        return sum(1 << at for at, dealer in enumerate(self.dealers) if dealer in parties)
+
+    def _mask(self, parties: Collection[PartyId]) -> bytes:
+        return self.mask(parties).to_bytes(_MASK, "little")
+
+    def _holders(self, there: Sequence[PartyId]) -> Attempt:
         """The attempt among those who hold a share of the sum: the same set at all of them, dead or alive."""
         attempt = self.attempt
-        left = tuple(party for party in attempt.participants if party in survivors or party not in self.dealers)
+        left = tuple(party for party in attempt.participants if party in there or party not in self.dealers)
         if attempt.me not in left:
             raise Failed(f"{attempt.me} was too late for a sum and is left out; the next attempt takes it in again")
         return replace(attempt, participants=left, points={party: attempt.points[party] for party in left})
@@ -131,7 +143,7 @@ class SecureSums:
     def _deal(self, dealt: _Dealt, mine: Vector | None) -> Round:
         hear = self.others & set(self.dealers)
         messages = dealt.deal(mine) if mine is not None else {}
-        return Round("summand", messages, hear, min(self.least - (mine is not None), len(hear)))
+        return Round("summand", messages, hear, min(self.least - (mine is not None), len(hear)), True)
 
     def _check_group(self, survivors: Sequence[PartyId]) -> None:
         if len(survivors) < self.least:
@@ -255,19 +267,24 @@ class _Dealt:
         checked = combine(digest("summand-challenge", header), share[: self.size])
         return header + to_bytes(total([checked, np.ascontiguousarray(share[self.size :])]))
 
-    def agreed(self, mine: bytes, heard: Inbox) -> tuple[PartyId, ...]:
-        """The dealers whom all have heard alike, and whose dealings are sharings."""
-        lines = {self.sums.attempt.me: self._lines(mine)}
+    def agreed(self, mine: bytes, heard: Inbox) -> tuple[tuple[PartyId, ...], tuple[PartyId, ...]]:
+        """The dealers whom all have heard alike, and whose dealings are sharings; and those to whom votes of an earlier
+        attempt bind this sum: that over others must not be opened beside it.
+        """
+        lines, votes = {self.sums.attempt.me: self._lines(mine)}, [_voted(mine)]
         for party, message in heard.items():
             with blaming(party):
                 lines[party] = self._lines(message)
-        return tuple(dealer for at, dealer in enumerate(self.sums.dealers) if self._good(dealer, at, lines))
+            votes.append(_voted(message))
+        there = tuple(dealer for at, dealer in enumerate(self.sums.dealers) if self._good(dealer, at, lines))
+        bound = tuple(p for at, p in enumerate(self.sums.dealers) if all(vote >> at & 1 for vote in votes if vote))
+        return there, bound
 
     def _lines(self, message: bytes | bytearray) -> list[tuple[bytes, Vector]]:
         length = _HASH + 8 * CHALLENGES
-        if len(message) != length * len(self.sums.dealers):
+        if len(message) != length * len(self.sums.dealers) + _MASK:
             raise Malformed("a list of another length")
-        parts = [bytes(message[start : start + length]) for start in range(0, len(message), length)]
+        parts = [bytes(message[start : start + length]) for start in range(0, len(message) - _MASK, length)]
         return [(part[:_HASH], from_bytes(part[_HASH:], CHALLENGES)) for part in parts]
 
     def _good(self, dealer: PartyId, at: int, lines: Mapping[PartyId, list[tuple[bytes, Vector]]]) -> bool:
@@ -277,3 +294,7 @@ class _Dealt:
         values: dict[int, Any] = {attempt.points[party]: line[at][1] for party, line in lines.items()}
         # A holder who lies is corrected when the sum is opened; where it cannot be told who lies, the dealer is out.
         return consistent(values, attempt.threshold) or deviants(values, attempt.threshold, attempt.liars) is not None
+
+
+def _voted(message: bytes | bytearray) -> int:
+    return int.from_bytes(message[-_MASK:], "little")

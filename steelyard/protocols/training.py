@@ -1,8 +1,7 @@
 """Training: a strategy asks for sums, the nodes form them, until there is a model at every node.
 
 Model       that of steelyard.protocols.secure_sum.
-Rounds      1 (2 when an earlier attempt got somewhere), and those of a secure sum for every ask.   Sends the number of
-            sums kept, then a hash, then what the sums take.
+Rounds      those of resuming, and those of a secure sum for every ask.   Sends what these send.
 Reveals     to all participants: every sum that the strategy asks for, with its noise where noise is wanted.
 Follows     federated learning (McMahan et al. 2017) with agreement on what was opened.
 Differs     what is kept for a restart is the sums, which everybody knows, not the state of a strategy: it is played
@@ -13,36 +12,23 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, Final, TypeVar
-from typing import Protocol as Interface
+from typing import Any, TypeVar
 
-from steelyard.digest import digest
-from steelyard.errors import Conflict, Malformed
+import numpy as np
+
 from steelyard.field import Vector, from_bytes, from_signed, to_bytes, to_signed
+from steelyard.ids import PartyId
 from steelyard.learning import encoding
 from steelyard.learning.asking import Ask, Floats, Steps
 from steelyard.learning.noise import Budget, Plan
-from steelyard.protocols.disputes import usable
-from steelyard.protocols.secure_sum import SecureSums, Votes
+from steelyard.protocols.resume import Checkpoints, Unkept, resume
+from steelyard.protocols.secure_sum import SecureSums
 from steelyard.randomness import Randomness
-from steelyard.rounds import Protocol, broadcast
+from steelyard.rounds import Protocol
 
 T = TypeVar("T")
-MAX_SUMS: Final = 1 << 20
 
 Progress = Callable[[dict[str, Any]], None]
-
-
-class Checkpoints(Votes, Interface):
-    """The sums of one computation, by number from 1: durable, and the same over all attempts."""
-
-    def latest(self) -> int:
-        """How many there are without a gap."""
-
-    def read(self, number: int) -> bytes: ...
-
-    def keep(self, number: int, opened: bytes) -> None:
-        """Durably; in place of one of the same number."""
 
 
 @dataclass(slots=True)
@@ -56,23 +42,23 @@ class Training:
     contributes: bool
     noise: Callable[[str], Randomness] = field(repr=False)
     budget: Budget | None = None
-    checkpoints: Checkpoints | None = None
+    checkpoints: Checkpoints | Unkept = field(default_factory=Unkept)
     progress: Progress | None = None
     verified: bool = True
+    complete: int = -1  # bits of the dealers who are in every sum so far
 
     def run(self, steps: Steps[T]) -> Protocol[T]:
         """What the strategy returns; raises what it raises, and what a secure sum raises."""
         # 1. How far did all of us get before?
-        kept = yield from self._resume()
+        kept = yield from resume(self.sums, self.checkpoints)
         number, ask = 0, next(steps)
         while True:
             # 2. Add up what the strategy asks for, unless that was done before.
             number += 1
             plan = self._plan(ask)
-            if number <= kept and self.checkpoints:
-                total = from_bytes(self.checkpoints.read(number), ask.values.size)
-            else:
-                total = yield from self._added(number, ask, plan)
+            if number > kept:
+                yield from self._add(number, ask, plan)
+            total = self._read(number, ask)
             sums = encoding.decode(to_signed(total), self._scale(ask, plan))
             self._report(number, number <= kept, ask, sums)
             # 3. What does it make of the sum?
@@ -81,27 +67,6 @@ class Training:
             except StopIteration as end:
                 trained: T = end.value
                 return trained
-
-    def _resume(self) -> Protocol[int]:
-        """The number of sums that all have kept; they must be the same ones."""
-        attempt, mine = self.sums.attempt, self.checkpoints.latest() if self.checkpoints else 0
-        enough = attempt.quorum - 1
-        received = yield broadcast("resume", mine.to_bytes(4, "little"), self.sums.others, enough)
-        numbers = usable(received, enough, _number)
-        self.sums.present &= {attempt.me, *numbers}
-        least = min([mine, *numbers.values()])
-        if not least:
-            return 0
-        said = self._hash(least)
-        received = yield broadcast("resumed", said, self.sums.others, enough)
-        if any(bytes(each) != said for each in received.values()):
-            raise Conflict("the nodes have kept different sums of this training: begin it again as a new request")
-        return least
-
-    def _hash(self, number: int) -> bytes:
-        if not self.checkpoints:
-            raise Conflict("this node has kept nothing")
-        return digest("checkpoints", *(self.checkpoints.read(each) for each in range(1, number + 1)))
 
     def _plan(self, ask: Ask) -> Plan | None:
         """What is spent counts for a sum made before as well: it was released."""
@@ -118,14 +83,24 @@ class Training:
     def _parties(self) -> int:
         return len(self.sums.dealers)
 
-    def _added(self, number: int, ask: Ask, plan: Plan | None) -> Protocol[Vector]:
+    @property
+    def dropped(self) -> tuple[PartyId, ...]:
+        """Who is not in every sum."""
+        return tuple(dealer for at, dealer in enumerate(self.sums.dealers) if not self.complete >> at & 1)
+
+    def _read(self, number: int, ask: Ask) -> Vector:
+        """A sum, behind who is in it."""
+        found = from_bytes(self.checkpoints.read(number), ask.values.size + 1)
+        self.complete &= int(found[0])
+        return found[1:]
+
+    def _add(self, number: int, ask: Ask, plan: Plan | None) -> Protocol[None]:
         step = f"{number} {ask.name}"
         mine = self._mine(step, ask, plan) if self.contributes else None
         summed = yield from self.sums.add_up(step, mine, ask.values.size)
         self.verified &= summed.opened.verified
-        if self.checkpoints:
-            self.checkpoints.keep(number, to_bytes(summed.opened.value))
-        return summed.opened.value
+        who = np.array([self.sums.mask(summed.survivors)], dtype=summed.opened.value.dtype)
+        self.checkpoints.keep(number, to_bytes(np.concatenate([who, summed.opened.value])))
 
     def _mine(self, step: str, ask: Ask, plan: Plan | None) -> Vector:
         if plan and self.budget:
@@ -140,10 +115,3 @@ class Training:
         if self.budget:
             line["epsilon_left"] = max(self.budget.epsilon - self.budget.spent, 0.0)
         self.progress({**line, **(ask.report(sums) if ask.report else {})})
-
-
-def _number(party: str, message: bytes | bytearray) -> int:
-    number = int.from_bytes(message, "little")
-    if len(message) != 4 or number > MAX_SUMS:
-        raise Malformed(f"{party} says how far it got in no number", culprits=(party,))
-    return number

@@ -28,11 +28,13 @@ class StreamLink:
         self.peer = peer
         self._write = write
         self._lock = asyncio.Lock()
+        self.sent = 0  # bytes of messages, without headers
 
     async def send(self, frame: peer_pb2.Frame) -> None:
         try:
             async with self._lock:
                 await self._write(frame)
+            self.sent += len(frame.body)
         except (grpc.RpcError, asyncio.InvalidStateError, SteelyardError):
             raise Unreachable(f"the stream to {self.peer} broke", party=self.peer) from None
 

@@ -22,6 +22,7 @@ BRANCHES_AHEAD: Final = 64
 ROUNDS_BEFORE: Final = 2  # that peers may be ahead of a party that has not begun
 MESSAGES_KEPT: Final = 16  # of the longest kind that one peer may be ahead
 GRACE: Final = 1.0  # seconds that a round with enough messages waits for the rest
+SPEED: Final = 1 << 23  # bytes a second: what has come says how long the rest may take, where messages are long
 
 
 @dataclass(slots=True)
@@ -43,6 +44,10 @@ class _Branch:
     wanted: int = 0  # whole messages of this round still to come before it is worth while to look
     messages: dict[tuple[int, PartyId], _Message] = field(default_factory=dict)
     news: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def size(self, number: int) -> int:
+        """Bytes of all messages of a round, those that are on their way whole."""
+        return sum(len(message.buffer) for (at, _), message in self.messages.items() if at == number)
 
 
 class Mailbox:
@@ -81,7 +86,7 @@ class Mailbox:
         self._over.add(branch)
 
     async def collect(self, branch: int, number: int, round_: Round, patience: float) -> Inbox:
-        """The messages of round `number` of a branch: all of them, or enough once the rest is gone or `GRACE` is over.
+        """The messages of round `number` of a branch: all, or enough once the rest is gone or the grace is over.
 
         Raises what took a needed peer away, or TimedOut naming who is missing after `patience` seconds.
         """
@@ -97,14 +102,15 @@ class Mailbox:
                 raise self._worst(missing - alive)
             waited = asyncio.get_running_loop().time() - start
             enough = len(inbox) >= round_.needed
-            if not alive or (enough and waited >= GRACE):
+            grace = patience if round_.patient else GRACE + here.size(number) / SPEED
+            if not alive or (enough and waited >= grace):
                 self._forget(here, number)
                 return inbox
             here.wanted = len(alive) if enough else round_.needed - len(inbox)
             if waited >= patience:
                 names = ", ".join(sorted(alive))
                 raise TimedOut(f"no {round_.step} message from {names} in {patience:.0f} s", party=min(alive))
-            await _wait(here.news, (GRACE if enough else patience) - waited)
+            await _wait(here.news, (grace if enough else patience) - waited)
 
     def _take(self, peer: PartyId, frame: peer_pb2.Frame) -> None:
         if frame.HasField("abort"):

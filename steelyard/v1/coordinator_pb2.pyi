@@ -84,22 +84,26 @@ class PartyProgress(_message.Message):
     PARTY_FIELD_NUMBER: _builtins.int
     STATE_FIELD_NUMBER: _builtins.int
     STEP_FIELD_NUMBER: _builtins.int
+    PROGRESS_FIELD_NUMBER: _builtins.int
     party: _builtins.str
     """The party."""
     state: _builtins.str
     """One of asked, pending, approved, refused, unreachable, running, done, failed."""
     step: _builtins.str
     """The protocol step the node reported last."""
+    progress: _builtins.bytes
+    """How far a training run is, as the node sealed it to the requester."""
     def __init__(
         self,
         *,
         party: _builtins.str = ...,
         state: _builtins.str = ...,
         step: _builtins.str = ...,
+        progress: _builtins.bytes = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["party", b"party", "state", b"state", "step", b"step"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["party", b"party", "progress", b"progress", "state", b"state", "step", b"step"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

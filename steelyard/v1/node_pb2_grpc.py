@@ -115,6 +115,21 @@ class NodeServiceStub:
                 request_serializer=steelyard_dot_v1_dot_node__pb2.RotateVaultRequest.SerializeToString,
                 response_deserializer=steelyard_dot_v1_dot_node__pb2.RotateVaultResponse.FromString,
                 _registered_method=True)
+        self.ListModels = channel.unary_unary(
+                '/steelyard.v1.NodeService/ListModels',
+                request_serializer=steelyard_dot_v1_dot_node__pb2.ListModelsRequest.SerializeToString,
+                response_deserializer=steelyard_dot_v1_dot_node__pb2.ListModelsResponse.FromString,
+                _registered_method=True)
+        self.ExportModel = channel.unary_stream(
+                '/steelyard.v1.NodeService/ExportModel',
+                request_serializer=steelyard_dot_v1_dot_node__pb2.ExportModelRequest.SerializeToString,
+                response_deserializer=steelyard_dot_v1_dot_node__pb2.ExportModelResponse.FromString,
+                _registered_method=True)
+        self.DeleteModel = channel.unary_unary(
+                '/steelyard.v1.NodeService/DeleteModel',
+                request_serializer=steelyard_dot_v1_dot_node__pb2.DeleteModelRequest.SerializeToString,
+                response_deserializer=steelyard_dot_v1_dot_node__pb2.DeleteModelResponse.FromString,
+                _registered_method=True)
         self.ListRequests = channel.unary_unary(
                 '/steelyard.v1.NodeService/ListRequests',
                 request_serializer=steelyard_dot_v1_dot_node__pb2.ListRequestsRequest.SerializeToString,
@@ -253,6 +268,27 @@ class NodeServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ListModels(self, request, context):
+        """Owner: the models that this node helped to train and keeps.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ExportModel(self, request, context):
+        """Owner: the file of a model.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def DeleteModel(self, request, context):
+        """Owner: erases a model.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def ListRequests(self, request, context):
         """Owner: requests that wait for a decision or were decided.
         """
@@ -363,6 +399,21 @@ def add_NodeServiceServicer_to_server(servicer, server):
                     servicer.RotateVault,
                     request_deserializer=steelyard_dot_v1_dot_node__pb2.RotateVaultRequest.FromString,
                     response_serializer=steelyard_dot_v1_dot_node__pb2.RotateVaultResponse.SerializeToString,
+            ),
+            'ListModels': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListModels,
+                    request_deserializer=steelyard_dot_v1_dot_node__pb2.ListModelsRequest.FromString,
+                    response_serializer=steelyard_dot_v1_dot_node__pb2.ListModelsResponse.SerializeToString,
+            ),
+            'ExportModel': grpc.unary_stream_rpc_method_handler(
+                    servicer.ExportModel,
+                    request_deserializer=steelyard_dot_v1_dot_node__pb2.ExportModelRequest.FromString,
+                    response_serializer=steelyard_dot_v1_dot_node__pb2.ExportModelResponse.SerializeToString,
+            ),
+            'DeleteModel': grpc.unary_unary_rpc_method_handler(
+                    servicer.DeleteModel,
+                    request_deserializer=steelyard_dot_v1_dot_node__pb2.DeleteModelRequest.FromString,
+                    response_serializer=steelyard_dot_v1_dot_node__pb2.DeleteModelResponse.SerializeToString,
             ),
             'ListRequests': grpc.unary_unary_rpc_method_handler(
                     servicer.ListRequests,
@@ -818,6 +869,87 @@ class NodeService:
             '/steelyard.v1.NodeService/RotateVault',
             steelyard_dot_v1_dot_node__pb2.RotateVaultRequest.SerializeToString,
             steelyard_dot_v1_dot_node__pb2.RotateVaultResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListModels(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/steelyard.v1.NodeService/ListModels',
+            steelyard_dot_v1_dot_node__pb2.ListModelsRequest.SerializeToString,
+            steelyard_dot_v1_dot_node__pb2.ListModelsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ExportModel(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/steelyard.v1.NodeService/ExportModel',
+            steelyard_dot_v1_dot_node__pb2.ExportModelRequest.SerializeToString,
+            steelyard_dot_v1_dot_node__pb2.ExportModelResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def DeleteModel(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/steelyard.v1.NodeService/DeleteModel',
+            steelyard_dot_v1_dot_node__pb2.DeleteModelRequest.SerializeToString,
+            steelyard_dot_v1_dot_node__pb2.DeleteModelResponse.FromString,
             options,
             channel_credentials,
             insecure,

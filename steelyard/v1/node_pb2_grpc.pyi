@@ -65,6 +65,12 @@ class NodeServiceStub:
     """Owner: forgets this node's share of a contribution; its contributor may contribute again."""
     RotateVault: _grpc.UnaryUnaryMultiCallable[_node_pb2.RotateVaultRequest, _node_pb2.RotateVaultResponse]
     """Owner: a new key-encryption key for everything in the vault, and a new sealing key."""
+    ListModels: _grpc.UnaryUnaryMultiCallable[_node_pb2.ListModelsRequest, _node_pb2.ListModelsResponse]
+    """Owner: the models that this node helped to train and keeps."""
+    ExportModel: _grpc.UnaryStreamMultiCallable[_node_pb2.ExportModelRequest, _node_pb2.ExportModelResponse]
+    """Owner: the file of a model."""
+    DeleteModel: _grpc.UnaryUnaryMultiCallable[_node_pb2.DeleteModelRequest, _node_pb2.DeleteModelResponse]
+    """Owner: erases a model."""
     ListRequests: _grpc.UnaryUnaryMultiCallable[_node_pb2.ListRequestsRequest, _node_pb2.ListRequestsResponse]
     """Owner: requests that wait for a decision or were decided."""
     DecideRequest: _grpc.UnaryUnaryMultiCallable[_node_pb2.DecideRequestRequest, _node_pb2.DecideRequestResponse]
@@ -111,6 +117,12 @@ class NodeServiceAsyncStub(NodeServiceStub):
     """Owner: forgets this node's share of a contribution; its contributor may contribute again."""
     RotateVault: _aio.UnaryUnaryMultiCallable[_node_pb2.RotateVaultRequest, _node_pb2.RotateVaultResponse]  # type: ignore[assignment]
     """Owner: a new key-encryption key for everything in the vault, and a new sealing key."""
+    ListModels: _aio.UnaryUnaryMultiCallable[_node_pb2.ListModelsRequest, _node_pb2.ListModelsResponse]  # type: ignore[assignment]
+    """Owner: the models that this node helped to train and keeps."""
+    ExportModel: _aio.UnaryStreamMultiCallable[_node_pb2.ExportModelRequest, _node_pb2.ExportModelResponse]  # type: ignore[assignment]
+    """Owner: the file of a model."""
+    DeleteModel: _aio.UnaryUnaryMultiCallable[_node_pb2.DeleteModelRequest, _node_pb2.DeleteModelResponse]  # type: ignore[assignment]
+    """Owner: erases a model."""
     ListRequests: _aio.UnaryUnaryMultiCallable[_node_pb2.ListRequestsRequest, _node_pb2.ListRequestsResponse]  # type: ignore[assignment]
     """Owner: requests that wait for a decision or were decided."""
     DecideRequest: _aio.UnaryUnaryMultiCallable[_node_pb2.DecideRequestRequest, _node_pb2.DecideRequestResponse]  # type: ignore[assignment]
@@ -250,6 +262,30 @@ class NodeServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_node_pb2.RotateVaultResponse, _abc.Awaitable[_node_pb2.RotateVaultResponse]]:
         """Owner: a new key-encryption key for everything in the vault, and a new sealing key."""
+
+    @_abc_1.abstractmethod
+    def ListModels(
+        self,
+        request: _node_pb2.ListModelsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_node_pb2.ListModelsResponse, _abc.Awaitable[_node_pb2.ListModelsResponse]]:
+        """Owner: the models that this node helped to train and keeps."""
+
+    @_abc_1.abstractmethod
+    def ExportModel(
+        self,
+        request: _node_pb2.ExportModelRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_abc.Iterator[_node_pb2.ExportModelResponse], _abc.AsyncIterator[_node_pb2.ExportModelResponse]]:
+        """Owner: the file of a model."""
+
+    @_abc_1.abstractmethod
+    def DeleteModel(
+        self,
+        request: _node_pb2.DeleteModelRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_node_pb2.DeleteModelResponse, _abc.Awaitable[_node_pb2.DeleteModelResponse]]:
+        """Owner: erases a model."""
 
     @_abc_1.abstractmethod
     def ListRequests(

@@ -24,15 +24,15 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x18steelyard/v1/types.proto\x12\x0csteelyard.v1\"R\n\x0eSignedDocument\x12\x0c\n\x04kind\x18\x01 \x01(\t\x12\x0f\n\x07payload\x18\x02 \x01(\x0c\x12\x0e\n\x06signer\x18\x03 \x01(\t\x12\x11\n\tsignature\x18\x04 \x01(\x0c\"5\n\x10\x43ountedSignature\x12\x0e\n\x06signer\x18\x01 \x01(\t\x12\x11\n\tsignature\x18\x02 \x01(\x0c\"]\n\x07\x46\x61ilure\x12\x0e\n\x06reason\x18\x01 \x01(\t\x12\x0f\n\x07message\x18\x02 \x01(\t\x12\r\n\x05party\x18\x03 \x01(\t\x12\x10\n\x08\x63ulprits\x18\x04 \x03(\t\x12\x10\n\x08suspects\x18\x05 \x03(\t\"\x9f\x01\n\x0bResultChunk\x12\r\n\x05party\x18\x01 \x01(\t\x12*\n\x04note\x18\x02 \x01(\x0b\x32\x1c.steelyard.v1.SignedDocument\x12\x33\n\x0b\x63\x65rtificate\x18\x03 \x03(\x0b\x32\x1e.steelyard.v1.CountedSignature\x12\x12\n\nciphertext\x18\x04 \x01(\x0c\x12\x0c\n\x04last\x18\x05 \x01(\x08\"F\n\x06\x43olumn\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0c\n\x04type\x18\x02 \x01(\t\x12\x10\n\x08\x64\x65\x63imals\x18\x03 \x01(\r\x12\x0e\n\x06groups\x18\x04 \x03(\t\"\xa3\x01\n\x07Sharing\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12&\n\x07\x64\x61taset\x18\x03 \x01(\x0b\x32\x15.steelyard.v1.Dataset\x12\r\n\x05\x65poch\x18\x04 \x01(\x04\x12\x10\n\x08standing\x18\x05 \x01(\t\x12\x11\n\tthreshold\x18\x06 \x01(\r\x12\x0f\n\x07holders\x18\x07 \x03(\t\x12\x11\n\tundecided\x18\x08 \x01(\x08\">\n\x07\x44\x61taset\x12\x0c\n\x04name\x18\x01 \x01(\t\x12%\n\x07\x63olumns\x18\x02 \x03(\x0b\x32\x14.steelyard.v1.Column\"/\n\x0bSealedShare\x12\x0c\n\x04node\x18\x01 \x01(\t\x12\x12\n\nciphertext\x18\x02 \x01(\x0c\"\xae\x01\n\x11\x43ontributionChunk\x12\x32\n\x0cregistration\x18\x01 \x01(\x0b\x32\x1c.steelyard.v1.SignedDocument\x12,\n\x06header\x18\x02 \x01(\x0b\x32\x1c.steelyard.v1.SignedDocument\x12)\n\x06shares\x18\x03 \x03(\x0b\x32\x19.steelyard.v1.SealedShare\x12\x0c\n\x04last\x18\x04 \x01(\x08*\xee\x01\n\x10\x43omputationState\x12!\n\x1d\x43OMPUTATION_STATE_UNSPECIFIED\x10\x00\x12\x1e\n\x1a\x43OMPUTATION_STATE_PROPOSED\x10\x01\x12\x1e\n\x1a\x43OMPUTATION_STATE_APPROVED\x10\x02\x12\x1d\n\x19\x43OMPUTATION_STATE_RUNNING\x10\x03\x12\x1a\n\x16\x43OMPUTATION_STATE_DONE\x10\x04\x12\x1d\n\x19\x43OMPUTATION_STATE_REFUSED\x10\x05\x12\x1d\n\x19\x43OMPUTATION_STATE_ABORTED\x10\x06\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x18steelyard/v1/types.proto\x12\x0csteelyard.v1\"R\n\x0eSignedDocument\x12\x0c\n\x04kind\x18\x01 \x01(\t\x12\x0f\n\x07payload\x18\x02 \x01(\x0c\x12\x0e\n\x06signer\x18\x03 \x01(\t\x12\x11\n\tsignature\x18\x04 \x01(\x0c\"5\n\x10\x43ountedSignature\x12\x0e\n\x06signer\x18\x01 \x01(\t\x12\x11\n\tsignature\x18\x02 \x01(\x0c\"]\n\x07\x46\x61ilure\x12\x0e\n\x06reason\x18\x01 \x01(\t\x12\x0f\n\x07message\x18\x02 \x01(\t\x12\r\n\x05party\x18\x03 \x01(\t\x12\x10\n\x08\x63ulprits\x18\x04 \x03(\t\x12\x10\n\x08suspects\x18\x05 \x03(\t\"\x9f\x01\n\x0bResultChunk\x12\r\n\x05party\x18\x01 \x01(\t\x12*\n\x04note\x18\x02 \x01(\x0b\x32\x1c.steelyard.v1.SignedDocument\x12\x33\n\x0b\x63\x65rtificate\x18\x03 \x03(\x0b\x32\x1e.steelyard.v1.CountedSignature\x12\x12\n\nciphertext\x18\x04 \x01(\x0c\x12\x0c\n\x04last\x18\x05 \x01(\x08\"h\n\x06\x43olumn\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0c\n\x04type\x18\x02 \x01(\t\x12\x10\n\x08\x64\x65\x63imals\x18\x03 \x01(\r\x12\x0e\n\x06groups\x18\x04 \x03(\t\x12\x0f\n\x07minimum\x18\x05 \x01(\t\x12\x0f\n\x07maximum\x18\x06 \x01(\t\"\xa3\x01\n\x07Sharing\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12&\n\x07\x64\x61taset\x18\x03 \x01(\x0b\x32\x15.steelyard.v1.Dataset\x12\r\n\x05\x65poch\x18\x04 \x01(\x04\x12\x10\n\x08standing\x18\x05 \x01(\t\x12\x11\n\tthreshold\x18\x06 \x01(\r\x12\x0f\n\x07holders\x18\x07 \x03(\t\x12\x11\n\tundecided\x18\x08 \x01(\x08\">\n\x07\x44\x61taset\x12\x0c\n\x04name\x18\x01 \x01(\t\x12%\n\x07\x63olumns\x18\x02 \x03(\x0b\x32\x14.steelyard.v1.Column\"/\n\x0bSealedShare\x12\x0c\n\x04node\x18\x01 \x01(\t\x12\x12\n\nciphertext\x18\x02 \x01(\x0c\"\xae\x01\n\x11\x43ontributionChunk\x12\x32\n\x0cregistration\x18\x01 \x01(\x0b\x32\x1c.steelyard.v1.SignedDocument\x12,\n\x06header\x18\x02 \x01(\x0b\x32\x1c.steelyard.v1.SignedDocument\x12)\n\x06shares\x18\x03 \x03(\x0b\x32\x19.steelyard.v1.SealedShare\x12\x0c\n\x04last\x18\x04 \x01(\x08*\xee\x01\n\x10\x43omputationState\x12!\n\x1d\x43OMPUTATION_STATE_UNSPECIFIED\x10\x00\x12\x1e\n\x1a\x43OMPUTATION_STATE_PROPOSED\x10\x01\x12\x1e\n\x1a\x43OMPUTATION_STATE_APPROVED\x10\x02\x12\x1d\n\x19\x43OMPUTATION_STATE_RUNNING\x10\x03\x12\x1a\n\x16\x43OMPUTATION_STATE_DONE\x10\x04\x12\x1d\n\x19\x43OMPUTATION_STATE_REFUSED\x10\x05\x12\x1d\n\x19\x43OMPUTATION_STATE_ABORTED\x10\x06\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'steelyard.v1.types_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_COMPUTATIONSTATE']._serialized_start=967
-  _globals['_COMPUTATIONSTATE']._serialized_end=1205
+  _globals['_COMPUTATIONSTATE']._serialized_start=1001
+  _globals['_COMPUTATIONSTATE']._serialized_end=1239
   _globals['_SIGNEDDOCUMENT']._serialized_start=42
   _globals['_SIGNEDDOCUMENT']._serialized_end=124
   _globals['_COUNTEDSIGNATURE']._serialized_start=126
@@ -42,13 +42,13 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_RESULTCHUNK']._serialized_start=277
   _globals['_RESULTCHUNK']._serialized_end=436
   _globals['_COLUMN']._serialized_start=438
-  _globals['_COLUMN']._serialized_end=508
-  _globals['_SHARING']._serialized_start=511
-  _globals['_SHARING']._serialized_end=674
-  _globals['_DATASET']._serialized_start=676
-  _globals['_DATASET']._serialized_end=738
-  _globals['_SEALEDSHARE']._serialized_start=740
-  _globals['_SEALEDSHARE']._serialized_end=787
-  _globals['_CONTRIBUTIONCHUNK']._serialized_start=790
-  _globals['_CONTRIBUTIONCHUNK']._serialized_end=964
+  _globals['_COLUMN']._serialized_end=542
+  _globals['_SHARING']._serialized_start=545
+  _globals['_SHARING']._serialized_end=708
+  _globals['_DATASET']._serialized_start=710
+  _globals['_DATASET']._serialized_end=772
+  _globals['_SEALEDSHARE']._serialized_start=774
+  _globals['_SEALEDSHARE']._serialized_end=821
+  _globals['_CONTRIBUTIONCHUNK']._serialized_start=824
+  _globals['_CONTRIBUTIONCHUNK']._serialized_end=998
 # @@protoc_insertion_point(module_scope)

@@ -215,12 +215,18 @@ class Column(_message.Message):
     TYPE_FIELD_NUMBER: _builtins.int
     DECIMALS_FIELD_NUMBER: _builtins.int
     GROUPS_FIELD_NUMBER: _builtins.int
+    MINIMUM_FIELD_NUMBER: _builtins.int
+    MAXIMUM_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """The column's name."""
     type: _builtins.str
     """One of text, integer, decimal, date, boolean."""
     decimals: _builtins.int
     """Decimals of a decimal column."""
+    minimum: _builtins.str
+    """The least value of a number that its owner declared, as a decimal number; empty for none."""
+    maximum: _builtins.str
+    """The largest value declared."""
     @_builtins.property
     def groups(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """The public list of groups of a text column, if its owner declared one."""
@@ -232,10 +238,12 @@ class Column(_message.Message):
         type: _builtins.str = ...,
         decimals: _builtins.int = ...,
         groups: _abc.Iterable[_builtins.str] | None = ...,
+        minimum: _builtins.str = ...,
+        maximum: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["decimals", b"decimals", "groups", b"groups", "name", b"name", "type", b"type"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["decimals", b"decimals", "groups", b"groups", "maximum", b"maximum", "minimum", b"minimum", "name", b"name", "type", b"type"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

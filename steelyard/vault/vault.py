@@ -155,6 +155,12 @@ class Vault:
     def has(self, unit: Unit) -> bool:
         return self._keys.find(unit) is not None
 
+    def files(self, unit: Unit) -> list[str]:
+        """The names of the unit's files, in no order.  Raises NotFound without the unit."""
+        identity = self._keys.get(unit).id
+        found = self._folder.glob(f"{identity}.*{SUFFIX}")
+        return [each.name.removeprefix(f"{identity}.").removesuffix(SUFFIX) for each in found]
+
     def units(self, kind: str = "") -> list[Unit]:
         """In order; of one kind, or all."""
         return [row.unit for row in self._keys.all(kind)]

@@ -57,6 +57,10 @@ class CliRunner(Runner):
         word = "approve" if approve else "refuse"
         return Answer.of(self.owner(party, "computation", word, computation, "--party", party, "--json"))
 
+    def models(self, party: str) -> dict[str, str]:
+        found: list[Facts] = Answer.of(self.owner(party, "model", "list", "--party", party, "--json")).data
+        return {each["name"]: each["hash"] for each in found}
+
     def audit(self, party: str) -> Facts:
         found: Facts = Answer.of(self.owner(party, "audit", "show", "--party", party, "--limit", "1000", "--json")).data
         return found

@@ -115,6 +115,10 @@ class SdkRunner(Runner):
         with self.owned(party) as owner:
             return _answered(lambda: (owner.approve if approve else owner.refuse)(computation).to_json())
 
+    def models(self, party: str) -> dict[str, str]:
+        with self.owned(party) as owner:
+            return {each.name: each.digest for each in owner.models()}
+
     def audit(self, party: str) -> Facts:
         with self.owned(party) as owner:
             return owner.audit(limit=1000).to_json()

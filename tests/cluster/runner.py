@@ -114,6 +114,10 @@ class Runner(ABC):
     def decide(self, party: str, computation: str, *, approve: bool) -> Answer: ...
 
     @abstractmethod
+    def models(self, party: str) -> dict[str, str]:
+        """The hashes of the models that a party's node keeps, by name."""
+
+    @abstractmethod
     def audit(self, party: str) -> Facts: ...
 
     @abstractmethod

@@ -13,6 +13,7 @@ from tests.cluster.runner import PARTIES
 _ROOT: Final = Path(__file__).resolve().parents[2]
 BALANCES: Final = _ROOT / "examples" / "balances"
 ORDERS: Final = _ROOT / "examples" / "orders"
+CREDIT: Final = _ROOT / "examples" / "credit"
 TOTAL: Final = "17500.00"
 
 # Figures that occur nowhere by chance, for the search for traces.
@@ -31,8 +32,8 @@ Row = tuple[str, Decimal]  # segment, amount
 POLICY: Final = """
 functions = [
     "sum", "count", "mean", "vector_sum", "exceeds", "compare", "top", "auction", "hhi", "correlate", "regress",
-    "stats", "histogram", "share", "refresh", "recover", "reshare", "audit", "forget",
-    "stats", "histogram", "ratio", "score", "benchmark",
+    "stats", "histogram", "share", "refresh", "recover", "reshare", "audit", "forget", "ratio", "score", "benchmark",
+    "train",
 ]
 requesters = ["analyst"]
 approval = "automatic"
@@ -47,6 +48,9 @@ filters = ["segment", "opened"]
 [datasets.statements]
 columns = ["*"]
 filters = ["firm"]
+
+[datasets.credit]
+columns = ["leverage", "margin", "days_late", "default"]
 
 [datasets.loans]
 columns = ["loss", "income", "age"]
@@ -67,8 +71,10 @@ def write(folder: Path, datasets: Sequence[str] = DATASETS) -> Path:
         for name in datasets:
             _write(folder, party, name, _rows(party, name))
         _write_statements(folder / party / "statements.csv", party)
+        shutil.copy(CREDIT / party / "credit.csv", folder / party)
         _write_loans(folder / party / "loans.csv", PARTIES.index(party))
     shutil.copy(BALANCES / "accounts.schema.toml", folder)
+    shutil.copy(CREDIT / "credit.schema.toml", folder)
     (folder / "loans.schema.toml").write_text(_LOANS)
     (folder / "statements.schema.toml").write_text(_STATEMENTS)
     for name in datasets:

@@ -6,7 +6,7 @@ from typing import Final
 
 import pytest
 
-from tests.cluster import answers, encrypted, keeping, markets, relations, spread
+from tests.cluster import answers, encrypted, keeping, markets, relations, spread, trainings
 from tests.cluster import scenarios as told
 from tests.cluster.runner import Runner
 
@@ -45,6 +45,11 @@ ON_ONE_MACHINE: Final = [
     answers.vectors_add_up_position_by_position,
     answers.cells_over_too_few_rows_are_suppressed,
     answers.an_input_that_could_overflow_is_refused,
+    trainings.a_model_is_trained_and_stays_with_every_party,
+    trainings.a_budget_that_would_be_exceeded_is_refused,
+    trainings.without_a_delta_in_the_policy_there_is_no_noise_to_be_had,
+    trainings.a_node_killed_during_training_is_named_and_the_others_finish,
+    trainings.a_coordinator_killed_during_training_resumes_it,
     answers.every_owner_has_written_down_what_happened,
     told.a_column_that_no_policy_lists_is_refused,
     told.an_owner_alone_can_forbid,
@@ -99,7 +104,7 @@ def test_every_scenario_is_played() -> None:
     played = {*EVERYWHERE, *ON_ONE_MACHINE, *(each for several in WITH.values() for each in several)}
     told_here = {
         each
-        for module in (told, answers, encrypted, keeping, markets, relations, spread)
+        for module in (told, answers, encrypted, keeping, markets, relations, spread, trainings)
         for each in vars(module).values()
         if callable(each) and getattr(each, "__annotations__", {}) == {"runner": "Runner", "return": "None"}
     }

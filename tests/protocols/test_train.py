@@ -13,7 +13,8 @@ from protocols.training import Kept
 
 from benchmarks.credit_data import Credit, german
 from steelyard.digest import digest
-from steelyard.errors import GroupTooSmall, Invalid, SteelyardError
+from steelyard.documents.attempt import Contribution
+from steelyard.errors import Conflict, GroupTooSmall, Invalid, SteelyardError
 from steelyard.field import to_signed
 from steelyard.functions.catalogue import question
 from steelyard.functions.computation import compute
@@ -104,7 +105,8 @@ def figures(consortium: Consortium, asking: Any, outcome: dict[PartyId, Any]) ->
             raise each
     shares = {party: each.share for party, each in outcome.items()}
     opened = open_robustly(shares, consortium.points, consortium.threshold)
-    return asking.figures(Opening(to_signed(opened.value), (), consortium.decimals, (), consortium.threshold))
+    brought = [Contribution(party, "", (), ()) for party in consortium.parties]
+    return asking.figures(Opening(to_signed(opened.value), (), consortium.decimals, brought, consortium.threshold))
 
 
 CHOICES = [
@@ -235,6 +237,33 @@ def test_a_run_that_was_broken_off_resumes_where_all_have_been() -> None:
     assert [line["resumed"] for line in tables[0].lines[: kept + 1]] == [True] * kept + [False]
     undisturbed = kitchens(CREDIT, 4, NAMES)
     assert figures(consortium, asking, trained(consortium, asking, undisturbed)) == found
+
+
+def test_who_was_away_is_told_the_sums_it_missed_and_has_the_model_in_the_end() -> None:
+    consortium, tables = Consortium(5, 3), kitchens(CREDIT, 5, NAMES)
+    asking, away, steps = asked(strategy="fedavg", rounds=4), consortium.parties[2], 0
+
+    def broken(sender: str, receiver: str, round_: Any, message: Any) -> Any:
+        nonlocal steps
+        steps += round_.step == "sum" and sender == consortium.parties[0]
+        silent = sender == away and steps > 2 * 4
+        return None if silent or steps > 6 * 4 else message  # one stops, then all do
+
+    trained(consortium, asking, tables, broken)
+    reached = [table.kept.latest() for table in tables]
+    assert 0 < reached[2] < min(reached[:2])
+    found = figures(consortium, asking, trained(consortium, asking, tables))
+    assert found["dropped"] == [away]
+    assert len({table.models["model"] for table in tables}) == 1
+
+
+def test_nodes_that_kept_different_sums_do_not_go_on() -> None:
+    consortium, tables = Consortium(4, 2), kitchens(CREDIT, 4, NAMES)
+    asking = asked(rounds=3)
+    trained(consortium, asking, tables)
+    for table in tables[:2]:
+        table.kept.sums[1] = table.kept.sums[2]
+    assert {type(each) for each in trained(consortium, asking, tables).values()} == {Conflict}
 
 
 def test_one_party_that_stops_does_not_stop_the_others() -> None:

@@ -38,6 +38,9 @@ class Kept:
     def keep(self, number: int, opened: bytes) -> None:
         self.sums[number] = opened
 
+    def voted(self, step: str) -> tuple[PartyId, ...]:
+        return self.votes.get(step, ())
+
     def enter(self, step: str, survivors: Sequence[PartyId]) -> None:
         if self.votes.setdefault(step, tuple(survivors)) != tuple(survivors):
             raise Conflict("another list of survivors")

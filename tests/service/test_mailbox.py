@@ -336,3 +336,16 @@ async def test_what_is_used_up_makes_room() -> None:
 async def begun(mailbox: Mailbox) -> None:
     mailbox.deliver(A, frame())
     await collected(mailbox, hearing(A))
+
+
+async def test_a_patient_round_waits_for_who_is_slow_and_not_for_who_is_gone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "GRACE", 0.01)
+    mailbox = box()
+    for peer in (A, B):
+        mailbox.deliver(peer, frame())
+    patient = Round("greet", {}, PEERS, enough=2, patient=True)
+    waiting = asyncio.create_task(mailbox.collect(MAIN, 0, patient, 60))
+    await asyncio.sleep(SOON)
+    assert not waiting.done()
+    mailbox.lose(C, Unreachable("gone", party=C))
+    assert (await waiting).keys() == {A, B}

@@ -1,67 +1,91 @@
-"""What training leaves at a node outlives it, and a node does not vote twice for different parties."""
+"""What training leaves at a node is sealed, outlives it, and a node does not vote twice for different parties."""
 
 from __future__ import annotations
 
+from itertools import count
 from pathlib import Path
 
 import numpy as np
 import pytest
+from unit.vaults import Place
 
-from node.training import KeptModels, KeptSums
+from node.training import KeptModels, KeptSums, TrainedHere
 from steelyard.errors import Conflict, Invalid, NotFound
 from steelyard.ids import ComputationId, PartyId
 from steelyard.learning.model import Card, Model
 
-ID = ComputationId("ab" * 16)
+ID, OTHER = ComputationId("ab" * 16), ComputationId("cd" * 16)
 A, B, C = (PartyId(f"bank-{letter}") for letter in "abc")
 
 
-def model(name: str = "credit") -> Model:
+def model(name: str = "credit", weight: float = 0.0) -> Model:
     card = Card(
         name=name, kind="linear", strategy="newton", dataset="d", target="t", features=(), rounds=1, rows=1,
         parties=(), quality={},
     )  # fmt: skip
-    return Model(card, {"centre": np.zeros(0), "width": np.ones(0), "weights": np.zeros(1), "hidden": np.array(0)})
+    arrays = {"centre": np.zeros(0), "width": np.ones(0), "weights": np.array([weight]), "hidden": np.array(0)}
+    return Model(card, arrays)
 
 
 def test_sums_are_there_after_a_restart_up_to_the_first_gap(tmp_path: Path) -> None:
-    kept = KeptSums.of(tmp_path, ID)
-    assert kept.latest() == 0
-    for number in (1, 2, 4):
-        kept.keep(number, bytes([number]))
-    again = KeptSums.of(tmp_path, ID)
-    assert again.latest() == 2
-    assert again.read(2) == b"\x02"
-    again.keep(2, b"new")
-    assert kept.read(2) == b"new"
-    assert KeptSums.of(tmp_path, ComputationId("cd" * 16)).latest() == 0
+    place = Place(tmp_path)
+    with place.opened() as vault:
+        kept = KeptSums(vault, ID)
+        assert kept.latest() == 0
+        for number in (1, 2, 4):
+            kept.keep(number, b"a very secret sum %d" % number)
+    with place.opened() as vault:
+        again = KeptSums(vault, ID)
+        assert (again.latest(), KeptSums(vault, OTHER).latest()) == (2, 0)
+        assert again.read(2) == b"a very secret sum 2"
+        again.keep(2, b"new")
+        assert again.read(2) == b"new"
+    assert not any(b"secret" in file.read_bytes() for file in place.files)
 
 
 def test_a_vote_holds_for_ever(tmp_path: Path) -> None:
-    KeptSums.of(tmp_path, ID).enter("1 sums", (A, B, C))
-    KeptSums.of(tmp_path, ID).enter("1 sums", (A, B, C))
-    KeptSums.of(tmp_path, ID).enter("2 sums", (A, B))
-    with pytest.raises(Conflict, match="bank-c"):
-        KeptSums.of(tmp_path, ID).enter("1 sums", (A, B))
+    with Place(tmp_path).opened() as vault:
+        KeptSums(vault, ID).enter("1 sums", (A, B, C))
+        KeptSums(vault, ID).enter("1 sums", (A, B, C))
+        KeptSums(vault, ID).enter("2 sums", (A, B))
+        KeptSums(vault, ID).forget()
+        with pytest.raises(Conflict, match="bank-c"):
+            KeptSums(vault, ID).enter("1 sums", (A, B))
+        assert KeptSums(vault, ID).voted("2 sums") == (A, B)
+        assert KeptSums(vault, ID).voted("3 sums") == ()
 
 
-def test_what_is_forgotten_is_gone(tmp_path: Path) -> None:
-    kept = KeptSums.of(tmp_path, ID)
-    kept.keep(1, b"x")
-    kept.forget()
-    assert KeptSums.of(tmp_path, ID).latest() == 0
+def test_sums_go_when_a_result_is_settled_and_votes_when_nobody_remembers_the_computation(tmp_path: Path) -> None:
+    with Place(tmp_path).opened() as vault:
+        here, kept = TrainedHere(vault, count().__next__), KeptSums(vault, ID)
+        kept.keep(1, b"x")
+        kept.enter("1 sums", (A, B, C))
+        here.settled(ID)
+        here.settled(OTHER)
+        assert (kept.latest(), kept.voted("1 sums")) == (0, (A, B, C))
+        here.sweep(lambda computation: computation == ID)
+        assert kept.voted("1 sums") == (A, B, C)
+        here.sweep(lambda computation: False)
+        assert vault.units("checkpoint") == []
 
 
-def test_models_are_kept_listed_exported_and_deleted(tmp_path: Path) -> None:
-    models = KeptModels.of(tmp_path)
-    models.keep("credit", model().encode())
-    models.keep("credit_personal", model("credit_personal").encode())
-    assert KeptModels.of(tmp_path).names() == ["credit", "credit_personal"]
-    assert [card.name for card in models.cards()] == ["credit", "credit_personal"]
-    assert models.export("credit") == model().encode()
-    models.delete("credit")
-    for missing in ("credit", "../credit", ""):
-        with pytest.raises(NotFound):
-            models.export(missing)
-    with pytest.raises(Invalid):
-        models.keep("bad", b"no model")
+def test_models_are_kept_sealed_listed_exported_and_deleted(tmp_path: Path) -> None:
+    place, clock = Place(tmp_path), count(5).__next__
+    with place.opened() as vault:
+        models = KeptModels(vault, clock)
+        models.keep("credit", model(weight=1.0).encode())
+        models.keep("credit", model().encode())
+        models.keep("credit_personal", model("credit_personal").encode())
+    with place.opened() as vault:
+        models = KeptModels(vault, clock)
+        assert [kept.card.name for kept in models.list()] == ["credit", "credit_personal"]
+        assert models.export("credit") == model().encode()
+        assert models.show("credit").digest == model().digest.hex()
+        assert len(vault.units("model")) == 2
+        models.delete("credit")
+        for missing in ("credit", "../credit", ""):
+            with pytest.raises(NotFound):
+                models.export(missing)
+        with pytest.raises(Invalid):
+            models.keep("bad", b"no model")
+    assert not any(b"credit" in file.read_bytes() for file in place.files)

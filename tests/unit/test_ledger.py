@@ -7,11 +7,15 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from node import migrations
 from node.ledger import DAY_MS, Candidate, Ledger, Limits
 from steelyard.errors import BudgetExhausted, Conflict, DifferencingRefused, GroupTooSmall, Invalid
+from steelyard.privacy import renyi
 from steelyard.privacy.differencing import Release
 from steelyard.storage.database import Database
 
@@ -219,3 +223,48 @@ def test_one_bit_questions_are_counted_over_requesters_and_columns(ledger: Ledge
     ledger.check(replace(again, column="income"), few, now_ms=NOW)
     ledger.check(replace(ASKED, searches=False), few, now_ms=NOW)
     ledger.check(replace(again, inputs=over("abcd", "2")), few, now_ms=NOW)
+
+
+def trained(epsilon: float, releases: int = 10) -> Candidate:
+    curve = tuple(renyi.planned(epsilon, 1e-5, releases).tolist())
+    return replace(ASKED, function="train", epsilon=epsilon, delta=1e-5, curve=curve)
+
+
+WIDE = replace(LIMITS, epsilon_per_period=6.0, delta_per_period=1e-5)
+
+
+def test_training_runs_compose_and_cost_less_than_their_sum(ledger: Ledger) -> None:
+    enter(ledger, trained(2.0), "one", limits=WIDE)
+    assert ledger.entries()[0].candidate == trained(2.0)
+    enter(ledger, trained(2.0), "two", limits=WIDE)
+    enter(ledger, trained(2.0), "three", limits=WIDE)
+    assert 2.0 < ledger.spent("accounts", 30, 1e-5, now_ms=NOW) < 5.5
+    enter(ledger, trained(2.0), "four", limits=WIDE)
+    with pytest.raises(BudgetExhausted):
+        enter(ledger, trained(5.5), "too much", limits=WIDE)
+    assert ledger.spent("accounts", 30, 1e-5, now_ms=NOW) <= 6.0
+
+
+def test_without_a_delta_training_is_refused(ledger: Ledger) -> None:
+    with pytest.raises(BudgetExhausted):
+        enter(ledger, trained(0.1), "one", limits=replace(WIDE, delta_per_period=0.0))
+
+
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(asked=st.lists(st.tuples(st.sampled_from([0.3, 1.0, 2.0]), st.sampled_from([0, 1, 20])), max_size=12))
+def test_whatever_is_asked_the_composed_epsilon_never_exceeds_the_budget(
+    tmp_path_factory: pytest.TempPathFactory, asked: list[tuple[float, int]]
+) -> None:
+    database = Database(tmp_path_factory.mktemp("ledger") / "node.db", migrations.FOLDER)
+    ledger, whole = Ledger(database), renyi.nothing()
+    for number, (epsilon, releases) in enumerate(asked):
+        candidate = trained(epsilon, releases) if releases else replace(ASKED, epsilon=epsilon)
+        try:
+            enter(ledger, candidate, f"run {number}", limits=replace(WIDE, epsilon_per_period=3.0))
+        except BudgetExhausted:
+            continue
+        whole = whole + (np.array(candidate.curve) if releases else renyi.pure(epsilon))
+        simple = sum(each.candidate.epsilon for each in ledger.entries())
+        assert min(renyi.epsilon(whole, 1e-5), simple) <= 3.0 + 1e-6
+        assert ledger.spent("accounts", 30, 1e-5, now_ms=NOW) <= 3.0 + 1e-6
+    database.close()

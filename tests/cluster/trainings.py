@@ -1,0 +1,79 @@
+"""Scenarios about training: a model of all parties' rows, what it costs, and what it survives."""
+
+from __future__ import annotations
+
+import time
+from typing import Final
+
+from tests.cluster import samples
+from tests.cluster.runner import COORDINATOR, PARTIES, Answer, Runner
+from tests.cluster.scenarios import PATIENCE, changed_policy, dead
+
+FEATURES: Final = [
+    {"name": "leverage", "low": 0, "high": 2},
+    {"name": "margin", "low": -1, "high": 1},
+    {"name": "days_late", "low": 0, "high": 180},
+]
+ROWS: Final = "minimum_rows = 3"
+
+
+def train(runner: Runner, name: str, **options: object) -> Answer:
+    epsilon = options.pop("epsilon", "")
+    asked = {"features": FEATURES, "name": name, **options}
+    return runner.ask("train", "credit.default", options=asked, epsilon=epsilon, timeout=PATIENCE)
+
+
+def a_model_is_trained_and_stays_with_every_party(runner: Runner) -> None:
+    found = train(runner, "first")
+    assert found.result["auc"] > 0.75
+    assert found.result["dropped"] == []
+    kept = {party: runner.models(party) for party in PARTIES}
+    assert {models["first"] for models in kept.values()} == {found.result["hash"]}
+    assert train(runner, "second").result["auc"] == found.result["auc"]
+
+
+def a_budget_that_would_be_exceeded_is_refused(runner: Runner) -> None:
+    policy = "epsilon_per_period = 4.0\ndelta_per_period = 1e-5"
+    for party in PARTIES:
+        runner.set_policy(party, runner.policy(party).replace(ROWS, f"{ROWS}\n{policy}"))
+    try:
+        spent = train(runner, "noisy", epsilon="3", rounds=5)
+        assert 0 < spent.result["epsilon"] <= 3
+        refused = train(runner, "noisier", epsilon="3.5", rounds=5)
+        assert (refused.code, refused.reason) == (4, "BUDGET_EXHAUSTED")
+    finally:
+        for party in PARTIES:
+            runner.set_policy(party, samples.POLICY)
+
+
+def without_a_delta_in_the_policy_there_is_no_noise_to_be_had(runner: Runner) -> None:
+    with changed_policy(runner, "bank-b", ROWS, f"{ROWS}\nepsilon_per_period = 4.0"):
+        refused = train(runner, "private", epsilon="1")
+        assert (refused.code, refused.reason) == (4, "BUDGET_EXHAUSTED")
+
+
+def a_node_killed_during_training_is_named_and_the_others_finish(runner: Runner) -> None:
+    for delay in (0.5, 1.0, 2.0):
+        asked = runner.asking("train", "credit.default", timeout=PATIENCE, options=_long("broken"))
+        time.sleep(delay)
+        with dead(runner, "bank-c"):
+            answer = asked.result(PATIENCE + 30)
+        if answer.code == 0 and answer.result["dropped"]:
+            assert answer.result["dropped"] == ["bank-c"]
+            return
+        assert answer.code in (0, 5), answer  # before the input set, or after the last sum
+    raise AssertionError("no run was hit in its midst")
+
+
+def a_coordinator_killed_during_training_resumes_it(runner: Runner) -> None:
+    asked = runner.asking("train", "credit.default", timeout=PATIENCE, options=_long("resumed"))
+    time.sleep(1.5)
+    runner.kill(COORDINATOR)
+    runner.start(COORDINATOR)
+    answer = asked.result(PATIENCE + 30)
+    assert answer.result["dropped"] == []
+    assert answer.result["auc"] > 0.7
+
+
+def _long(name: str) -> dict[str, object]:
+    return {"features": FEATURES, "name": name, "model": "gbdt", "trees": 15, "depth": 3}
