@@ -142,14 +142,13 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
             raise BudgetExhausted(
                 f"epsilon {question.epsilon:g}; the policy allows {self.epsilon_per_period:g} a period"
             )
+        if question.delta and not self.delta_per_period:
+            raise BudgetExhausted("noise of this kind has a delta, and the policy's delta_per_period is 0")
 
     def check_help(self, requester: str, parties: Collection[str], me: str) -> None:
         """Whether this node, `me`, computes with these parties where nothing of its owner's is asked about."""
         _listed("requester", [requester], self.requesters)
         self.check_peers(parties, me)
-
-        if question.delta and not self.delta_per_period:
-            raise BudgetExhausted("noise of this kind has a delta, and the policy's delta_per_period is 0")
 
     def sponsored(self, sponsor: str) -> bool:
         """Whether contributors that this requester vouches for count here."""
