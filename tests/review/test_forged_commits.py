@@ -1,0 +1,52 @@
+"""k-1 lying nodes make a Commit of an epoch far ahead, among themselves: nobody else must believe it."""
+
+from __future__ import annotations
+
+import pytest
+from protocols.vaults import NOW, SHARING, Holders, values
+
+from steelyard.documents.signed import sign
+from steelyard.epochs.certificate import Commit
+from steelyard.epochs.change import Base, Change
+from steelyard.epochs.committee import Committee
+from steelyard.epochs.votes import Prepared
+
+
+def forged(holders: Holders, liars: tuple[str, ...], committee: tuple[str, ...]) -> Commit:
+    """At the threshold of as many as lie."""
+    new = Committee(len(liars), {each: holders.points[each] for each in committee})
+    change = Change(
+        sharing=SHARING, description="33" * 32, manifest="44" * 32, attempt="fe" * 16, kind="refresh",
+        base=Base(1000, "ee" * 16), old=new, new=new, voters=tuple(sorted(liars)), liars=0, expires_ms=NOW,
+    )  # fmt: skip
+    said = Prepared(
+        sharing=SHARING, attempt=change.attempt, change=change.digest, transcript="11" * 32, checks="22" * 32,
+        share="55" * 32,
+    )  # fmt: skip
+    return Commit(change.encode(), tuple(sign(said, each, holders.signing[each]) for each in sorted(liars)))
+
+
+@pytest.mark.parametrize(("k", "n"), [(3, 5), (3, 3), (4, 7)])
+def test_fewer_than_k_nodes_cannot_make_the_others_stale(k: int, n: int) -> None:
+    holders = Holders(k, n, values(3))
+    liars = tuple(sorted(holders.parties)[: k - 1])
+    lie = forged(holders, liars, liars)
+    for party in set(holders.parties) - set(liars):
+        holders.machines[party].commit(lie)
+        assert holders.machines[party].record(SHARING).standing == "active"
+
+
+def test_fewer_than_k_nodes_cannot_make_another_erase_its_share() -> None:
+    """It is made stale; its operator recovers it; the liars deal it what they like, and the machine erases the rest."""
+    holders = Holders(3, 5, values(3))
+    liars, victim = holders.parties[:2], holders.parties[2]
+    lie = forged(holders, liars, (*liars, victim))
+    machine, good = holders.machines[victim], holders.commit.change.slot
+    machine.commit(lie)
+    try:
+        machine.expect(lie)
+        holders.stores[victim].put(lie.change.slot, bytes(24), "55" * 32)
+        machine.recover(lie, "55" * 32)
+    except Exception:
+        pass
+    assert holders.stores[victim].digest(good), "the share of the real epoch is erased"
