@@ -20,7 +20,8 @@ def test_k_helpers_are_too_few_for_a_share_whose_digest_nobody_has() -> None:
     lost, *others = holders.parties
     ran = holders.refresh(others)
     commit = holders.settle(ran.change, ran.votes)
-    assert isinstance(commit, Commit) and lost not in commit.digests
+    assert isinstance(commit, Commit)
+    assert lost not in commit.digests
     asked = question("recover", {"dataset": "@pool", "party": lost})
     attempt = holders.attempt(PartyId(lost), token(16).hex(), [lost, *others[:3]])
     try:
