@@ -1,4 +1,4 @@
-"""Whoever signs a note that names no headers, or complains of nobody who dealt, is the cheat, and not they who say that something is wrong."""
+"""Who signs a note that names no headers, or complains of nobody who dealt, is the cheat, and not they who object."""
 
 from __future__ import annotations
 
