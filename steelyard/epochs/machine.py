@@ -18,7 +18,7 @@ import msgspec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from steelyard.documents.signed import Document, Signed, sign
-from steelyard.epochs.certificate import KINDS, Abort, Commit, Keys, Vote, credible
+from steelyard.epochs.certificate import KINDS, Abort, Commit, Keys, Vote
 from steelyard.epochs.change import Change, Slot
 from steelyard.epochs.crash_points import Hook, pass_by
 from steelyard.epochs.record import Generation, Record, Undecided
@@ -112,13 +112,16 @@ class Machine:
             self._fall_behind(record, certificate)
 
     def abandon(self, certificate: Abort) -> None:
-        """Takes an Abort from anybody; it wins over a Commit of the same attempt, whichever came first."""
+        """Takes an Abort from anybody; it wins over a Commit of the same change, whichever came first.
+
+        Of a change that I have no part in only what k holders that I know signed.
+        """
         change = certificate.verify(self._keys, self._manifest)
         record = self.record(change.sharing)
-        mine = record.undecided is not None and record.undecided.change.attempt == change.attempt
-        current = record.active is not None and change.made == record.base
-        known = record.gave_up(change.attempt) or (current and change.old is None)
-        if known or not (mine or current or change.base == record.base):
+        mine = record.undecided is not None and record.undecided.change == change
+        current = record.active is not None and record.active.commit.change == change
+        known = record.gave_up(change) or (current and change.old is None)
+        if known or not (mine or current or self._is_sibling(record, change, certificate)):
             return
         record = msgspec.structs.replace(record, abandoned=(*record.abandoned, certificate))
         if mine:
@@ -141,7 +144,7 @@ class Machine:
         """Before my share of the epoch that `certificate` made is rebuilt: its slot is kept free from now on."""
         change = certificate.verify(self._keys, self._manifest)
         record = self.record(change.sharing)
-        self._check_way(record, change)
+        self._check_way(record, certificate)
         if self._is_whole(record, change):
             return
         if record.ahead != certificate or record.standing != "stale":
@@ -151,7 +154,7 @@ class Machine:
         """After my share of the epoch that `certificate` made was rebuilt and put into its slot."""
         change = certificate.verify(self._keys, self._manifest)
         record = self.record(change.sharing)
-        self._check_way(record, change)
+        self._check_way(record, certificate)
         self._check_rebuilt(change, certificate, share)
         done = self._sign(Recovered(sharing=change.sharing, base=change.made, share=share))
         if self._is_whole(record, change):
@@ -219,7 +222,7 @@ class Machine:
             raise Conflict("this change is of another epoch than this node's", party=self._me)
         if generation.commit.change.description != change.description:
             raise Conflict("a change does not change what is shared", party=self._me)
-        if record.gave_up(change.base.attempt) or not self._has_base(change):
+        if record.reverted or not self._has_base(change):
             raise Conflict("this node's share is not one to build on; recover it first", party=self._me)
 
     def _check_staged(self, change: Change, share: str) -> None:
@@ -253,20 +256,30 @@ class Machine:
         """Others have gone on without me: from my epoch, or further, and an honest holder I know is with them."""
         if record.active is None or self._me not in {*change.new.points, *record.active.committee.points}:
             return False
-        known = record.active.committee
-        if change.made.epoch > record.base.epoch:
-            sure = change.old == known if change.base == record.base else credible(certificate, known, change.liars)
-            return sure and not record.gave_up(change.attempt)
-        return change.made.epoch == record.base.epoch and record.gave_up(record.base.attempt)
+        if record.gave_up(change) or not record.believes(certificate):
+            return False
+        if change.base == record.base and change.old != record.active.committee:
+            return False
+        return change.made.epoch > record.base.epoch or (change.made.epoch == record.base.epoch and record.reverted)
 
-    def _check_way(self, record: Record, change: Change) -> None:
-        """Forward only, unless what I have was given up."""
+    def _is_sibling(self, record: Record, change: Change, certificate: Abort) -> bool:
+        """Another attempt to leave what I hold."""
+        if record.active is None or (change.base, change.old) != (record.base, record.active.committee):
+            return False
+        return record.believes(certificate)
+
+    def _check_way(self, record: Record, certificate: Commit) -> None:
+        """Forward only, unless what I have was given up; and only where an honest holder that I know went."""
+        change = certificate.change
         if self._me not in change.new.points:
             raise Invalid("this node is not to hold a share of this epoch")
-        back = record.active is not None and change.made.epoch < record.base.epoch
-        aside = record.active is not None and change.made.epoch == record.base.epoch and change.made != record.base
-        if (back or aside) and not record.gave_up(record.base.attempt):
+        if record.active is None or change == record.active.commit.change:
+            return
+        if change.made.epoch <= record.base.epoch and not record.reverted:
             raise Conflict("a recovery does not go back to an earlier epoch", party=self._me)
+        if not record.believes(certificate):
+            told = "too few of the holders that this node knows voted for this epoch"
+            raise Conflict(f"{told}: forget the sharing at this node, then recover it", party=self._me)
 
     def _is_whole(self, record: Record, change: Change) -> bool:
         """Nothing is lost."""
@@ -287,7 +300,7 @@ class Machine:
     def _may_have_forgotten(self, record: Record, change: Change) -> bool:
         """I hold this base by recovery: before that I may have prepared.  So I cannot refuse, but keep the base."""
         there = record.standing == "active" and record.base == change.base
-        return there and record.recovered and self._me in change.keepers and not record.gave_up(change.attempt)
+        return there and record.recovered and self._me in change.keepers and not record.gave_up(change)
 
     # ---- transitions ------------------------------------------------------------------------------------------------
 
@@ -315,7 +328,7 @@ class Machine:
 
     def _step_back(self, record: Record) -> Record:
         """If what I committed was given up by others and I am not under way from it, back to what they kept."""
-        if record.undecided is not None or record.active is None or not record.gave_up(record.base.attempt):
+        if record.undecided is not None or record.active is None or not record.reverted:
             return record
         change = record.active.commit.change
         if change.old is None:  # nothing was there before: whoever has the new sharing keeps it

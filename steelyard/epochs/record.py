@@ -7,7 +7,7 @@ from typing import Literal
 import msgspec
 
 from steelyard.documents.signed import Signed
-from steelyard.epochs.certificate import Abort, Commit
+from steelyard.epochs.certificate import Abort, Certificate, Commit, credible
 from steelyard.epochs.change import NOTHING, Base, Change, Slot
 from steelyard.epochs.committee import Committee
 
@@ -59,5 +59,21 @@ class Record(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         bases |= {each.change.made for each in (self.undecided, self.ahead) if each}
         return frozenset(Slot(self.sharing, base.epoch, base.attempt) for base in bases)
 
-    def gave_up(self, attempt: str) -> bool:
-        return any(each.change.attempt == attempt for each in self.abandoned)
+    def gave_up(self, change: Change) -> bool:
+        return any(each.change == change for each in self.abandoned)
+
+    @property
+    def reverted(self) -> bool:
+        """What I committed was given up by others."""
+        return self.active is not None and self.gave_up(self.active.commit.change)
+
+    @property
+    def known(self) -> Committee | None:
+        """The last holders that I can be sure of."""
+        if self.active is None:
+            return None
+        return self.active.commit.change.old if self.reverted else self.active.committee
+
+    def believes(self, certificate: Certificate) -> bool:
+        """Whether k of the holders that I know signed it; who knows nobody has nothing to hold it against."""
+        return self.known is None or credible(certificate, self.known)
