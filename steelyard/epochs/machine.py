@@ -69,13 +69,12 @@ class Machine:
     def abort(self, change: Change) -> Signed:
         """My vote that this will not be, durable before it is returned; Conflict when I prepared it, or it is over."""
         record = self.record(change.sharing)
-        for signed in record.refusals:
-            if signed.expect(Aborted).change == change.digest:
-                return signed
+        if (before := record.refusal(change)) is not None:
+            return before
         mine = record.undecided is not None and record.undecided.change == change
         self._check_abort(record, change, mine=mine)
         signed = self._sign(Aborted(**_about(change)))
-        record = msgspec.structs.replace(record, refusals=(*record.refusals, signed))
+        record = record.refusing(signed)
         if mine:
             record = self._step_back(msgspec.structs.replace(record, undecided=None))
         self._save(record, "abort", claim=change.attempt)
@@ -86,16 +85,20 @@ class Machine:
         """After the deadline: my Unlocked if I prepared, or cannot tell whether I did; or else my Aborted."""
         record = self.record(change.sharing)
         undecided = record.undecided
-        if undecided is None and self._may_have_forgotten(record, change):
-            undecided = Undecided(change)
-        elif undecided is None or undecided.change != change or undecided.open:
+        forgotten = undecided is None and self._may_have_forgotten(record, change)
+        if not forgotten and (undecided is None or undecided.change != change or undecided.open):
             return self.abort(change)
-        if undecided.unlocked is not None:
-            return undecided.unlocked
+        before = undecided.unlocked if undecided else record.refusal(change)
+        if before is not None:
+            return before
         if now_ms <= change.expires_ms:
             raise Conflict("this change may still be decided by its votes", party=self._me)
         signed = self._sign(Unlocked(**_about(change)))
-        self._save(_undecided(record, msgspec.structs.replace(undecided, unlocked=signed)), "unlock")
+        if undecided is None:  # it may be made up: it holds nothing up, but what it promises is kept
+            record = msgspec.structs.replace(record.refusing(signed), promised=True)
+        else:
+            record = _undecided(record, msgspec.structs.replace(undecided, unlocked=signed))
+        self._save(record, "unlock", claim=change.attempt)
         return signed
 
     # ---- what others show me ----------------------------------------------------------------------------------------
@@ -108,8 +111,12 @@ class Machine:
             return
         if self._is_ready(record, change, certificate):
             self._advance(record, change, certificate)
-        elif self._is_behind(record, change, certificate):
+        elif not self._is_behind(record, change, certificate):
+            return
+        elif self._me in change.new.points:
             self._fall_behind(record, certificate)
+        else:  # nobody will ever recover this share, and those who voted keep what an Abort would go back to
+            self._advance(record, change, certificate)
 
     def abandon(self, certificate: Abort) -> None:
         """Takes an Abort from anybody; it wins over a Commit of the same change, whichever came first.
@@ -167,6 +174,7 @@ class Machine:
             active=Generation(change.made, change.new, certificate),
             kept=record.kept if again else self._promised(record),
             undecided=record.undecided if again else None,
+            promised=again and record.promised,
             refusals=record.refusals if again else (),
             abandoned=record.abandoned if again else _siblings(record, change),
             ahead=None,
@@ -242,7 +250,7 @@ class Machine:
         change.check(self._manifest)
         if self._me not in change.voters or self._store.used(change.attempt):
             raise Conflict("this change is decided here, or not this node's to decide", party=self._me)
-        if record.standing != "active" or record.base != change.base or record.recovered:
+        if not self._may_vote(record, change) or record.recovered:
             raise Conflict("this node cannot tell whether it has voted on this change", party=self._me)
 
     def _is_ready(self, record: Record, change: Change, certificate: Commit) -> bool:
@@ -295,12 +303,21 @@ class Machine:
     def _promised(self, record: Record) -> Generation | None:
         """What I keep because I unlocked."""
         unlocked = record.undecided is not None and record.undecided.unlocked is not None
-        return record.active if unlocked else None
+        return record.active if unlocked or record.promised else None
 
     def _may_have_forgotten(self, record: Record, change: Change) -> bool:
         """I hold this base by recovery: before that I may have prepared.  So I cannot refuse, but keep the base."""
-        there = record.standing == "active" and record.base == change.base
-        return there and record.recovered and self._me in change.keepers and not record.gave_up(change)
+        change.check(self._manifest)
+        mine = self._may_vote(record, change) and self._me in change.keepers
+        return mine and record.recovered and not record.gave_up(change)
+
+    def _may_vote(self, record: Record, change: Change) -> bool:
+        """It would leave the epoch that I hold, if anybody began it."""
+        if record.standing != "active" or record.active is None:
+            return False
+        generation = record.active
+        there = (generation.base, generation.committee) == (change.base, change.old)
+        return there and generation.commit.change.description == change.description
 
     # ---- transitions ------------------------------------------------------------------------------------------------
 
@@ -312,6 +329,7 @@ class Machine:
             active=Generation(change.made, change.new, certificate),
             kept=self._promised(record),
             undecided=None,
+            promised=False,
             refusals=(),
             abandoned=_siblings(record, change),
             ahead=None,
@@ -334,7 +352,9 @@ class Machine:
         if change.old is None:  # nothing was there before: whoever has the new sharing keeps it
             return record
         if record.kept is not None and record.kept.base == change.base:
-            return msgspec.structs.replace(record, standing="active", active=record.kept, kept=None, refusals=())
+            return msgspec.structs.replace(
+                record, standing="active", active=record.kept, kept=None, promised=False, refusals=()
+            )
         return msgspec.structs.replace(record, standing="stale" if self._me in change.old.points else "empty")
 
     def _settle(self, record: Record) -> None:

@@ -143,9 +143,7 @@ def _changes(statuses: Iterable[Status], manifest: Mapping[str, int]) -> dict[st
     return found
 
 
-def _current(
-    statuses: Iterable[Status], commits: Mapping[str, Commit], aborts: Mapping[str, Abort]
-) -> Commit | None:
+def _current(statuses: Iterable[Status], commits: Mapping[str, Commit], aborts: Mapping[str, Abort]) -> Commit | None:
     """The latest that was not given up, among those that most of who hold anything would take, if there are any."""
     records = [status.record for status in statuses if status.record.active is not None]
     standing = [each for name, each in commits.items() if name not in aborts or each.change.old is None]
