@@ -5,8 +5,7 @@ from __future__ import annotations
 from types import SimpleNamespace
 
 import msgspec
-from protocols.vaults import NOW, Holders, values
-from review.test_helpers_of_a_recovery import POOL
+from protocols.vaults import NOW, POOL, Holders, values
 
 from steelyard.documents.signed import sign
 from steelyard.documents.stored import Stored
