@@ -8,7 +8,7 @@ import msgspec
 
 from steelyard.digest import digest
 from steelyard.documents.manifest import Hex32, Name
-from steelyard.documents.request import Hex16
+from steelyard.documents.request import Hex16, Milliseconds
 from steelyard.documents.signed import Document
 
 MAX_ROWS: Final = 1 << 22
@@ -38,6 +38,7 @@ class Hello(Document, frozen=True, kw_only=True):
     enough: bool = False  # all rows are asked for, and I have as many as my owner's minimum
     minimum_rows: Annotated[int, msgspec.Meta(ge=0, le=1_000_000_000)]
     minimum_group: Annotated[int, msgspec.Meta(ge=0, le=31)]
+    time_ms: Milliseconds = 0  # my clock, from which everybody reckons when a change of a stored sharing expires
 
 
 class DealingHeader(Document, frozen=True, kw_only=True):
