@@ -35,13 +35,13 @@ class Intake(Interface):
     """Calls wait for the disk: a question that takes contributions up says that it `waits`."""
 
     def held(self, dataset: str, purpose: str) -> Parcels:
-        """Of each contributor what may be used today: not expired, for this manifest, its sponsor in the owner's policy.
+        """Of each contributor what may be used today: not expired, for this manifest, its sponsor in the policy.
 
         What is damaged on the disk is left out, as if it had not arrived.
         """
 
     def doubt(self, contribution: str, culprits: Collection[str], suspects: Collection[str]) -> None:
-        """It is no sharing of one vector: into the audit log, and out of here where the contributor is proven guilty."""
+        """It is no sharing of one vector: noted for the owner; forgotten where that is proven to be its dealer's."""
 
-    def drop(self, contributions: Collection[str]) -> None:
-        """Forgets my shares of these; unknown ones do not matter."""
+    def drop(self, contributions: Collection[str]) -> int:
+        """Forgets my shares of these; how many were here."""

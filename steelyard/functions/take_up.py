@@ -4,8 +4,8 @@ Model       malicious, at most k-1 nodes and any number of contributors; private
 Rounds      2, and 2 more each time that a dealing is found bad.   Sends what the admission of contributions sends.
 Reveals     to the nodes, which contributions each of them holds.
 Follows     steelyard.protocols.admit.
-Differs     a contribution that fails its check is left out and the rest goes on.  So one lying node can keep a firm out;
-            it can do so anyway, by saying that it does not hold the contribution.
+Differs     a contribution that fails its check is left out and the rest goes on.  So one lying node can keep a firm
+            out; it can do so anyway, by saying that it does not hold the contribution.
 """
 
 from __future__ import annotations

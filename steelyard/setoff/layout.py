@@ -1,4 +1,4 @@
-"""`Layout`: which arcs a round has: debts first, then credit lines, cash and caps.  It is public and the same for all."""
+"""`Layout`: which arcs a round has: debts first, then credit lines, cash and caps.  It is public."""
 
 from __future__ import annotations
 

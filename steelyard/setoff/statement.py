@@ -108,5 +108,3 @@ def statements(
         own.setdefault(each.creditor, []).append(each)
     made = offers or {}
     return [Statement(terms, firm, tuple(mine), rules, made.get(firm, Offers())) for firm, mine in sorted(own.items())]
-
-
