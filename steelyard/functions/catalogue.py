@@ -25,6 +25,7 @@ from steelyard.functions.refresh import Refresh
 from steelyard.functions.regress import Explained, Regress
 from steelyard.functions.reshare import Reshare
 from steelyard.functions.score import Score, Scores
+from steelyard.functions.set_off import Round, SetOff
 from steelyard.functions.share import Share, Shared
 from steelyard.functions.stats import Statistics, Stats
 from steelyard.functions.top import Ranking, Top
@@ -54,6 +55,7 @@ FUNCTIONS: Final[dict[str, tuple[type[Selection], type[Question[Any]]]]] = {
     "score": (Scores, Score),
     "benchmark": (Peers, Benchmark),
     "train": (Training, Train),
+    "set_off": (Round, SetOff),
 }
 
 
