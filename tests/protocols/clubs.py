@@ -135,8 +135,7 @@ class Club:
             self.consortium.ledgers[party],
             SystemRandomness(),
             lambda identity: Keystream(digest("noise", identity.encode())),
-            means=Means(checkpoints=self.states[party]),  # type: ignore[arg-type]
-            intake=self.boxes[party],
+            means=Means(intake=self.boxes[party], checkpoints=self.states[party]),  # type: ignore[arg-type]
         )
 
 
