@@ -15,6 +15,8 @@ from steelyard.functions.check import Check
 from steelyard.functions.compare import Compare, Sides
 from steelyard.functions.correlate import Correlate, Pair
 from steelyard.functions.exceeds import Exceeds, Limit
+from steelyard.functions.finality import Final as Declared
+from steelyard.functions.finality import Finality
 from steelyard.functions.forget import Forget
 from steelyard.functions.hhi import Concentration, Hhi
 from steelyard.functions.histogram import Bins, Histogram
@@ -56,6 +58,7 @@ FUNCTIONS: Final[dict[str, tuple[type[Selection], type[Question[Any]]]]] = {
     "benchmark": (Peers, Benchmark),
     "train": (Training, Train),
     "set_off": (Round, SetOff),
+    "finality": (Declared, Finality),
 }
 
 

@@ -18,7 +18,6 @@ from numpy.typing import NDArray
 
 from steelyard.documents.attempt import Contribution, identity
 from steelyard.documents.contribution import ContributionHeader, Measure
-from steelyard.documents.manifest import Name
 from steelyard.documents.notice import Tells
 from steelyard.errors import Invalid, Malformed
 from steelyard.field import Vector
@@ -43,9 +42,8 @@ _BYTES: Final = 512  # of one message, for every arc
 class Round(Selection, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Arguments: the terms under which firms have contributed, and how they are cleared.
 
-    `smaller`: where two sides differ, what both say at least counts.  `excluded`: groups that do not clear among
-    themselves.  `least_firms` with debts there must be, lest totals say too much.  A `dry_run` tells every firm only
-    how much it would save.
+    `smaller`: where two sides differ, what both say at least counts.  `least_firms` with debts there must be, lest
+    totals say too much.  A `dry_run` tells every firm only how much it would save.
     """
 
     column: str = AMOUNT
@@ -54,7 +52,6 @@ class Round(Selection, frozen=True, kw_only=True, forbid_unknown_fields=True):
     step_bits: int | None = None
     phases: Annotated[int, msgspec.Meta(ge=1, le=1000)] = 200
     smaller: bool = False
-    excluded: Annotated[tuple[tuple[Name, ...], ...], msgspec.Meta(max_length=1000)] = ()
     least_firms: Annotated[int, msgspec.Meta(ge=0, le=1_000_000)] = 0
     dry_run: bool = False
 
@@ -67,10 +64,6 @@ class Round(Selection, frozen=True, kw_only=True, forbid_unknown_fields=True):
         self.terms.check()
         if self.stored or self.where or (self.dataset, self.column) != (self.terms.round, AMOUNT):
             raise Invalid("a round is cleared whole: its name is the dataset, amount the column")
-        if self.excluded and not self.terms.sealed:
-            raise Invalid("exclusions take a sealed round: else firms leave such invoices out themselves")
-        for firm in (firm for group in self.excluded for firm in group):
-            self.terms.number(firm)
         _ = self.schedule  # raises Invalid, too
 
 
@@ -203,7 +196,7 @@ class SetOff(Question[Round]):
         if not terms.sealed:
             return np.zeros((0, 0), dtype=np.bool_)
         barred = np.zeros((terms.size, terms.size), dtype=np.bool_)
-        for group in self.wanted.excluded:
+        for group in terms.excluded:
             numbers = [terms.number(firm) for firm in group]
             barred[np.ix_(numbers, numbers)] = True
         return barred

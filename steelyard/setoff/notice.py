@@ -47,6 +47,7 @@ class Notice:
     lines: tuple[Line, ...] = field(repr=False)
     money: int = field(default=0, repr=False)
     differs: tuple[str, ...] = field(default=(), repr=False)
+    final: bool = False
 
     @property
     def payables(self) -> int:
@@ -124,6 +125,7 @@ def _preamble(notice: Notice, decimals: int, issued: date) -> tuple[str, ...]:
         f"Round {notice.round}, {issued.isoformat()}",
         f"Debts cancelled: {payables}. Claims cancelled: {receivables}. {rest}",
         "Invoices stand as they were issued; only what remains of them is still to be paid.",
+        "Final." if notice.final else "Preliminary: corrections are possible until the round is declared final.",
         *((f"Said something else, so nothing is cleared with: {', '.join(notice.differs)}",) if notice.differs else ()),
     )
 

@@ -65,13 +65,9 @@ def _differing(statement: Statement, side: _Side, agreed: Amounts) -> list[str]:
     """Those who do not say the same; a row that only fills the bucket is nobody's."""
     if not statement.terms.sealed:
         return [name for at, name in side.names.items() if not agreed[at]]
-    return [
-        side.names.get(at, statement.terms.firms[at]) for at in np.flatnonzero(agreed == 0) if _other(statement, at)
-    ]
-
-
-def _other(statement: Statement, at: int) -> bool:
-    return bool(statement.terms.firms[at] != member(statement.firm))
+    me = statement.terms.number(member(statement.firm))
+    numbers = [at for at in np.flatnonzero(agreed == 0).tolist() if at != me]
+    return [side.names.get(at, statement.terms.firms[at]) for at in numbers]
 
 
 def _money(statement: Statement, rest: Amounts) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Final
 
 import numpy as np
@@ -27,6 +28,10 @@ class Offers:
     borrows: Mapping[str, int] = field(default_factory=dict, repr=False)
     cap: int = MOST
 
+    @property
+    def capped(self) -> bool:
+        return self.cap < MOST
+
 
 @dataclass(frozen=True)
 class Statement:
@@ -35,10 +40,18 @@ class Statement:
     terms: Terms
     firm: str
     obligations: tuple[Obligation, ...] = field(repr=False)
-    rules: Rules = field(default_factory=Rules)
     offers: Offers = field(default_factory=Offers, repr=False)
 
     @property
+    def rules(self) -> Rules:
+        """The terms, with firms called as these invoices call them."""
+        names: dict[str, str] = {
+            member(name): name for each in self.obligations for name in (each.debtor, each.creditor)
+        }
+        groups = [frozenset(names[firm] for firm in group if firm in names) for group in self.terms.excluded]
+        return Rules(self.terms.minimum, groups, self.terms.today)
+
+    @cached_property
     def book(self) -> Book:
         """Its invoices that take part; raises Invalid for others' invoices and for firms that are not of the round."""
         for each in self.obligations:
@@ -99,7 +112,7 @@ class Statement:
 
 
 def statements(
-    terms: Terms, obligations: Sequence[Obligation], rules: Rules, offers: Mapping[str, Offers] | None = None
+    terms: Terms, obligations: Sequence[Obligation], offers: Mapping[str, Offers] | None = None
 ) -> list[Statement]:
     """One for every firm that occurs, where all invoices lie before one's eyes: each has its own of them."""
     own: dict[str, list[Obligation]] = {}
@@ -107,4 +120,4 @@ def statements(
         own.setdefault(each.debtor, []).append(each)
         own.setdefault(each.creditor, []).append(each)
     made = offers or {}
-    return [Statement(terms, firm, tuple(mine), rules, made.get(firm, Offers())) for firm, mine in sorted(own.items())]
+    return [Statement(terms, firm, tuple(mine), made.get(firm, Offers())) for firm, mine in sorted(own.items())]

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from datetime import date
 from functools import lru_cache
 from typing import Annotated, Final, Literal
 
@@ -26,17 +27,26 @@ _FOREIGN: Final = re.compile(r"[^a-z0-9]+")
 
 
 class Terms(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """`aged`: debts count more when they are overdue; `cash`, `credit`, `caps`: firms say how much of it there is."""
+    """`minimum`: of one invoice, in minor units.  `today`: with it, debts count more the longer they are overdue.
+
+    `excluded`: groups that do not clear among themselves.  `cash`, `credit`, `caps`: firms say how much of it there is.
+    """
 
     round: Annotated[str, msgspec.Meta(max_length=63)]
     firms: Annotated[tuple[Name, ...], msgspec.Meta(min_length=2, max_length=MOST_FIRMS)]
     mode: Mode = "sealed"
     currency: Annotated[str, msgspec.Meta(pattern=r"^([A-Z]{3})?\Z")] = ""
     decimals: Annotated[int, msgspec.Meta(ge=0, le=6)] = 0
-    aged: bool = False
+    minimum: Annotated[int, msgspec.Meta(ge=1, le=1 << 34)] = 1
+    today: date | None = None
+    excluded: Annotated[tuple[tuple[Name, ...], ...], msgspec.Meta(max_length=1000)] = ()
     cash: bool = False
     credit: bool = False
     caps: bool = False
+
+    @property
+    def aged(self) -> bool:
+        return self.today is not None
 
     @property
     def size(self) -> int:
@@ -60,6 +70,8 @@ class Terms(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
             raise Invalid(f"a sealed round takes at most {MOST_SEALED} firms: clear {self.size} with --mode skeleton")
         if not self.sealed and (self.aged or self.credit or self.caps):
             raise Invalid("weights by age, credit lines and caps take a sealed round")
+        for firm in (firm for group in self.excluded for firm in group):
+            self.number(firm)
 
     def __contains__(self, firm: str) -> bool:
         return firm in _numbers(self.firms)

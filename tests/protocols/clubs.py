@@ -27,7 +27,6 @@ from steelyard.ids import PartyId
 from steelyard.protocols.greet import introduce
 from steelyard.randomness import Keystream, SystemRandomness
 from steelyard.rounds import Protocol, Tamper, run_locally
-from steelyard.setoff.book import Rules
 from steelyard.setoff.notice import Notice
 from steelyard.setoff.obligations import Obligation
 from steelyard.setoff.settlement import settle
@@ -77,12 +76,11 @@ class Club:
     def all_say(
         self,
         obligations: Sequence[Obligation],
-        rules: Rules | None = None,
         offers: Mapping[str, Offers] | None = None,
         but: Collection[str] = (),
     ) -> None:
         """Every firm its own invoices, both sides of all of them; but for those who say nothing."""
-        for each in statements(self.terms, obligations, rules or Rules(), offers):
+        for each in statements(self.terms, obligations, offers):
             if each.firm not in but:
                 self.say(each)
 
