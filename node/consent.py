@@ -158,7 +158,7 @@ class Consent:
             "function": request.function,
             "decision": recorded.decision,
             "reason": recorded.failure.reason if recorded.failure else "",
-            **question_of(request).noted,
+            **({} if recorded.failure else question_of(request).noted),
         }
         with self.database.transaction():
             self.computations.record(recorded, request.expires_ms)

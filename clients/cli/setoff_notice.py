@@ -1,4 +1,4 @@
-"""`steelyard setoff notice`, `preview`, `export` and `finalise`: what each firm is told of a round, and when it stands."""
+"""`steelyard setoff notice`, `preview`, `export`, `finalise`: what firms are told of a round, and when it stands."""
 
 from __future__ import annotations
 
@@ -21,9 +21,7 @@ if TYPE_CHECKING:
 
 Run: TypeAlias = Annotated[str, Parameter(help="The computation that cleared the round: `setoff run` prints its id.")]
 Firm: TypeAlias = Annotated[str, Parameter(help="The firm, as its invoices name it; its keys lie in this profile.")]
-Sealed: TypeAlias = Annotated[
-    Path | None, Parameter(help="What the requester exported for the firm, instead of --run.")
-]
+Sealed: TypeAlias = Annotated[Path | None, Parameter(help="What was exported for the firm, instead of --run.")]
 Format: TypeAlias = Annotated[Literal["json", "csv", "pdf"], Parameter(help="How it is written.")]
 
 

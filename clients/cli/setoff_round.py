@@ -68,7 +68,7 @@ def open_round(
 
     names = sorted({line.strip() for line in _text(firms).splitlines() if line.strip()})
     agreed = (name, names, mode, currency, decimals, minimum, by_age, exclude or [])
-    terms = _terms(*agreed, {"cash": cash, "credit": credit, "caps": caps})
+    terms = _terms(*agreed, kinds={"cash": cash, "credit": credit, "caps": caps})
     path = Rounds(open_profile()).open(terms)
     emit({"round": name, "firms": terms.size, "file": str(path)}, json=json)
     note(f"Give {path.name} to the firms; each says what it owes: steelyard setoff say.")
@@ -173,7 +173,7 @@ def _played(
         "credit": any(each.lends for each in offers.values()),
         "caps": any(each.capped for each in offers.values()),
     }
-    terms = _terms(name, names, mode, currency, *agreed[2:], kinds)
+    terms = _terms(name, names, mode, currency, *agreed[2:], kinds=kinds)
     Rounds(client.desk.profile).open(terms)
     play(client, statements(terms, found, offers), lambda at, of: report(f"firm {at} of {of} seals"), timeout)
     return terms

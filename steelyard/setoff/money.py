@@ -30,8 +30,14 @@ def read_offers(text: str, decimals: int = 0) -> dict[str, Offers]:
             found[firm] = replace(mine, lends={**mine.lends, other: amount})
             found[other] = replace(theirs, borrows={**theirs.borrows, firm: amount})
         else:
-            found[firm] = replace(mine, **{kind: amount})
+            found[firm] = _with(mine, kind, amount)
     return found
+
+
+def _with(offers: Offers, kind: str, amount: int) -> Offers:
+    if kind == "cap":
+        return replace(offers, cap=amount)
+    return replace(offers, tender=amount) if kind == "tender" else replace(offers, acceptance=amount)
 
 
 def _cells(row: Mapping[str, str | None], line: int, decimals: int) -> tuple[str, str, str, int]:

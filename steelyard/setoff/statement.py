@@ -120,4 +120,6 @@ def statements(
         own.setdefault(each.debtor, []).append(each)
         own.setdefault(each.creditor, []).append(each)
     made = offers or {}
+    for firm in made:
+        own.setdefault(firm, [])
     return [Statement(terms, firm, tuple(mine), made.get(firm, Offers())) for firm, mine in sorted(own.items())]
