@@ -47,7 +47,7 @@ _SEARCHED = 5_000  # pairs of firms, up to which short circles are looked for
 @app.command
 def generate(
     *,
-    preset: Annotated[str, Parameter(help="club-30, club-100, core-500 or region-5000.")] = "club-100",
+    preset: Annotated[str, Parameter(help="club-10, club-30, club-100, core-500 or region-5000.")] = "club-100",
     seed: Annotated[int, Parameter(help="Another seed, another network; the same gives the same.")] = 7,
     out: Annotated[Path, Parameter(help="The file to write.")],
     json: Json = False,

@@ -155,7 +155,13 @@ def run(
 
 
 def _played(
-    client: Client, path: Path, name: str, agreed: tuple[Any, ...], money: Path | None, report: Any, timeout: float
+    client: Client,
+    path: Path,
+    name: str,
+    agreed: tuple[Any, str, int, str, str, list[str]],
+    money: Path | None,
+    report: Any,
+    timeout: float,
 ) -> Terms:
     """All firms of a file take part, with what it says of them."""
     from clients.sdk.rounds import Rounds, play
@@ -173,7 +179,7 @@ def _played(
         "credit": any(each.lends for each in offers.values()),
         "caps": any(each.capped for each in offers.values()),
     }
-    terms = _terms(name, names, mode, currency, *agreed[2:], kinds=kinds)
+    terms = _terms(name, names, mode, currency, *agreed[2:], kinds)
     Rounds(client.desk.profile).open(terms)
     play(client, statements(terms, found, offers), lambda at, of: report(f"firm {at} of {of} seals"), timeout)
     return terms

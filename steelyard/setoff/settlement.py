@@ -67,7 +67,9 @@ def _differing(statement: Statement, side: _Side, agreed: Amounts) -> list[str]:
         return [name for at, name in side.names.items() if not agreed[at]]
     me = statement.terms.number(member(statement.firm))
     numbers = [at for at in np.flatnonzero(agreed == 0).tolist() if at != me]
-    return [side.names.get(at, statement.terms.firms[at]) for at in numbers]
+    occurring = {name for each in statement.obligations for name in (each.debtor, each.creditor)}
+    known = {member(name): name for name in occurring}  # the other may claim what this one knows nothing of
+    return [known.get(firm, firm) for firm in (statement.terms.firms[at] for at in numbers)]
 
 
 def _money(statement: Statement, rest: Amounts) -> int:

@@ -31,13 +31,17 @@ Row = tuple[str, Decimal]  # segment, amount
 POLICY: Final = """
 functions = [
     "sum", "count", "mean", "vector_sum", "exceeds", "compare", "top", "auction", "hhi", "correlate", "regress",
-    "stats", "histogram",
+    "stats", "histogram", "set_off",
 ]
 requesters = ["analyst"]
+sponsors = ["analyst"]
 approval = "automatic"
 minimum_group = 3
 minimum_rows = 3
 parts_beside_totals = true
+
+[datasets.club]
+columns = ["amount"]
 
 [datasets.accounts]
 columns = ["balance"]

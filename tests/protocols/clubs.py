@@ -19,7 +19,7 @@ from steelyard.functions.catalogue import question
 from steelyard.functions.computation import ResultShare, compute
 from steelyard.functions.intake import Parcel
 from steelyard.functions.means import Means
-from steelyard.functions.notices import Told, parts_of, put_together
+from steelyard.functions.notices import Part, Told, parts_of, put_together
 from steelyard.functions.set_off import PURPOSE
 from steelyard.identity.keys import public_hex
 from steelyard.identity.sealing import unseal
@@ -143,10 +143,13 @@ class Cleared:
     figures: dict[str, Any]
     outcome: Mapping[PartyId, ResultShare]
 
+    def parts(self) -> dict[str, dict[PartyId, Part]]:
+        return parts_of({party: each.attachment for party, each in self.outcome.items()})
+
     def told(self, firm: str, key: X25519PrivateKey | None = None) -> Told:
         """With the firm's own key, or another."""
         club = self.club
-        parts = parts_of({party: each.attachment for party, each in self.outcome.items()})[member(firm)]
+        parts = self.parts()[member(firm)]
         private = key or club.keys[firm]
         consortium = club.consortium
         return put_together(
