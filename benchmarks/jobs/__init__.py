@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from benchmarks.jobs import compare, exceeds, help, multiply, scalar, sort, startup, sum
+from benchmarks.jobs import compare, exceeds, help, multiply, scalar, set_off, sort, startup, sum
 from benchmarks.measure import Job
 
 JOBS: Final[dict[str, Job]] = {
@@ -16,6 +16,8 @@ JOBS: Final[dict[str, Job]] = {
         multiply.JOB,
         compare.JOB,
         sort.JOB,
+        set_off.JOB,
+        set_off.DELAYED,
         help.JOB,
         startup.JOB,
     )
