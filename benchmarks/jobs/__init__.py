@@ -4,7 +4,22 @@ from __future__ import annotations
 
 from typing import Final
 
-from benchmarks.jobs import compare, exceeds, help, multiply, scalar, set_off, sort, startup, sum
+from benchmarks.jobs import (
+    beside,
+    compare,
+    exceeds,
+    help,
+    multiply,
+    recover,
+    refresh,
+    reshare,
+    restart,
+    scalar,
+    set_off,
+    sort,
+    startup,
+    sum,
+)
 from benchmarks.measure import Job
 
 JOBS: Final[dict[str, Job]] = {
@@ -20,5 +35,10 @@ JOBS: Final[dict[str, Job]] = {
         set_off.DELAYED,
         help.JOB,
         startup.JOB,
+        refresh.JOB,
+        recover.JOB,
+        reshare.JOB,
+        restart.JOB,
+        beside.JOB,
     )
 }

@@ -68,9 +68,7 @@ def _differing(statement: Statement, side: _Side, agreed: Amounts) -> list[str]:
     me = statement.terms.number(member(statement.firm))
     numbers = [at for at in np.flatnonzero(agreed == 0).tolist() if at != me]
     occurring = {name for each in statement.obligations for name in (each.debtor, each.creditor)}
-    known: dict[str, str] = {
-        member(name): name for name in occurring
-    }  # the other may claim what this one knows nothing of
+    known: dict[str, str] = {member(name): name for name in occurring}
     return [known.get(firm, firm) for firm in (statement.terms.firms[at] for at in numbers)]
 
 
