@@ -166,7 +166,7 @@ class SetOff(Question[Round]):
         buckets = Leak("how many debtors and creditors each firm has at most, as a power of two", _EVERYBODY)
         return (*self._opened(), firms, *(() if self.wanted.terms.sealed else (buckets,)))
 
-    def longest(self, participants: int) -> int:
+    def longest(self, participants: int, contributors: int = 0) -> int:
         size = self.wanted.terms.size
         arcs = 2 * size * size + 3 * size if self.wanted.terms.sealed else 2 * MOST_ROWS
         return max(_BYTES * arcs, longest_message(4 * arcs, participants))
