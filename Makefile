@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test bench soak lint protos compose-demo clean
+.PHONY: help setup demo test bench bench-setoff soak lint protos compose-demo clean
 
 help: ## what there is
 	@grep -hE '^[a-z-]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | expand -t 16
@@ -33,6 +33,9 @@ lint: setup ## formatting, style, types, layers, wire contract
 
 bench: setup ## measured against peers in the same run
 	$(BIN)/python -m benchmarks all
+
+bench-setoff: setup ## rounds of set-off against the optimum and short circles
+	$(BIN)/python -m benchmarks.set_off
 
 soak: setup ## a million seeded schedules of changes of stored sharings
 	PYTHONPATH=.:tests $(BIN)/python -m simulation.soak --schedules 1000000

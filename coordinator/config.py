@@ -8,6 +8,7 @@ metrics = "127.0.0.1:9700"       # Prometheus over HTTP; leave out for none
 
 [timing]                         # seconds
 computation = 60                 # from approval to the end
+long = 14400                     # the same, of training and rounds of set-off
 
 [limits]
 running_per_requester = 100
@@ -17,12 +18,13 @@ from __future__ import annotations
 
 import tomllib
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 
 import msgspec
 
 from steelyard.errors import Invalid
 
+LONG: Final = frozenset({"train", "set_off"})
 Seconds = Annotated[float, msgspec.Meta(gt=0, le=7 * 24 * 3600)]
 Count = Annotated[int, msgspec.Meta(ge=1, le=1_000_000)]
 
@@ -31,6 +33,7 @@ class Timing(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Seconds.  No phase is without one of these."""
 
     computation: Seconds = 60  # from approval to the end, all attempts together
+    long: Seconds = 4 * 3600  # the same, of what takes long by its nature: training, rounds of set-off
     call: Seconds = 3  # one answer of a node
     missing: Seconds = 3  # of retries until a node that does not answer is missing
     back: Seconds = 10  # for a node that was lost during an attempt to come back
@@ -41,6 +44,10 @@ class Timing(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     fetch: Seconds = 30  # one node's sealed result
     describe: Seconds = 2  # between looks at a node
     deliver: Seconds = 5  # between tries to deliver contributions to a node that did not take them
+
+    def of(self, function: str) -> float:
+        """How long a computation of this function may take."""
+        return max(self.long, self.computation) if function in LONG else self.computation
 
 
 class Limits(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -1,4 +1,4 @@
-"""Whom an attempt waits for and how long, by the function that the signed request names, of which it knows no more."""
+"""Whom an attempt waits for, by the function that the signed request names, of which it knows no more."""
 
 from __future__ import annotations
 
@@ -8,19 +8,15 @@ from typing import Final
 
 @dataclass(frozen=True, slots=True)
 class Patience:
-    """`owners`: nobody's reply stands in for a contributor's.  `survivors`: who is left goes on after a failure.
-
-    `times`: of what the configuration allows a computation, for those of many rounds.
-    """
+    """`owners`: nobody's reply stands in for a contributor's.  `survivors`: who is left goes on after a failure."""
 
     owners: bool = False
     survivors: bool = False
-    times: int = 1
 
 
 USUAL: Final = Patience()
 PATIENCE: Final = {
     "ratio": Patience(owners=True),
     "score": Patience(owners=True),
-    "train": Patience(survivors=True, times=60),
+    "train": Patience(survivors=True),
 }

@@ -150,7 +150,7 @@ class Scheduler:
 
     async def _attempts(self, computation: Computation, agreement: Agreement) -> None:
         """Attempts until one succeeds, all within the time of one computation."""
-        until = time.monotonic() + self._timing.computation * computation.patience.times
+        until = time.monotonic() + self._timing.of(computation.request.function)
         first = computation.attempts
         while True:
             try:

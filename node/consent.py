@@ -170,6 +170,7 @@ class Consent:
             "function": request.function,
             "decision": recorded.decision,
             "reason": recorded.failure.reason if recorded.failure else "",
+            **({} if recorded.failure else question_of(request).noted),
         }
         with self.database.transaction():
             self.computations.record(recorded, request.expires_ms)

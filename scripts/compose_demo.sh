@@ -131,4 +131,13 @@ run steelyard train credit --model logistic --target default --rounds 8 --name d
 run owner bank-a model list --party bank-a
 run owner bank-a predict --model demo --data /credit/credit.csv --limit 3 --party bank-a
 
+say 'Ten firms without nodes cancel circles of debts: nobody sees an invoice, each firm learns its own part'
+run steelyard setoff generate --preset club-10 --seed 7 --out /tmp/obligations.csv
+answer=$(steelyard setoff run --obligations /tmp/obligations.csv --round club --steps 120 --json)
+echo "$answer"
+case "$answer" in *'"total":8465010'*) ;; *) echo "all debts together should be 8465010: $answer" >&2; exit 1 ;; esac
+round=$(printf '%s' "$answer" | sed 's/.*"id":"\([0-9a-f]*\)".*/\1/')
+run steelyard setoff notice --run "$round" --firm F01 --format csv
+run steelyard setoff finalise "$round"
+
 say 'Done'

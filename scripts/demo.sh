@@ -83,4 +83,13 @@ run steelyard train credit --model logistic --target default --rounds 8 --name d
 run steelyard model list
 run steelyard predict --model demo --data examples/credit/bank-a/credit.csv --limit 3
 
+say 'Ten firms without nodes cancel circles of debts: nobody sees an invoice, each firm learns its own part'
+run steelyard setoff generate --preset club-10 --seed 7 --out "$STEELYARD_PROFILE/obligations.csv"
+answer=$(steelyard setoff run --obligations "$STEELYARD_PROFILE/obligations.csv" --round club --steps 120 --json)
+echo "$answer"
+case "$answer" in *'"total":8465010'*) ;; *) echo "all debts together should be 8465010: $answer" >&2; exit 1 ;; esac
+round=$(printf '%s' "$answer" | sed 's/.*"id":"\([0-9a-f]*\)".*/\1/')
+run steelyard setoff notice --run "$round" --firm F01 --format csv
+run steelyard setoff finalise "$round"
+
 say 'Done'

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from benchmarks import inputs
 from benchmarks.inputs import Values
+from benchmarks.systems import set_off_program
 from steelyard import bitfield, field
 from steelyard.bitfield import Bits
 from steelyard.field import Vector
@@ -219,4 +220,5 @@ PROGRAMS: Final = {
     "aes": Program(_bytes, _draw, _moved),
     "copy": Program(_bytes, _copy, _moved),
     "transfer": Program(_bytes, _send, _moved),
+    "set-off": Program(set_off_program.shares, set_off_program.clear, _open_values),
 }

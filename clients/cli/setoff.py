@@ -1,4 +1,4 @@
-"""`steelyard setoff`: networks of trade credit to try things with, and what could be cleared at best, in clear text."""
+"""`steelyard setoff`: rounds of set-off, networks of trade credit to try them with, and the optimum in clear text."""
 
 from __future__ import annotations
 
@@ -17,13 +17,27 @@ if TYPE_CHECKING:
 
 app = App(
     name="setoff",
-    help="""Circles of debts between firms: made-up networks to try things with, and the optimum in clear text.
+    help="""Circles of debts between firms are cancelled, and nobody sees an invoice of others.
 
 A network to clear:   `steelyard setoff generate --preset club-100 --seed 7 --out obligations.csv`
+
+Clear it:             `steelyard setoff run --obligations obligations.csv --mode sealed --json`
+
+A firm's own notice:  `steelyard setoff notice --run ID --firm F017 --format json`
 
 The best there is:    `steelyard setoff reference --obligations obligations.csv --json`
 """,
 )
+for _name, _path in (
+    ("open", "setoff_round:open_round"),
+    ("say", "setoff_round:say"),
+    ("run", "setoff_round:run"),
+    ("preview", "setoff_notice:preview"),
+    ("notice", "setoff_notice:notice"),
+    ("export", "setoff_notice:export"),
+    ("finalise", "setoff_notice:finalise"),
+):
+    app.command(f"clients.cli.{_path}", name=_name)
 
 File: TypeAlias = Annotated[Path, Parameter(help="CSV: id,debtor,creditor,amount[,currency,issued,due,status].")]
 _SHORT = (2, 3, 4)  # lengths of the circles that the baselines clear
@@ -33,7 +47,7 @@ _SEARCHED = 5_000  # pairs of firms, up to which short circles are looked for
 @app.command
 def generate(
     *,
-    preset: Annotated[str, Parameter(help="club-30, club-100, core-500 or region-5000.")] = "club-100",
+    preset: Annotated[str, Parameter(help="club-10, club-30, club-100, core-500 or region-5000.")] = "club-100",
     seed: Annotated[int, Parameter(help="Another seed, another network; the same gives the same.")] = 7,
     out: Annotated[Path, Parameter(help="The file to write.")],
     json: Json = False,
@@ -76,13 +90,17 @@ def _book(path: Path, currency: str, decimals: int) -> Book:
     from steelyard.setoff.book import Book
     from steelyard.setoff.obligations import of_one_currency, read
 
+    return Book.of(of_one_currency(read(text_of(path), decimals), currency or None))
+
+
+def text_of(path: Path) -> str:
+    """Raises NotFound, Invalid."""
     try:
-        text = path.read_text("utf-8")
+        return path.read_text("utf-8")
     except FileNotFoundError:
         raise NotFound(f"there is no file {path}") from None
     except (OSError, UnicodeDecodeError):
         raise Invalid(f"{path} is no text file that can be read") from None
-    return Book.of(of_one_currency(read(text, decimals), currency or None))
 
 
 def _referred(book: Book) -> dict[str, Any]:

@@ -174,6 +174,7 @@ class Desk:
             leakage=self.leakage(request),
             vector=opened.vector,
             decimals=opened.decimals,
+            attachments=dict(opened.attachments),
         )
 
     def signed_by_me(self, computation: Computation) -> Request:

@@ -32,7 +32,7 @@ from steelyard.identity import files, keys
 from steelyard.identity.contributors import registered
 from steelyard.identity.homes import Home, Layout
 from steelyard.identity.membership import Membership
-from steelyard.identity.sealing import seal
+from steelyard.identity.sealing import seal, unseal
 from steelyard.identity.sealing_keys import SealingKeys
 from steelyard.ids import identifier, party_id
 from steelyard.randomness import SystemRandomness, token
@@ -105,6 +105,15 @@ class Firm:
             raise Unauthenticated(f"this registration is of another contributor, or of other keys than {self.name} has")
         files.replace(self._home.path / REGISTRATION, to_wire(registration))
         return contributor
+
+    def unseal(self, ciphertext: bytes, bound: bytes) -> bytes:
+        """What was sealed to this firm; raises Malformed."""
+        return unseal(self._home.sealing_key(), ciphertext, bound)
+
+    @property
+    def folder(self) -> Path:
+        """Where this firm keeps what is its own."""
+        return self._home.path
 
     @property
     def registration(self) -> Signed | None:

@@ -15,6 +15,7 @@ from steelyard.documents.request import Request
 from steelyard.documents.sealed_result import SealedResult
 from steelyard.documents.signed import Signed
 from steelyard.errors import SteelyardError, by_reason
+from steelyard.ids import PartyId
 
 ENDED: Final = frozenset({"DONE", "REFUSED", "ABORTED"})
 
@@ -128,7 +129,8 @@ class Result:
     `vector` is `(length,) int64` in minor units of `decimals` decimals, for a sum of vectors.  `checked` is False for
     results of comparisons and products, which are right if all nodes keep to the protocol; `verified` when so few nodes
     replied that a lie would have gone unnoticed.  `culprits` sent wrong shares, which were corrected; the replies of
-    `rejected` did not prove what they are, perhaps because the coordinator changed them.
+    `rejected` did not prove what they are, perhaps because the coordinator changed them.  `attachments` are what nodes
+    have sent along, by node.
     """
 
     function: str
@@ -146,6 +148,7 @@ class Result:
     leakage: tuple[Leak, ...]
     vector: NDArray[np.int64] | None = field(default=None, repr=False, compare=False)
     decimals: int = 0
+    attachments: Mapping[PartyId, bytes] = field(default_factory=dict, repr=False, compare=False)
 
     @property
     def total(self) -> Decimal | None:

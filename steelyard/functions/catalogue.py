@@ -15,6 +15,8 @@ from steelyard.functions.check import Check
 from steelyard.functions.compare import Compare, Sides
 from steelyard.functions.correlate import Correlate, Pair
 from steelyard.functions.exceeds import Exceeds, Limit
+from steelyard.functions.finality import Final as Declared
+from steelyard.functions.finality import Finality
 from steelyard.functions.forget import Forget
 from steelyard.functions.hhi import Concentration, Hhi
 from steelyard.functions.histogram import Bins, Histogram
@@ -25,6 +27,7 @@ from steelyard.functions.refresh import Refresh
 from steelyard.functions.regress import Explained, Regress
 from steelyard.functions.reshare import Reshare
 from steelyard.functions.score import Score, Scores
+from steelyard.functions.set_off import Round, SetOff
 from steelyard.functions.share import Share, Shared
 from steelyard.functions.stats import Statistics, Stats
 from steelyard.functions.top import Ranking, Top
@@ -54,6 +57,8 @@ FUNCTIONS: Final[dict[str, tuple[type[Selection], type[Question[Any]]]]] = {
     "score": (Scores, Score),
     "benchmark": (Peers, Benchmark),
     "train": (Training, Train),
+    "set_off": (Round, SetOff),
+    "finality": (Declared, Finality),
 }
 
 

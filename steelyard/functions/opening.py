@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache, partial
 from typing import Any
 
@@ -42,6 +42,7 @@ class Opened:
     rejected: tuple[PartyId, ...]  # their replies did not prove what they are; the coordinator may have changed them
     vector: NDArray[np.int64] | None
     decimals: int
+    attachments: Mapping[PartyId, bytes] = field(default_factory=dict, repr=False)
 
 
 def open_results(
@@ -88,7 +89,8 @@ def open_results(
     value, vector = question.open_attachments(attachments, opening), question.vector(opening)
     decimals = shape.decimals[0] if shape.decimals else 0
     checked = not (question.multiplies or question.local)
-    return Opened(value, parties, decoded.verified, checked, decoded.liars, tuple(sorted(bad)), vector, decimals)
+    rejected = tuple(sorted(bad))
+    return Opened(value, parties, decoded.verified, checked, decoded.liars, rejected, vector, decimals, attachments)
 
 
 def _open_one(

@@ -253,6 +253,11 @@ class Question(ABC, Generic[A]):
         return ()
 
     @property
+    def noted(self) -> Mapping[str, str]:
+        """What the owners' audit logs say of it besides who asks what."""
+        return {}
+
+    @property
     def searches(self) -> bool:
         """Whether asking again with other limits closes in on a secret: such questions are counted."""
         return False

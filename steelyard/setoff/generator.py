@@ -39,6 +39,7 @@ class Preset:
 
 
 PRESETS: Final[Mapping[str, Preset]] = {
+    "club-10": Preset(10, 30),
     "club-30": Preset(30, 120),
     "club-100": Preset(100, 700),
     "core-500": Preset(500, 2_500, fitness_spread=1.3),

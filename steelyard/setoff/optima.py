@@ -19,6 +19,7 @@ class Optimum:
 
 
 OPTIMA: Final[Mapping[str, Optimum]] = {
+    "club-10": Optimum(24, 8_465_010, 2_027_528),
     "club-30": Optimum(95, 23_070_290, 8_272_353),
     "club-100": Optimum(587, 190_253_988, 62_974_833),
     "core-500": Optimum(2_264, 539_618_044, 99_834_125),

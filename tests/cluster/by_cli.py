@@ -19,6 +19,9 @@ class CliRunner(Runner):
     def owner(self, party: str, *arguments: str) -> Outcome:
         """The command line of a party's owner."""
 
+    def requester(self, *arguments: str, timeout: float = 60) -> Outcome:
+        return self.steelyard(*arguments, timeout=timeout)
+
     def ask(self, function: str, column: str, *, timeout: float = 60, **asked: Any) -> Answer:
         for name, value in asked.pop("options", {}).items():
             asked |= {f"no_{name}": True} if value is False else {name: value}

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -15,7 +17,7 @@ from clients.sdk import Client
 from clients.sdk.owner import Owner
 from steelyard.errors import SteelyardError
 from tests.cluster import samples, stranger
-from tests.cluster.runner import COORDINATOR, KEPT, PARTIES, THRESHOLD, Answer, Facts, Runner
+from tests.cluster.runner import COORDINATOR, KEPT, PARTIES, THRESHOLD, Answer, Facts, Outcome, Runner
 from tests.cluster.timing import COORDINATOR_TIMING, NODE_TIMING
 
 
@@ -48,6 +50,16 @@ class SdkRunner(Runner):
             return self._score(timeout=timeout, **asked)
         with self.client() as client:
             return _answered(lambda: client.ask(function, column, timeout=timeout, **asked).to_json())
+
+    def requester(self, *arguments: str, timeout: float = 60) -> Outcome:
+        command = (sys.executable, "-m", "clients.cli", "--profile", str(self.root), *arguments)
+        ended = subprocess.run(command, capture_output=True, text=True, timeout=timeout, check=False)
+        return Outcome(ended.returncode, ended.stdout, ended.stderr)
+
+    def put(self, name: str, text: str) -> str:
+        path = self.root.parent / name
+        path.write_text(text)
+        return str(path)
 
     def keep(self, function: str, name: str, **options: Any) -> Answer:
         column = options.pop("column", f"@{name}")

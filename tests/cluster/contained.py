@@ -48,6 +48,10 @@ class Contained(CliRunner):
     def steelyard(self, *arguments: str, timeout: float = 60) -> Outcome:
         return self.cluster.steelyard(*arguments, timeout=timeout)
 
+    def put(self, name: str, text: str) -> str:
+        self._executed("client", "python", "-c", _WRITE, f"/tmp/{name}", text)
+        return f"/tmp/{name}"
+
     def owner(self, party: str, *arguments: str) -> Outcome:
         return self.cluster.owner(party, *arguments)
 

@@ -82,6 +82,14 @@ class Runner(ABC):
     def ask(self, function: str, column: str, *, timeout: float = 60, **asked: Any) -> Answer:
         """`asked` are where, group_by, groups, length, epsilon and allow_missing, as the SDK takes them."""
 
+    @abstractmethod
+    def requester(self, *arguments: str, timeout: float = 60) -> Outcome:
+        """The command line of a requester."""
+
+    @abstractmethod
+    def put(self, name: str, text: str) -> str:
+        """A file on the requester's machine; its path there."""
+
     def asking(self, function: str, column: str, **asked: Any) -> Future[Answer]:
         """`ask`, while the scenario goes on."""
         return self._background.submit(self.ask, function, column, **asked)

@@ -33,13 +33,17 @@ POLICY: Final = """
 functions = [
     "sum", "count", "mean", "vector_sum", "exceeds", "compare", "top", "auction", "hhi", "correlate", "regress",
     "stats", "histogram", "share", "refresh", "recover", "reshare", "audit", "forget", "ratio", "score", "benchmark",
-    "train",
+    "train", "set_off",
 ]
 requesters = ["analyst"]
+sponsors = ["analyst"]
 approval = "automatic"
 minimum_group = 3
 minimum_rows = 3
 parts_beside_totals = true
+
+[datasets.club]
+columns = ["amount"]
 
 [datasets.accounts]
 columns = ["balance"]

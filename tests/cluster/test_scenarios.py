@@ -6,7 +6,7 @@ from typing import Final
 
 import pytest
 
-from tests.cluster import answers, encrypted, keeping, markets, relations, spread, trainings
+from tests.cluster import answers, clubs, encrypted, keeping, markets, relations, spread, trainings
 from tests.cluster import scenarios as told
 from tests.cluster.runner import Runner
 
@@ -23,6 +23,7 @@ EVERYWHERE: Final = [  # a container takes seconds to start and to ask: there, o
     told.leaving_one_out_forbids_the_full_sum_until_the_data_changed,
     told.a_coordinator_killed_at_any_moment_loses_nothing,
     told.everybody_restarts_and_remembers,
+    clubs.circles_of_debts_are_cleared_and_each_firm_learns_its_own_part,
     keeping.a_wiped_node_is_given_its_share_back,
 ]
 ON_ONE_MACHINE: Final = [
@@ -104,7 +105,7 @@ def test_every_scenario_is_played() -> None:
     played = {*EVERYWHERE, *ON_ONE_MACHINE, *(each for several in WITH.values() for each in several)}
     told_here = {
         each
-        for module in (told, answers, encrypted, keeping, markets, relations, spread, trainings)
+        for module in (told, answers, clubs, encrypted, keeping, markets, relations, spread, trainings)
         for each in vars(module).values()
         if callable(each) and getattr(each, "__annotations__", {}) == {"runner": "Runner", "return": "None"}
     }

@@ -1,0 +1,88 @@
+"""Finality: the requester declares a set-off round final, under its signature, in every node's audit log.
+
+Model       malicious; the requester answers for the hash of the result that it names.
+Rounds      those of taking up contributions and of the agreement.   Sends the same.
+Reveals     to all nodes: which computation is final, and the hash of its result.
+Follows     preliminary and final reports, as public set-off schemes have them.
+Differs     it is a request like any other: a quorum of nodes signs over which contributions it is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import msgspec
+import numpy as np
+
+from steelyard.digest import digest
+from steelyard.documents.attempt import Contribution
+from steelyard.documents.manifest import Hex32
+from steelyard.documents.request import Hex16
+from steelyard.errors import Invalid, Malformed
+from steelyard.field import Vector
+from steelyard.functions.intake import Parcel
+from steelyard.functions.question import Held, Layers, Leak, Opening, Question, Released, Selection, Table
+from steelyard.functions.set_off import AMOUNT, PURPOSE
+from steelyard.rounds import Protocol
+
+
+class Final(Selection, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Arguments: the computation that cleared the round `dataset`, and the hash of its result."""
+
+    column: str = AMOUNT
+    run: Hex16
+    result: Hex32
+
+
+class Finality(Question[Final]):
+    @property
+    def releases(self) -> bool:
+        return False
+
+    @property
+    def waits(self) -> bool:
+        return True
+
+    @property
+    def purpose(self) -> str:
+        return PURPOSE
+
+    @property
+    def allowed_as(self) -> str:
+        """Whoever may clear a round may declare it final."""
+        return "set_off"
+
+    @property
+    def noted(self) -> Mapping[str, str]:
+        return {"run": self.wanted.run, "result": self.wanted.result}
+
+    def values(self, rows: int) -> int:
+        return 0
+
+    def bring(self, table: Table, rows: int) -> Layers:
+        raise Invalid("firms take part in a round by contributing; this node has a dataset of its name")
+
+    def taken(self, parcel: Parcel) -> tuple[Contribution, Vector]:
+        header = parcel.header
+        return Contribution(header.contributor, header.id, (header.columns[0].decimals,), (0,)), parcel.share
+
+    def release(self, held: Held) -> Protocol[Released]:
+        yield from ()
+        return Released(np.ones(1, dtype=np.uint64))
+
+    def figures(self, opened: Opening) -> dict[str, Any]:
+        if opened.rows(1, 1)[0, 0] != 1:
+            raise Malformed("the nodes have not said that the round is final")
+        return {"run": self.wanted.run, "result": self.wanted.result, "final": True}
+
+    def released(self) -> str:
+        return f"that the round {self.wanted.dataset}, cleared by {self.wanted.run}, is final"
+
+    def leaks(self) -> Sequence[Leak]:
+        return (Leak("the hash of the round's result", "every node"),)
+
+
+def result_hash(figures: Mapping[str, Any]) -> str:
+    """Names a round's result."""
+    return digest("set-off result", msgspec.json.encode(dict(figures), order="sorted")).hex()

@@ -1,0 +1,55 @@
+"""Cash, credit and caps of firms, read from CSV: kind,firm,other,amount; every mistake has its line and column."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Final
+
+from steelyard import fixedpoint
+from steelyard.errors import Invalid
+from steelyard.setoff.statement import MOST, Offers
+
+COLUMNS: Final = ("kind", "firm", "other", "amount")
+KINDS: Final = ("tender", "acceptance", "credit", "cap")
+
+
+def read_offers(text: str, decimals: int = 0) -> dict[str, Offers]:
+    """By firm.  `credit` is what `firm` lends at most to `other`, who is taken to agree; `other` is else empty."""
+    lines = csv.DictReader(io.StringIO(text.removeprefix("\ufeff")), strict=True)
+    if tuple(lines.fieldnames or ()) != COLUMNS:
+        raise Invalid(f"line 1 must name the columns {','.join(COLUMNS)}")
+    found: dict[str, Offers] = {}
+    for row in lines:
+        kind, firm, other, amount = _cells(row, lines.line_num, decimals)
+        mine = found.get(firm, Offers())
+        if kind == "credit":
+            theirs = found.get(other, Offers())
+            found[firm] = replace(mine, lends={**mine.lends, other: amount})
+            found[other] = replace(theirs, borrows={**theirs.borrows, firm: amount})
+        else:
+            found[firm] = _with(mine, kind, amount)
+    return found
+
+
+def _with(offers: Offers, kind: str, amount: int) -> Offers:
+    if kind == "cap":
+        return replace(offers, cap=amount)
+    return replace(offers, tender=amount) if kind == "tender" else replace(offers, acceptance=amount)
+
+
+def _cells(row: Mapping[str, str | None], line: int, decimals: int) -> tuple[str, str, str, int]:
+    kind, firm, other, amount = ((row.get(column) or "").strip() for column in COLUMNS)
+    if kind not in KINDS:
+        raise Invalid(f"line {line}, column kind: this is none of {', '.join(KINDS)}")
+    if not firm or (kind == "credit") != bool(other) or firm == other:
+        raise Invalid(f"line {line}: credit has a firm and another, everything else a firm alone")
+    try:
+        value = fixedpoint.parse(amount, decimals)
+    except Invalid as error:
+        raise Invalid(f"line {line}, column amount: this cannot be read: {error.message}") from None
+    if not 0 <= value <= MOST:
+        raise Invalid(f"line {line}, column amount: this is negative, or too large")
+    return kind, firm, other, value

@@ -1,0 +1,121 @@
+"""A round as a requester types it, on real processes: totals come out here, each firm opens its own notice."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from tests.cli.test_end_to_end import User
+
+pytestmark = [pytest.mark.processes, pytest.mark.xdist_group("setoff")]
+
+DEBTS = """id,debtor,creditor,amount,currency
+1,F017,F003,700,EUR
+2,F017,F003,300,EUR
+3,F003,F009,800,EUR
+4,F009,F017,900,EUR
+5,F009,F003,50,EUR
+"""
+BAD = {
+    "id,debtor,creditor,amount\n1,A,A,5\n": "owes anything to itself",
+    "id,debtor,creditor,amount\n1,A,B,-5\n": "is negative",
+    "id,debtor,creditor,amount\n1,A,B,0\n": "is zero",
+    "id,debtor,creditor,amount\n1,A,B,5\n1,B,A,5\n": "is that of line 2 already",
+    f"id,debtor,creditor,amount\n1,A,B,{1 << 34}\n": "too large",
+    "id,debtor,creditor,amount,currency\n1,A,B,1,EUR\n2,B,C,1,USD\n3,C,A,1,IDR\n": "3 currencies",
+    "id,debtor,creditor,amount\n1,F-1,B,5\n2,f.1,B,5\n": "differ only in capitals",
+    "id,debtor,creditor,amount\n": "nothing to clear",
+}
+
+
+@pytest.fixture(scope="module")
+def user(tmp_path_factory: pytest.TempPathFactory) -> Iterator[User]:
+    found = User(tmp_path_factory.mktemp("setoff"))
+    up = found.types("local up --dir d --parties 3 --threshold 2")
+    assert up.code == 0, up.err
+    (found.folder / "debts.csv").write_text(DEBTS)
+    yield found
+    found.types("local down --dir d --purge --yes")
+
+
+@pytest.fixture(scope="module")
+def cleared(user: User) -> Any:
+    return user.types("--profile d setoff run --obligations debts.csv --mode sealed --steps 20 --json").json
+
+
+def notice(user: User, run: str, firm: str, more: str = "--format json") -> str:
+    told = user.types(f"--profile d setoff notice --run {run} --firm {firm} {more}")
+    assert told.code == 0, told.err
+    return told.out
+
+
+def test_totals_come_out_and_everything_that_was_opened_is_listed(cleared: Any) -> None:
+    assert (cleared["total"], cleared["cleared"], cleared["firms_with_setoff"]) == (2750, 2400, 3)
+    assert (cleared["mode"], cleared["certified_share"], cleared["firms"]) == ("sealed", 1.0, 3)
+    assert {each["to"] for each in cleared["opened"]} == {"every node that takes part", "requester"}
+
+
+def test_a_firm_opens_its_own_notice_in_three_forms(user: User, cleared: Any) -> None:
+    lines = json.loads(notice(user, cleared["id"], "F017"))
+    assert {each["id"]: each["cleared"] for each in lines} == {"1": 700, "2": 100, "4": 800}
+    assert {"id", "debtor", "creditor", "amount", "cleared"} <= lines[0].keys()
+    rows = list(csv.DictReader(io.StringIO(notice(user, cleared["id"], "F003", "--format csv"))))
+    assert sum(int(each["cleared"]) for each in rows if each["debtor"] == "F003") == 800
+    notice(user, cleared["id"], "F009", "--format pdf --out n.pdf")
+    assert (user.folder / "n.pdf").read_bytes().startswith(b"%PDF")
+
+
+def test_an_exported_notice_is_opened_by_its_firm_alone(user: User, cleared: Any) -> None:
+    assert user.types(f"--profile d setoff export --run {cleared['id']} --out sealed --json").json["notices"] == 3
+    own = user.types("--profile d setoff notice --sealed sealed/f017.notice --firm F017")
+    assert json.loads(own.out) == json.loads(notice(user, cleared["id"], "F017"))
+    assert user.types("--profile d setoff notice --sealed sealed/f017.notice --firm F003").code == 6
+
+
+def test_a_notice_is_preliminary_until_the_round_is_final(user: User, cleared: Any) -> None:
+    command = f"--profile d setoff notice --run {cleared['id']} --firm F003"
+    assert "preliminary" in user.types(command).err
+    final = user.types(f"--profile d setoff finalise {cleared['id']} --json").json
+    assert "preliminary" not in user.types(command).err
+    noted = user.types("--profile d audit show --party bank-c --json").json["entries"]
+    assert [each["fields"]["result"] for each in noted if each["fields"].get("run") == cleared["id"]] == [
+        final["result"]
+    ]
+
+
+def test_what_firms_have_said_one_by_one_is_cleared_and_a_dry_run_says_what_each_would_save(user: User) -> None:
+    (user.folder / "firms.txt").write_text("F017\nF003\nF009\n")
+    opened = user.types("--profile d setoff open october --firms firms.txt --mode skeleton --currency EUR --json").json
+    head, *lines = DEBTS.splitlines()
+    for firm in ("F017", "F003", "F009"):
+        own = [head, *(line for line in lines if firm in line)]
+        (user.folder / f"{firm}.csv").write_text("\n".join(own) + "\n")
+        said = user.types(f"--profile d setoff say {firm}.csv --firm {firm} --terms {opened['file']} --json")
+        assert said.json["invoices"] == len(own) - 1
+    dry = user.types("--profile d setoff run --steps 20 --dry-run --json").json
+    assert (dry["round"], dry["cleared"], dry["dry_run"]) == ("october", 2400, True)
+    assert user.types(f"--profile d setoff preview --run {dry['id']} --firm F009 --json").json["saving"] == 800
+    assert user.types(f"--profile d setoff notice --run {dry['id']} --firm F009").code == 2
+    assert user.types(f"--profile d setoff finalise {dry['id']}").code == 2
+    (user.folder / "stranger.csv").write_text("id,debtor,creditor,amount,currency\n1,F017,F555,5,EUR\n")
+    unknown = user.types("--profile d setoff say stranger.csv --firm F017 --round october")
+    assert (unknown.code, "no firm of this round" in unknown.err) == (2, True)
+
+
+@pytest.mark.parametrize("text", BAD, ids=BAD.values())
+def test_bad_input_is_refused_in_its_own_words(user: User, text: str) -> None:
+    (user.folder / "bad.csv").write_text(text)
+    refused = user.types("--profile d setoff run --obligations bad.csv")
+    assert (refused.code, BAD[text] in refused.err) == (2, True), refused.err
+
+
+def test_cash_closes_circles(user: User) -> None:
+    (user.folder / "chain.csv").write_text("id,debtor,creditor,amount\n1,A,B,50\n2,B,C,40\n")
+    (user.folder / "money.csv").write_text("kind,firm,other,amount\ntender,A,,30\nacceptance,C,,30\n")
+    found = user.types("--profile d setoff run --obligations chain.csv --money money.csv --steps 20 --json").json
+    assert (found["cleared"], found["cash"], found["nid_before"], found["nid_after"]) == (60, 30, 50, 20)
