@@ -64,6 +64,7 @@ FLOORS: Final = (
     Floor(Setting("compare", 5, 3, 100_000), seconds=0.7),
     Floor(Setting("compare", 3, 2, 1_000_000), seconds=1.0, peak_mb=600),
     Floor(Setting("sort", 3, 2, 10_000), seconds=2.0),
+    Floor(Setting("netting", 3, 2, 10_000), seconds=10.0),
     Floor(Setting("help", 0, 0, 0), seconds=0.5),
     Floor(Setting("startup", 3, 2, 0), seconds=10.0),
 )

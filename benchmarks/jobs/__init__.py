@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from benchmarks.jobs import compare, exceeds, help, multiply, scalar, sort, startup, sum
+from benchmarks.jobs import compare, exceeds, help, multiply, netting, scalar, sort, startup, sum
 from benchmarks.measure import Job
 
 JOBS: Final[dict[str, Job]] = {
@@ -16,6 +16,7 @@ JOBS: Final[dict[str, Job]] = {
         multiply.JOB,
         compare.JOB,
         sort.JOB,
+        netting.JOB,
         help.JOB,
         startup.JOB,
     )
