@@ -114,7 +114,7 @@ def _contribution(stored: Stored) -> pb.Contribution:
 
 def _party(entry: Entry) -> pb.Party:
     described = entry.description
-    return pb.Party(
+    message = pb.Party(
         id=entry.party,
         reachable=entry.reachable,
         seen_ms=entry.seen_ms,
@@ -125,3 +125,6 @@ def _party(entry: Entry) -> pb.Party:
         manifest=described.manifest,
         problem=entry.problem,
     )
+    if described.HasField("sealing_key"):
+        message.sealing_key.CopyFrom(described.sealing_key)
+    return message

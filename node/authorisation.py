@@ -24,6 +24,8 @@ ROLES: Final[Rules] = {
     _NODE + "ListDatasets": _OWNER,
     _NODE + "DeleteDataset": _OWNER,
     _NODE + "ShowDataset": _OWNER,
+    _NODE + "ListInbox": _OWNER,
+    _NODE + "DropContribution": _OWNER,
     _NODE + "ReadVault": _OWNER,
     _NODE + "RotateVault": _OWNER,
     _NODE + "ListRequests": _OWNER,

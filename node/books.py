@@ -9,7 +9,6 @@ from typing import Final
 
 import structlog
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
 from node import upgrade
 from node.audit import Audit
@@ -24,8 +23,11 @@ from node.inbox import Inbox
 from node.keyring import open_vault
 from node.ledger import Ledger
 from node.policy import PolicyFile
+from node.sealing_keys import SealingKeys
 from node.sharings import Sharings
 from node.training import TrainedHere
+from steelyard.documents.stored import Stored
+from steelyard.epochs.change import Change
 from steelyard.epochs.crash_points import Hook, pass_by
 from steelyard.epochs.machine import Machine
 from steelyard.errors import Invalid
@@ -46,13 +48,26 @@ def now_ms() -> int:
 
 
 @dataclass(frozen=True, slots=True)
+class After:
+    """What follows a committed change of a stored sharing."""
+
+    inbox: Inbox
+
+    def __call__(self, change: Change, stored: Stored) -> None:
+        """Contributions that are in it now leave the inbox; with every refresh there is a new sealing key."""
+        if change.kind == "share":
+            self.inbox.drop([part.version for part in stored.parts])
+        elif change.kind == "refresh":
+            self.inbox.rotate()
+
+
+@dataclass(frozen=True, slots=True)
 class Books:
     """A node's identity and its durable state."""
 
     party: PartyId
     membership: Membership
     signing: Ed25519PrivateKey = field(repr=False)
-    sealing: X25519PrivateKey = field(repr=False)
     database: Database
     health: Health
     vault: Vault
@@ -64,6 +79,7 @@ class Books:
     sharings: Sharings
     changes: Changes
     consent: Consent
+    sealing: SealingKeys
     inbox: Inbox
     trained: TrainedHere
 
@@ -89,12 +105,15 @@ class Books:
         machine = Machine(party, signing, membership.signing_keys, membership.points_by_name, sharings, crash_point)
         computations = Computations(database, vault, party)
         computations.purge(now_ms())
-        sealing, folder = home.sealing_key(), state / "inbox"
+        consortium, folder = membership.consortium, state / "inbox"
+        sealing = SealingKeys(party, consortium, signing, home.sealing_key(), vault, database, audit, now_ms)
+        inbox = Inbox(party, membership, policy, audit, sealing, database, folder, now_ms)
+        for shelf in sharings.list():
+            inbox.drop([part.version for part in shelf.stored.parts])  # taken up, and killed before they could go
         return cls(
             party=party,
             membership=membership,
             signing=signing,
-            sealing=home.sealing_key(),
             database=database,
             health=Health(database),
             vault=vault,
@@ -104,8 +123,9 @@ class Books:
             audit=audit,
             computations=computations,
             sharings=sharings,
-            changes=Changes(party, machine, sharings, membership.signing_keys, audit, now_ms),
+            changes=Changes(party, machine, sharings, membership.signing_keys, audit, now_ms, After(inbox)),
             consent=Consent(party, membership, policy, computations, sharings, audit, database, now_ms),
-            inbox=Inbox(party, membership, policy, audit, sealing, database, folder, now_ms),
+            sealing=sealing,
+            inbox=inbox,
             trained=TrainedHere(state),
         )

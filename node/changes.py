@@ -29,14 +29,23 @@ class Changes:
     """One per node; callable from any thread, one thing at a time."""
 
     def __init__(
-        self, party: str, machine: Machine, sharings: Sharings, keys: Keys, audit: Audit, now_ms: Callable[[], int]
+        self,
+        party: str,
+        machine: Machine,
+        sharings: Sharings,
+        keys: Keys,
+        audit: Audit,
+        now_ms: Callable[[], int],
+        after: Callable[[Change, Stored], None] = lambda change, stored: None,
     ) -> None:
+        """`after` is called when a change has been committed here; it may wait for the disk."""
         self.sharings: Final = sharings
         self.party: Final = party
         self._machine = machine
         self._keys = keys
         self._audit = audit
         self._now_ms = now_ms
+        self._after = after
         self._turn = Condition()
         for shelf in sharings.list():
             machine.sweep(shelf.stored.id)
@@ -88,6 +97,9 @@ class Changes:
         if self._machine.record(certificate.change.sharing) != before:
             event = "change_committed" if isinstance(certificate, Commit) else "change_abandoned"
             self._note(event, certificate.change)
+            stored = self.sharings.described(certificate.change.sharing)
+            if isinstance(certificate, Commit) and stored:
+                self._after(certificate.change, stored)
         self._turn.notify_all()
 
     # What a protocol asks of one change.

@@ -14,6 +14,7 @@ from node import inputs
 from node.books import Books, now_ms
 from node.computations import Recorded
 from node.hellos import Hellos
+from node.inbox import MOST
 from node.release import PendingRelease
 from node.sessions import Sessions
 from node.shelves import NodeShelves
@@ -21,6 +22,7 @@ from steelyard.digest import digest
 from steelyard.documents.attempt import MAX_ROWS
 from steelyard.documents.request import Request
 from steelyard.documents.sealed_result import SealedResult
+from steelyard.documents.sealing_key import OF_MANIFEST
 from steelyard.documents.signed import Signed, read
 from steelyard.errors import Cancelled, Conflict, Invalid, Overloaded, PolicyRefused, SteelyardError
 from steelyard.functions import sealed_argument
@@ -45,6 +47,7 @@ from steelyard.sharing.combination import CHALLENGES
 log = structlog.get_logger(__name__)
 T = TypeVar("T")
 SHORT = 4096  # values; steps over so few take less than a millisecond
+DIGEST = 32  # bytes
 _OVERHEAD = 1 << 18  # bytes of headers and hellos beside the vectors
 _LINK_PATIENCE = 5.0  # seconds for a peer stream to come up
 
@@ -256,6 +259,7 @@ class Engine:
             order.relayed,
             books.sharings.kept(shelf) if shelf else None,
             self._means(order, question, shelves),
+            books.inbox,
         )
 
     def _means(self, order: Order, question: Question[Any], shelves: NodeShelves) -> Means:
@@ -265,7 +269,7 @@ class Engine:
     def _unsealer(self, order: Order) -> Unseal:
         """Opens what the requester of this request, and nobody else, has sealed to this node."""
         bound = sealed_argument.context(order.request.requester, self._books.party)
-        return lambda ciphertext: unseal(self._books.sealing, ciphertext, bound)
+        return lambda ciphertext: unseal(self._books.sealing.private(OF_MANIFEST), ciphertext, bound)
 
     def _context(self, order: Order) -> Attempt:
         membership = self._books.membership
@@ -311,7 +315,8 @@ class Engine:
 def _longest(question: Question[Any], participants: int) -> int:
     """Bytes of the longest message an honest peer can send, whatever its number of rows."""
     dealt = 8 * (question.values(MAX_ROWS) + CHALLENGES * (participants + 1))
-    return max(dealt, question.longest(participants)) + _OVERHEAD
+    announced = MOST * (DIGEST + 8 * CHALLENGES) if question.purpose else 0
+    return max(dealt, question.longest(participants), announced) + _OVERHEAD
 
 
 def _being_cancelled() -> bool:

@@ -6,19 +6,24 @@ A share that is taken up for good (a stored sharing) must be kept otherwise: the
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import json
+from collections.abc import Callable, Collection, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
-from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
-
 from node.audit import Audit
 from node.policy import PolicyFile
+from node.sealing_keys import SealingKeys
 from steelyard.documents.contribution import Bundle, ContributionHeader, commitment, context
 from steelyard.documents.contributor import Contributor
+from steelyard.documents.sealing_key import OF_MANIFEST
 from steelyard.documents.signed import Signed, read
 from steelyard.errors import Conflict, Failed, Malformed, NotFound, Overloaded, PolicyRefused, SteelyardError
 from steelyard.field import Vector, from_bytes
+from steelyard.functions.intake import Parcel
+from steelyard.functions.record import PURPOSE as RECORD
+from steelyard.functions.record import fits
 from steelyard.identity.contributors import Announced, announced, check_sealed
 from steelyard.identity.membership import Membership
 from steelyard.identity.sealing import unseal
@@ -45,7 +50,7 @@ class Inbox:
         membership: Membership,
         policy: PolicyFile,
         audit: Audit,
-        sealing: X25519PrivateKey,
+        sealing: SealingKeys,
         database: Database,
         folder: Path,
         now_ms: Callable[[], int],
@@ -78,22 +83,45 @@ class Inbox:
         self._parcels.remove(gone)
         return outcomes
 
-    def list(self, dataset: str) -> tuple[Announced, ...]:
+    def held(self, dataset: str, purpose: str) -> dict[PartyId, Parcel]:
+        """See `steelyard.functions.intake.Intake`.  Raises PolicyRefused if the owner's policy cannot be read."""
+        found: dict[PartyId, Parcel] = {}
+        for each in self.list(dataset, purpose):
+            with suppress(Failed, NotFound):
+                share = self.take(each.header.id)
+                found[PartyId(each.contributor.id)] = Parcel(each.header, each.digest, share)
+        return found
+
+    def doubt(self, contribution: str, culprits: Collection[str], suspects: Collection[str]) -> None:
+        """It failed its check: the owner reads of it in the audit log, and it goes if its contributor is to blame."""
+        row = self._database.one("SELECT contributor, dataset FROM contribution WHERE id = ?", (contribution,))
+        if row is None:
+            return
+        fields: dict[str, object] = {"contribution": contribution, "contributor": row[0], "dataset": row[1]}
+        guilty = row[0] in culprits
+        fields |= {"culprits": [row[0]] if guilty else [], "suspects": [] if guilty else sorted(suspects)}
+        self._audit.record("contribution_doubted", fields, now_ms=self._now_ms())
+        if guilty:
+            self.drop([contribution])
+
+    def list(self, dataset: str = "", purpose: str = "") -> tuple[Announced, ...]:
         """What may be used now, by contributor: not expired, for this manifest, and the policy lists the sponsor.
 
-        Raises PolicyRefused if the owner's policy cannot be read.
+        All of it, unless a dataset or a purpose is named.  Raises PolicyRefused if the owner's policy cannot be read.
         """
         policy, now = self._policy.read(), self._now_ms()
         rows = self._database.query(
-            "SELECT registration, header FROM contribution WHERE dataset = ? AND held = 1 AND expires_ms > ?"
-            " ORDER BY contributor",
-            (dataset, now),
+            "SELECT registration, header FROM contribution WHERE (dataset = ? OR ? = '') AND held = 1"
+            " AND expires_ms > ? ORDER BY contributor, dataset",
+            (dataset, dataset, now),
         )
         found = [_read(*row) for row in rows]
         return tuple(
             each
             for each in found
-            if each.header.manifest == self._membership.digest and policy.sponsored(each.contributor.sponsor)
+            if each.header.manifest == self._membership.digest
+            and policy.sponsored(each.contributor.sponsor)
+            and purpose in ("", each.header.purpose)
         )
 
     def take(self, contribution: str) -> Vector:
@@ -110,13 +138,28 @@ class Inbox:
             text = f"a share of {known.contributor.id} was damaged on the disk: ask it to contribute again"
             raise Failed(text) from None
 
-    def drop(self, contribution: str) -> None:
-        """Forgets a share; only a newer contribution takes its place."""
-        self._forget("id = ?", contribution)
+    def drop(self, contributions: Collection[str]) -> int:
+        """Forgets these shares; only a newer contribution takes the place of one.  How many were here."""
+        gone = self._forget("id IN (SELECT value FROM json_each(?))", json.dumps(sorted(contributions)))
+        self._sweep()
+        return gone
+
+    def rotate(self) -> int:
+        """A new sealing key, which is published; its number.  Earlier ones stay while what is sealed to them waits."""
+        number = self._sealing.rotate()
+        self.purge()
+        return number
 
     def purge(self) -> int:
         """Forgets the shares of contributions that have expired; how many."""
-        return self._forget("expires_ms <= ?", self._now_ms())
+        gone = self._forget("expires_ms <= ?", self._now_ms())
+        self._sweep()
+        return gone
+
+    def _sweep(self) -> None:
+        """Destroys sealing keys that nothing waits for any more."""
+        rows = self._database.query("SELECT DISTINCT sealing_key FROM contribution WHERE held = 1")
+        self._sealing.sweep([number for (number,) in rows])
 
     def _outcome(self, bundle: Bundle, made: Files, gone: Files) -> Outcome:
         try:
@@ -134,6 +177,8 @@ class Inbox:
         header = known.header
         if not self._policy.read().sponsored(known.contributor.sponsor):
             raise PolicyRefused(f"the policy does not list the sponsor {known.contributor.sponsor}", party=self._party)
+        if header.purpose == RECORD and not fits(header):
+            raise Malformed(f"the contribution of {header.contributor} has not the layers of a table's record")
         if header.length != sum(layer.length for layer in header.layers) + CHALLENGES:
             raise Malformed(f"the contribution of {header.contributor} has not as many masks as the check takes")
         if set(bundle.parts) != {self._party}:
@@ -145,7 +190,8 @@ class Inbox:
 
     def _opened(self, contributor: Contributor, header: ContributionHeader, ciphertext: bytes) -> Vector:
         bound = context(header.manifest, header.id, contributor.id, contributor.signing, self._party)
-        share = unseal(self._sealing, ciphertext, bound)
+        key = self._sealing.private(header.keys.get(self._party, OF_MANIFEST))
+        share = unseal(key, ciphertext, bound)
         if commitment(header.id, self._party, share) != header.commitments[self._party]:
             raise Malformed(f"the share from {contributor.id} is not the one that it committed to")
         return from_bytes(share, header.length)
@@ -171,7 +217,7 @@ class Inbox:
     def _kept(self, known: Announced, bundle: Bundle, ciphertext: bytes, made: Files) -> None:
         header = known.header
         self._database.execute(
-            "INSERT OR REPLACE INTO contribution VALUES (?, ?, ?, ?, ?, ?, ?, 1, ?, ?, ?)",
+            "INSERT OR REPLACE INTO contribution VALUES (?, ?, ?, ?, ?, ?, ?, 1, ?, ?, ?, ?)",
             (
                 header.contributor,
                 header.dataset,
@@ -182,6 +228,7 @@ class Inbox:
                 _row(bundle.header),
                 len(ciphertext),
                 *self._parcels.put(ciphertext, made),
+                header.keys.get(self._party, OF_MANIFEST),
             ),
         )
 

@@ -19,8 +19,9 @@ from node.settlement import settle
 from node.uploads import memory_file, received, remove_uploads_of_before
 from steelyard.documents.request import Request
 from steelyard.documents.signed import read
-from steelyard.errors import Cheated, Invalid
+from steelyard.errors import Cheated, Invalid, NotFound
 from steelyard.functions.leakage import leakage
+from steelyard.identity.contributors import Announced
 from steelyard.ids import computation_id, identifier
 from steelyard.rpc import codec
 from steelyard.rpc.interceptors import Context
@@ -77,8 +78,20 @@ class OwnerService(node_pb2_grpc.NodeServiceServicer):
         return _vault(await asyncio.to_thread(self._books.vault.status, verify=request.verify))
 
     async def RotateVault(self, request: node_pb2.RotateVaultRequest, context: Context) -> node_pb2.RotateVaultResponse:
-        done = await asyncio.to_thread(self._rotate)
-        return node_pb2.RotateVaultResponse(current=done.current, rewrapped=done.rewrapped, retired=done.retired)
+        done, number = await asyncio.to_thread(self._rotate)
+        return node_pb2.RotateVaultResponse(
+            current=done.current, rewrapped=done.rewrapped, retired=done.retired, sealing_key=number
+        )
+
+    async def ListInbox(self, request: node_pb2.ListInboxRequest, context: Context) -> node_pb2.ListInboxResponse:
+        found = await asyncio.to_thread(self._books.inbox.list)
+        return node_pb2.ListInboxResponse(items=map(_item, found))
+
+    async def DropContribution(
+        self, request: node_pb2.DropContributionRequest, context: Context
+    ) -> node_pb2.DropContributionResponse:
+        await asyncio.to_thread(self._drop, computation_id(request.id))
+        return node_pb2.DropContributionResponse()
 
     async def ListRequests(
         self, request: node_pb2.ListRequestsRequest, context: Context
@@ -128,11 +141,17 @@ class OwnerService(node_pb2_grpc.NodeServiceServicer):
         self._books.audit.record("shown", fields, now_ms=now_ms())
         return dataset, table
 
-    def _rotate(self) -> Rotation:
+    def _drop(self, contribution: str) -> None:
+        if not self._books.inbox.drop([contribution]):
+            raise NotFound("this node holds no such contribution: see `steelyard contribution inbox`")
+        self._books.audit.record("contribution_dropped", {"contribution": contribution}, now_ms=now_ms())
+
+    def _rotate(self) -> tuple[Rotation, int]:
         done = self._books.vault.rotate()
+        number = self._books.inbox.rotate()
         fields = {"current": done.current, "rewrapped": done.rewrapped, "retired": list(done.retired)}
         self._books.audit.record("vault_rotated", fields, now_ms=now_ms())
-        return done
+        return done, number
 
     def _shown(self, recorded: Recorded) -> node_pb2.OwnerRequest:
         request = read(Request, recorded.request.payload)
@@ -183,6 +202,18 @@ class OwnerService(node_pb2_grpc.NodeServiceServicer):
             for dataset in datasets
         ]
         return node_pb2.ReadLedgerResponse(releases=map(_release, entries), budgets=budgets)
+
+
+def _item(each: Announced) -> node_pb2.InboxItem:
+    return node_pb2.InboxItem(
+        id=each.header.id,
+        contributor=each.contributor.id,
+        sponsor=each.contributor.sponsor,
+        dataset=each.header.dataset,
+        purpose=each.header.purpose,
+        created_ms=each.header.created_ms,
+        expires_ms=each.header.expires_ms,
+    )
 
 
 def _owned(dataset: Dataset) -> node_pb2.OwnedDataset:

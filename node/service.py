@@ -32,7 +32,7 @@ from steelyard.rpc.channel import PIECE
 from steelyard.rpc.interceptors import Context, reported
 from steelyard.rpc.links import Links
 from steelyard.rpc.status import failure_to_proto
-from steelyard.v1 import node_pb2
+from steelyard.v1 import node_pb2, types_pb2
 
 STEP_SECONDS: Final = 0.3
 BATCH: Final = 1 << 24  # bytes of contributions that are checked and stored at once
@@ -157,6 +157,7 @@ class NodeService(OwnerService):
             datasets=await asyncio.to_thread(catalogue, self._books),
             sharings=await asyncio.to_thread(sharings, self._books),
             connected_peers=self._links.connected,
+            sealing_key=await asyncio.to_thread(self._sealing_key),
         )
 
     async def _delivered(self, batch: Sequence[Bundle]) -> list[node_pb2.Receipt]:
@@ -166,11 +167,17 @@ class NodeService(OwnerService):
             for identifier, failure in outcomes
         ]
 
+    def _sealing_key(self) -> types_pb2.SignedDocument | None:
+        newest = self._books.sealing.newest
+        return None if newest is None else codec.signed_to_proto(newest)
+
     def _holds(self, recorded: Recorded) -> bool:
-        wanted = question_of(read(Request, recorded.request.payload)).wanted
+        question = question_of(read(Request, recorded.request.payload))
+        wanted = question.wanted
         if wanted.stored:
             return self._books.sharings.find(wanted.stored) is not None
-        return self._books.datasets.find(wanted.dataset) is not None
+        here = self._books.datasets.find(wanted.dataset) is not None
+        return here or bool(question.purpose and self._books.inbox.list(wanted.dataset, question.purpose))
 
     async def _run(self, recorded: Recorded, request: node_pb2.RunRequest, reports: _Reports) -> None:
         try:

@@ -100,6 +100,11 @@ class Sharings:
                 row = (stored.id, stored.name, stored.encode())
                 self._database.execute("INSERT INTO sharing VALUES (?, ?, ?)", row)
 
+    def described(self, sharing: str) -> Stored | None:
+        """By id."""
+        row = self._database.one("SELECT description FROM sharing WHERE id = ?", (sharing,))
+        return None if row is None else read(Stored, row[0])
+
     def forget(self, sharing: str) -> None:
         """Erases every share of it, and what is known of it.  Raises Conflict while a change is not decided."""
         record = self.load(sharing)

@@ -28,6 +28,9 @@ class NodeShelves:
     def record(self, sharing: str) -> Record:
         return self.changes.sharings.load(sharing) or Record(sharing)
 
+    def described(self, sharing: str) -> Stored | None:
+        return self.changes.sharings.described(sharing)
+
     def share(self, record: Record) -> Vector:
         return self.changes.sharings.vector(Slot(record.sharing, record.base.epoch, record.base.attempt))
 

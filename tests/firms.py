@@ -29,7 +29,11 @@ def now_ms() -> int:
 class Firms:
     """All firms of one sponsor."""
 
-    def __init__(self, root: Path, membership: Membership, sponsor: str = "analyst") -> None:
+    def __init__(
+        self, root: Path, membership: Membership, sponsor: str = "analyst", folder: Path | None = None
+    ) -> None:
+        """`folder`: where the nodes' sealing keys are known; without it firms seal to the manifest's."""
+        self.folder = folder
         self.layout, self.membership, self.sponsor = Layout(root), membership, sponsor
         self.key = self.layout.home(Role.REQUESTER, sponsor).signing_key()
 
@@ -38,7 +42,7 @@ class Firms:
         home = self.layout.contributor(name)
         if not (home.path / "signing.key").exists():
             home.create_document_keys()
-        firm = Firm(name, home, self.membership)
+        firm = Firm(name, home, self.membership, self.folder)
         firm.adopt(self.registration(firm, **changes))
         return firm
 

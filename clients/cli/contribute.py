@@ -54,7 +54,8 @@ def _sealed(
     profile: Profile, party: str, file: Path, dataset: str, columns: tuple[str, ...], schema: Path | None, days: int
 ) -> Bundle:
     from clients.sdk.firm import Firm
-    from clients.sdk.firm_table import PURPOSE, read_table
+    from clients.sdk.firm_table import read_table
+    from steelyard.functions.record import PURPOSE
 
     firm = Firm.of(profile, party, make=False)
     found = read_table(file, columns, schema)

@@ -7,19 +7,21 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import App, Parameter
 
-from clients.cli.invocation import open_client
-from clients.cli.options import Json
+from clients.cli.invocation import open_client, open_owner
+from clients.cli.options import Json, Party
 from clients.cli.output import emit, note
 from clients.cli.times import time_of
 
 if TYPE_CHECKING:
-    from clients.sdk.records import Contribution
+    from clients.sdk.records import Contribution, InboxItem
 
 app = App(
     name="contribution",
     help="""Contributions that you sponsor, and which nodes have taken them.
 
-Where do they stand?  `steelyard contribution list`
+Where do they stand?      `steelyard contribution list`
+
+What waits at my node?    `steelyard contribution inbox --party bank-a`
 """,
 )
 
@@ -55,6 +57,49 @@ def submit(
     with open_client() as client:
         ids = client.hand_in(loaded)
     emit([{"id": each, "file": str(file)} for each, file in zip(ids, bundles, strict=True)], json=json)
+
+
+@app.command
+def inbox(*, party: Party = "", json: Json = False) -> None:
+    """As an owner: lists the firms' contributions that wait at your node, for a computation that takes them up.
+
+    Example: `steelyard contribution inbox --party bank-a`
+    """
+    with open_owner(party) as owner:
+        found = owner.inbox()
+    emit([each.to_json() if json else _waiting(each) for each in found], json=json)
+    if not found and not json:
+        note("Nothing waits.")
+
+
+@app.command
+def drop(
+    contribution: Annotated[str, Parameter(help="Its id, as `steelyard contribution inbox` shows it.")],
+    *,
+    party: Party = "",
+    json: Json = False,
+) -> None:
+    """As an owner: forgets your node's share of a firm's contribution, which then counts nowhere.
+
+    For one that failed its check and nobody can say whether firm or node is to blame: the audit log names both.
+
+    Example: `steelyard contribution drop 0f3c4d5e6f708192a3b4c5d6e7f80910 --party bank-a`
+    """
+    with open_owner(party) as owner:
+        owner.drop_contribution(contribution)
+    emit({"party": owner.party, "dropped": contribution}, json=json)
+    note("The firm may contribute again.")
+
+
+def _waiting(found: InboxItem) -> dict[str, Any]:
+    return {
+        "id": found.id,
+        "contributor": found.contributor,
+        "sponsor": found.sponsor,
+        "dataset": found.dataset,
+        "made": time_of(found.created_ms),
+        "until": time_of(found.expires_ms),
+    }
 
 
 def shown(found: Contribution) -> dict[str, Any]:

@@ -129,9 +129,12 @@ class Client(Asking):
         The firm's keys lie in this profile and are made, and vouched for, at the first use.  Raises what a node that
         refuses says.
         """
-        from .firm_table import PURPOSE, read_table
+        from steelyard.functions.record import PURPOSE
+
+        from .firm_table import read_table
 
         firm = self.firm(party)
+        self.learn_keys()
         found = read_table(Path(path), columns, Path(schema) if schema else None)
         bundle = firm.seal(
             found.layers, dataset=dataset, purpose=PURPOSE, columns=found.columns, rows=found.rows, days=days
@@ -147,6 +150,17 @@ class Client(Asking):
         if firm.registration is None:
             firm.adopt(self.desk.vouch(firm.draft(self.desk.requester)))
         return firm
+
+    def learn_keys(self) -> None:
+        """Takes the nodes' newest sealing keys from the coordinator, for what is sealed in this profile from now on.
+
+        Raises Unauthenticated for one that its node did not sign, Cheated for one older than what is known here.
+        """
+        from .known_keys import learn
+
+        request = pb.ListPartiesRequest()
+        answer = self._line.call(lambda stub: stub.ListParties(request, timeout=CALL))
+        learn(self.desk.profile.path, self.desk.membership, wire.sealing_keys(answer.parties))
 
     def hand_in(self, bundles: Iterable[Bundle], timeout: float = HAND_IN) -> tuple[str, ...]:
         """Hands sealed contributions in: the coordinator keeps them until the nodes have taken them.  Their ids."""

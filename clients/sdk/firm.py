@@ -33,11 +33,13 @@ from steelyard.identity.contributors import registered
 from steelyard.identity.homes import Home, Layout
 from steelyard.identity.membership import Membership
 from steelyard.identity.sealing import seal
+from steelyard.identity.sealing_keys import SealingKeys
 from steelyard.ids import identifier, party_id
 from steelyard.randomness import SystemRandomness, token
 from steelyard.sharing import shamir
 from steelyard.sharing.combination import CHALLENGES
 
+from .known_keys import known_keys
 from .profile import Profile
 
 REGISTRATION: Final = "registration.json"
@@ -51,10 +53,12 @@ Values = NDArray[np.int64]
 class Firm:
     """One contributor under one manifest."""
 
-    def __init__(self, name: str, home: Home, membership: Membership) -> None:
+    def __init__(self, name: str, home: Home, membership: Membership, folder: Path | None = None) -> None:
+        """`folder` is the profile's, in which the nodes' sealing keys are kept; without it the manifest's are used."""
         self.name: Final = party_id(name)
         self.membership: Final = membership
         self._home = home
+        self._folder = folder
 
     @classmethod
     def of(cls, profile: Profile, name: str, *, make: bool = True) -> Firm:
@@ -70,7 +74,12 @@ class Firm:
                 )
             home.create_document_keys()
         held = profile.membership(profile.identity) if profile.identity else Home(profile.path).membership()
-        return cls(name, home, held)
+        return cls(name, home, held, profile.path)
+
+    @property
+    def keys(self) -> SealingKeys:
+        """The nodes' newest sealing keys that are known here."""
+        return known_keys(self._folder, self.membership) if self._folder else SealingKeys(self.membership, {})
 
     def draft(self, sponsor: str, days: int = REGISTERED_DAYS) -> Contributor:
         """What the sponsor is to sign."""
@@ -137,6 +146,7 @@ class Firm:
             threshold=self.membership.threshold,
             commitments={},
             sealed={},
+            keys={},
             created_ms=_now_ms(),
             expires_ms=_now_ms() + days * _DAY_MS,
         )
@@ -144,7 +154,7 @@ class Firm:
         return self._sealed(registration, header, vector)
 
     def _sealed(self, registration: Signed, header: ContributionHeader, vector: Vector) -> Bundle:
-        membership, random = self.membership, SystemRandomness()
+        membership, known, random = self.membership, self.keys, SystemRandomness()
         secret = np.concatenate([vector, uniform(random, CHALLENGES)])
         shares = shamir.share(secret, membership.threshold, list(membership.points.values()), random)
         signing = read(Contributor, registration.payload).signing
@@ -154,9 +164,10 @@ class Firm:
             share = to_bytes(shares.pop(point))
             commitments[party] = commitment(header.id, party, share)
             bound = context(header.manifest, header.id, self.name, signing, party)
-            parts[party] = seal(membership.node_sealing_key(party), share, bound)
+            parts[party] = seal(known.key(party), share, bound)
         digests = {party: seal_digest(each) for party, each in parts.items()}
-        said = msgspec.structs.replace(header, commitments=commitments, sealed=digests)
+        numbers = {party: known.number(party) for party in parts}
+        said = msgspec.structs.replace(header, commitments=commitments, sealed=digests, keys=numbers)
         read(ContributionHeader, said.encode())  # a struct built in memory has not met its own bounds yet
         return Bundle(registration, sign(said, self.name, self._home.signing_key()), parts)
 

@@ -17,7 +17,7 @@ from steelyard.documents.contribution import Measure
 from steelyard.errors import Invalid
 from steelyard.fixedpoint import check_aggregate
 from steelyard.functions.question import Values
-from steelyard.functions.record import Layout, dealt, written
+from steelyard.functions.record import MOST_TOGETHER, Layout, dealt, written
 from steelyard.functions.stats import LEAST_ROWS
 from steelyard.randomness import SystemRandomness
 from steelyard.tables import reader, schema
@@ -25,8 +25,6 @@ from steelyard.tables.filter import Filter, parse
 from steelyard.tables.reader import Table
 from steelyard.tables.schema import Column
 
-PURPOSE: Final = "record"
-MOST_TOGETHER: Final = 64  # records that one stored sharing can add up: sums leave so much room
 MAX_COLUMNS: Final = 64
 ALL: Final = parse("")
 

@@ -21,7 +21,7 @@ from . import wire
 from .connection import Connection
 from .deadlines import CALL
 from .profile import Profile, identify
-from .records import Audit, DatasetRows, Ledger, OwnedDataset, OwnerRequest, VaultRotation, VaultStatus
+from .records import Audit, DatasetRows, InboxItem, Ledger, OwnedDataset, OwnerRequest, VaultRotation, VaultStatus
 from .results import Leak
 
 LONG: Final = 600.0  # seconds
@@ -92,7 +92,22 @@ class Owner:
     def rotate_vault(self, timeout: float = LONG) -> VaultRotation:
         """Wraps every data key under a new key-encryption key, and retires the old one.  May be repeated."""
         done = self._line.call(lambda stub: stub.RotateVault(pb.RotateVaultRequest(), timeout=timeout))
-        return VaultRotation(current=done.current, rewrapped=done.rewrapped, retired=tuple(done.retired))
+        return VaultRotation(
+            current=done.current,
+            rewrapped=done.rewrapped,
+            sealing_key=done.sealing_key,
+            retired=tuple(done.retired),
+        )
+
+    def inbox(self) -> tuple[InboxItem, ...]:
+        """Contributions of firms that wait here, by contributor and dataset."""
+        answer = self._line.call(lambda stub: stub.ListInbox(pb.ListInboxRequest(), timeout=CALL))
+        return tuple(map(wire.inbox_item, answer.items))
+
+    def drop_contribution(self, contribution: str) -> None:
+        """Forgets this node's share of a firm's contribution, which then counts nowhere.  Raises NotFound."""
+        request = pb.DropContributionRequest(id=computation_id(contribution))
+        self._line.call(lambda stub: stub.DropContribution(request, timeout=CALL))
 
     def requests(self, pending_only: bool = False) -> tuple[OwnerRequest, ...]:
         """The requests that reached this node, newest first, with their leakage statements."""

@@ -51,6 +51,18 @@ class VaultStatus(Fact, frozen=True, kw_only=True):
     faults: tuple[VaultFault, ...]
 
 
+class InboxItem(Fact, frozen=True, kw_only=True):
+    """A firm's contribution that waits at a node, for a computation that takes it up."""
+
+    id: str
+    contributor: str
+    sponsor: str
+    dataset: str
+    purpose: str
+    created_ms: int
+    expires_ms: int
+
+
 class VaultRotation(Fact, frozen=True, kw_only=True):
     """Nothing needs the `retired` versions of the key-encryption key any more.
 
@@ -60,6 +72,7 @@ class VaultRotation(Fact, frozen=True, kw_only=True):
 
     current: str
     rewrapped: int
+    sealing_key: int  # number of the new key that contributions are sealed to
     retired: tuple[str, ...]
 
 

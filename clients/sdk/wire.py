@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 
 from steelyard.documents.contribution import ContributionHeader
+from steelyard.documents.signed import Signed
 from steelyard.errors import Malformed
 from steelyard.rpc import codec
 from steelyard.v1 import coordinator_pb2 as coordinator
@@ -20,6 +21,7 @@ from .records import (
     Budget,
     Contribution,
     Delivery,
+    InboxItem,
     KeyVersion,
     Ledger,
     OwnedDataset,
@@ -117,6 +119,23 @@ def contribution(message: coordinator.Contribution) -> Contribution:
 def _delivery(message: coordinator.Delivery) -> Delivery:
     said = problem(message.failure) if message.HasField("failure") else None
     return Delivery(party=message.party, state=message.state, problem=said)
+
+
+def inbox_item(message: node.InboxItem) -> InboxItem:
+    return InboxItem(
+        id=message.id,
+        contributor=message.contributor,
+        sponsor=message.sponsor,
+        dataset=message.dataset,
+        purpose=message.purpose,
+        created_ms=message.created_ms,
+        expires_ms=message.expires_ms,
+    )
+
+
+def sealing_keys(parties: Iterable[coordinator.Party]) -> list[tuple[str, Signed]]:
+    """By party, as the coordinator relays them; nothing in them has been checked yet."""
+    return [(each.id, codec.signed_from_proto(each.sealing_key)) for each in parties if each.HasField("sealing_key")]
 
 
 def owned_dataset(message: node.OwnedDataset, *, unchanged: bool = False) -> OwnedDataset:

@@ -16,6 +16,7 @@ from steelyard.digest import Part, digest, frame
 from steelyard.documents.attempt import MAX_ROWS, Bound, Decimals
 from steelyard.documents.manifest import Hex32, Name
 from steelyard.documents.request import Hex16, Milliseconds
+from steelyard.documents.sealing_key import Number
 from steelyard.documents.signed import Document, Signed
 from steelyard.documents.stored import Identifier
 
@@ -57,6 +58,7 @@ class ContributionHeader(Document, frozen=True, kw_only=True):
     threshold: Annotated[int, msgspec.Meta(ge=2, le=31)]
     commitments: dict[Name, Hex32]  # node -> digest of its share
     sealed: dict[Name, Hex32]  # node -> digest of its ciphertext
+    keys: dict[Name, Number]  # node -> number of the sealing key; those not named, the manifest's
     created_ms: Milliseconds
     expires_ms: Milliseconds
 

@@ -2,7 +2,8 @@
 
 Model       malicious for dealings, openings and the input set, at most k-1 nodes; then that of the question.  Inputs
             are what their owners say.
-Rounds      3 (4 when the hellos are not relayed), and those of the question.   Sends n-k vectors per contributor.
+Rounds      3 (4 when the hellos are not relayed), 2 more where contributions are taken up, and those of the question.
+            Sends n-k vectors per party that deals.
 Reveals     what the question's leakage statement says.
 Follows     docs/tour.md walks through it.
 Differs     the nodes fix and sign who contributed what before anything is computed from it.
@@ -19,14 +20,17 @@ from steelyard.documents.attempt import identity
 from steelyard.documents.signed import Signed
 from steelyard.errors import Invalid
 from steelyard.field import Vector, from_signed
+from steelyard.functions.intake import Intake
 from steelyard.functions.means import Means
 from steelyard.functions.question import Held, Layers, Question
 from steelyard.functions.record import Kept
+from steelyard.functions.shelves import Shelves
+from steelyard.functions.take_up import TakenUp, take_up
 from steelyard.ids import PartyId
 from steelyard.protocols.agree import Certificate, Ledger, agree
 from steelyard.protocols.attempt import Attempt
 from steelyard.protocols.deal_inputs import deal_inputs
-from steelyard.protocols.greet import Greeting, Introduction, greet
+from steelyard.protocols.greet import Greeting, Inputs, Introduction, greet, joined, meet
 from steelyard.randomness import Randomness
 from steelyard.rounds import Protocol
 from steelyard.secret import REVEAL, Secret
@@ -57,35 +61,47 @@ def compute(
     relayed: Mapping[PartyId, Signed] | None = None,
     kept: Kept | None = None,
     means: Means | None = None,
+    intake: Intake | None = None,
 ) -> Protocol[ResultShare]:
     """`inputs` is None at a node that contributes nothing; `kept` is the stored sharing that is asked about, `means`
-    what else the node has for its questions.
+    what else the node has for its questions; `intake` is what contributors without a node have dealt.
 
     `noise` gives the same stream for the same input set, so that retries do not average the noise away.  `relayed` are
     the others' hellos, where the coordinator has brought them; `ports` what a node offers to questions that are local.
     """
     with mine.keys:
-        # 1. Meet, and see early whether the ledger would object.
-        known = kept.inputs(question.wanted.columns) if kept else None
-        greeting = yield from greet(attempt, mine, relayed, known)
-        shares: Mapping[PartyId, Vector] = {}
+        # 1. Meet, take up what contributors have dealt, and see early whether the ledger would object.
+        means = means or Means()
+        known = _known(attempt, question, kept, means.shelves)
+        taken: TakenUp | None = None
+        shares: dict[PartyId, Vector] = {}
         brought: Layers | None = None
-        ledger.check(greeting.contributions)
-        # 2. Deal the inputs, unless they are stored.
-        if kept:
-            transcript = _met(attempt, greeting)
+        if intake and question.purpose and not known:
+            greeting = yield from meet(attempt, mine, relayed)
+            taken = yield from _taken(attempt, question, intake)
+            parts = {contributor: question.taken(parcel) for contributor, parcel in taken.parcels.items()}
+            greeting = joined(greeting, [part for part, _ in parts.values()])
+            shares = {contributor: share for contributor, (_, share) in parts.items()}
         else:
+            greeting = yield from greet(attempt, mine, relayed, known)
+        ledger.check(greeting.contributions)
+        # 2. Deal the inputs, unless they are shared already.
+        transcript = _met(attempt, greeting)
+        if greeting.dealers:
             vector = _vector(attempt, question, greeting, inputs, noise)
-            lengths = {party: question.values(rows) for party, rows in greeting.rows.items()}
+            lengths = {party: question.values(greeting.rows[party]) for party in greeting.dealers}
             brought = inputs.reveal(REVEAL) if inputs and question.local else None
             dealing = deal_inputs(attempt, greeting, vector, lengths, randomness)
             del inputs, vector  # a million values take 8 MB: nothing is held longer than needed
-            shares, transcript = yield from dealing
+            dealt, transcript = yield from dealing
+            shares = {**dealt, **shares}
+        if taken:
+            transcript = digest("inputs", transcript.encode(), taken.transcript.encode()).hex()
         # 3. One input set, signed by a quorum.
         input_set, certificate = yield from agree(attempt, greeting.contributions, transcript, ledger)
         # 4. What the question makes of it.
         stream = _further(attempt, greeting, noise)
-        held = Held(attempt, greeting, shares, transcript, brought, stream, means or Means())
+        held = Held(attempt, greeting, shares, transcript, taken, brought, stream, means)
         del brought
         if kept:
             held = held.holding((yield from question.recall(held, kept.records(question.wanted.columns))))
@@ -95,8 +111,20 @@ def compute(
     )
 
 
+def _known(attempt: Attempt, question: Question[Any], kept: Kept | None, shelves: Shelves | None) -> Inputs | None:
+    """Inputs that are shared already."""
+    if kept:
+        return kept.inputs(question.wanted.columns)
+    return question.earlier(attempt, shelves) if shelves else None
+
+
+def _taken(attempt: Attempt, question: Question[Any], intake: Intake) -> Protocol[TakenUp]:
+    wanted, most = question.wanted, question.most
+    return take_up(attempt, intake, wanted.dataset, question.purpose, wanted=question.takes, most=most)
+
+
 def _met(attempt: Attempt, greeting: Greeting) -> str:
-    """What is signed where nothing is dealt: everybody's hello, which names the epoch of what is stored."""
+    """What is signed where no party deals: everybody's hello, which names the epoch of what is stored."""
     return digest("met", *(greeting.digests[party] for party in attempt.participants)).hex()
 
 

@@ -20,6 +20,7 @@ from steelyard.randomness import Randomness
 Values = NDArray[np.int64]
 
 COUNT: Final = 10
+MOST: Final = 127  # contributors whose limbs add up below 2^59
 BITS: Final = 12
 LOAN: Final = 40
 _HIGHEST: Final = BITS * (COUNT - 1)

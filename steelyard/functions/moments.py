@@ -64,6 +64,8 @@ class Moments(Question[S]):
         return {"parties": (count > 0).astype(np.int64), "count": count, "moments": moments.reshape(-1)}
 
     def recalled(self, record: Record, greeting: Greeting) -> Vector:
+        if len(greeting.contributions) > limbs.MOST:
+            raise Invalid(f"sums of products are taken over at most {limbs.MOST} contributors: share fewer together")
         return np.concatenate([record.of_all("parties"), record.of_all("count"), record.moments().reshape(-1)])
 
     def inputs(self, brought: Layers, attempt: Attempt, greeting: Greeting, noise: Randomness) -> Values:

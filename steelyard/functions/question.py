@@ -17,16 +17,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from steelyard.documents.attempt import Contribution
+from steelyard.documents.contribution import ContributionHeader
 from steelyard.documents.stored import MARK
 from steelyard.errors import Invalid, Malformed
 from steelyard.field import Vector, total
+from steelyard.functions.intake import Parcel
 from steelyard.functions.means import Means
+from steelyard.functions.shelves import Shelves
+from steelyard.functions.take_up import TakenUp
 from steelyard.ids import PartyId, identifier
 from steelyard.protocols.attempt import Attempt
 from steelyard.protocols.circle import Circle
 from steelyard.protocols.compare import longest_message
 from steelyard.protocols.convene import convene
-from steelyard.protocols.greet import Greeting
+from steelyard.protocols.greet import Greeting, Inputs
 from steelyard.randomness import Randomness
 from steelyard.rounds import Protocol
 from steelyard.tables.filter import Filter, parse
@@ -167,6 +171,7 @@ class Held:
         repr=False
     )  # contributor, in one order everywhere -> my share of what it brought
     transcript: str = ""  # hex digest of all that was said and dealt
+    taken: TakenUp | None = None  # contributions of others than the participants, whose shares are among `shares`
     brought: Layers | None = field(default=None, repr=False)  # by me, where the question is `local`
     noise: Callable[[str], Randomness] | None = field(default=None, repr=False)  # the same for the same input set
     means: Means = field(default_factory=Means, repr=False)
@@ -248,6 +253,19 @@ class Question(ABC, Generic[A]):
         return False
 
     @property
+    def purpose(self) -> str:
+        """Of the contributions (steelyard.functions.intake) that count beside what parties deal; empty for none.
+
+        Such a question `waits`.
+        """
+        return ""
+
+    @property
+    def most(self) -> int | None:
+        """How many contributors without a node it can take; None for any number."""
+        return None
+
+    @property
     def restores(self) -> bool:
         """Whether nodes without a share of the stored sharing take part, to be given one."""
         return False
@@ -286,6 +304,18 @@ class Question(ABC, Generic[A]):
     def inputs(self, brought: Layers, attempt: Attempt, greeting: Greeting, noise: Randomness) -> Values:
         """(values,) to be dealt; `noise` is the same stream for the same input set."""
         return np.concatenate(list(brought.values()))
+
+    def takes(self, header: ContributionHeader) -> bool:
+        """Whether a contribution of its purpose is for this question."""
+        return True
+
+    def taken(self, parcel: Parcel) -> tuple[Contribution, Vector]:
+        """A contributor's part in the input set, and my share of what a party would have dealt in its place."""
+        raise Invalid(f"{self.function} takes no contributions")
+
+    def earlier(self, attempt: Attempt, shelves: Shelves) -> Inputs | None:
+        """What an attempt before this one has shared, where it came to its end without anybody hearing of it."""
+        return None
 
     def recall(self, held: Held, records: Mapping[PartyId, Record]) -> Protocol[Mapping[PartyId, Vector]]:
         """My shares of what every contributor would have dealt, from what it dealt when the sharing was stored."""

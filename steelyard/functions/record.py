@@ -23,6 +23,7 @@ import numpy as np
 
 from steelyard import fixedpoint
 from steelyard.documents.attempt import Contribution
+from steelyard.documents.contribution import ContributionHeader
 from steelyard.documents.stored import Part, Stored
 from steelyard.field import Vector
 from steelyard.functions import limbs, second_moment
@@ -34,8 +35,11 @@ from steelyard.protocols.greet import Inputs
 from steelyard.randomness import Randomness
 from steelyard.tables.filter import Filter
 
+PURPOSE: Final = "record"  # of contributions that hold one
+MOST_TOGETHER: Final = 4_096  # records in one stored sharing: sums leave so much room
 LEAST: Final = -(fixedpoint.BOUND - 1)  # the extreme of no rows
-_SUMS: Final = ("count", "parties", "sum", "positive", "negative", "squares", "moments")
+_BY_COLUMN: Final = ("sum", "positive", "negative", "squares", "extremes", "rows")
+_SUMS: Final = ("count", "parties", "sum", "positive", "negative", "squares")
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +105,25 @@ def dealt(layers: Layers, parties: int, noise: Randomness) -> Values:
     record = {**layers, "moments": moments}
     for name in _SUMS:
         fixedpoint.check_aggregate(record[name], parties)
+    fixedpoint.check_aggregate(moments, min(parties, limbs.MOST))
     return np.concatenate(list(record.values()))
+
+
+def fits(header: ContributionHeader) -> bool:
+    """Whether the layers of a contribution are those of a record of its columns and rows."""
+    expected = Layout(len(header.columns), header.rows, vector=False).sizes
+    return [(layer.name, layer.length) for layer in header.layers] == list(expected.items())
+
+
+def narrowed(layout: Layout, columns: tuple[int, ...], share: Vector) -> Vector:
+    """The record of some columns, in this order, out of a share of the record of more; `columns` are places."""
+    if columns == tuple(range(layout.columns)):
+        return share
+    record = SharedRecord(layout, columns, share, layout.vector)
+    layers = {name: [record.of(name, index) for index in range(len(columns))] for name in _BY_COLUMN}
+    whole = {name: [record.of_all(name)] for name in ("count", "parties", "valid")}
+    every = {**layers, **whole, "moments": [record.moments().reshape(-1)]}
+    return np.concatenate([part for name in layout.sizes for part in every[name]])
 
 
 @dataclass(frozen=True, slots=True)

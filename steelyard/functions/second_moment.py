@@ -3,10 +3,11 @@
 Model       semi-honest, at most k-1 of n >= 2k-1 nodes; private authenticated channels.
 Rounds      16 for k = 2, 24 for k = 3.   Sends two truncations of a number.
 Reveals     nothing: the limbs are those of the sum, and say nothing about what was carried between the parties' own.
-Follows     carrying in base 2^52, with steelyard.protocols.truncate.
+Follows     carrying in base 2^47, with steelyard.protocols.truncate.
 Differs     nothing.
 
-Values are below 2^59 in size, and a party has fewer than 2^38 of them: its second moment is below 2^156, three limbs.
+Values are below 2^59 in size.  Those of up to 4,096 contributors can be added: then each may have 2^23 values of the
+largest size, or more that are smaller (`steelyard.fixedpoint.check_aggregate` sees to it).
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from steelyard.protocols.truncate import truncate
 from steelyard.rounds import Protocol
 
 LIMBS: Final = 3
-WIDTH: Final = 52  # bits: the sum of 127 limbs stays below 2^59
+WIDTH: Final = 47  # bits: the sum of 4,096 limbs stays below 2^59
 _PART: Final = 20  # bits of a third of a value
 _AT_ONCE: Final = 1 << 22  # values, whose products of 40 bits add up to less than 2^63
 

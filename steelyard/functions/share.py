@@ -2,7 +2,8 @@
 
 Model       malicious for dealings and the input set, at most k-1 nodes; inputs are what their owners say.
 Rounds      4 after the inputs are fixed.   Sends a random dealing of four values, then a vote.
-Reveals     to the requester: name and epoch of the sharing.  How many rows each party shares, padded, to all.
+Reveals     to the requester: name and epoch of the sharing, and which contributors are in it.  How many rows each party
+            and each contributor shares, padded, to all.
 Follows     steelyard.functions.record says what is dealt, steelyard.protocols.create how it comes to be kept.
 Differs     nothing is opened; what may be asked about it later is decided by the owners' policies then.
 """
@@ -14,24 +15,38 @@ from typing import Annotated, Any, Final
 
 import msgspec
 
-from steelyard.documents.attempt import MAX_ROWS
+from steelyard.documents.attempt import MAX_ROWS, Contribution
+from steelyard.documents.contribution import ContributionHeader
 from steelyard.documents.stored import Part, Stored
 from steelyard.epochs.change import NOTHING, Change
 from steelyard.epochs.committee import Committee, liars_for
 from steelyard.errors import Invalid, Malformed
+from steelyard.field import Vector
+from steelyard.functions.intake import Parcel
 from steelyard.functions.moments import distinct
 from steelyard.functions.question import Held, Layers, Leak, Opening, Question, Released, Selection, Table, Values
-from steelyard.functions.record import Layout, dealt, written
+from steelyard.functions.record import (
+    MOST_TOGETHER,
+    PURPOSE,
+    Layout,
+    contributions,
+    dealt,
+    fits,
+    narrowed,
+    written,
+)
+from steelyard.functions.shelves import Shelves
 from steelyard.functions.upkeep import LONGEST, numbers
 from steelyard.ids import identifier
 from steelyard.protocols.attempt import Attempt
 from steelyard.protocols.create import create
-from steelyard.protocols.greet import Greeting
+from steelyard.protocols.greet import Greeting, Inputs
 from steelyard.randomness import Randomness
 from steelyard.rounds import Protocol
 
 MAX_COLUMNS: Final = 8
 LEAST_ROWS: Final = 16  # that a party deals
+MOST_NODES: Final = 31  # whose own records are in it, too
 
 
 class Shared(Selection, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -64,6 +79,33 @@ class Share(Question[Shared]):
     def waits(self) -> bool:
         return True
 
+    @property
+    def purpose(self) -> str:
+        """Contributions hold whole tables, padded: no selection of rows, no positions."""
+        return "" if self.wanted.where or self.wanted.vector else PURPOSE
+
+    @property
+    def most(self) -> int:
+        return MOST_TOGETHER - MOST_NODES
+
+    def takes(self, header: ContributionHeader) -> bool:
+        return fits(header) and {each.name for each in header.columns} >= set(self.wanted.columns)
+
+    def taken(self, parcel: Parcel) -> tuple[Contribution, Vector]:
+        header = parcel.header
+        columns = {each.name: each for each in header.columns}
+        asked = [columns[name] for name in self.wanted.columns]
+        decimals, bounds = tuple(each.decimals for each in asked), tuple(each.bound for each in asked)
+        places = tuple(list(columns).index(name) for name in self.wanted.columns)
+        share = narrowed(Layout(len(columns), header.rows, vector=False), places, parcel.share)
+        return Contribution(header.contributor, header.id, decimals, bounds, header.rows), share
+
+    def earlier(self, attempt: Attempt, shelves: Shelves) -> Inputs | None:
+        stored = _made(attempt, shelves)
+        return (
+            Inputs(contributions(stored, self.wanted.columns), stored.enough, stored.minimum_rows) if stored else None
+        )
+
     def rows(self, table: Table) -> int:
         count = int(table.counts([self.wanted.filter])[0])
         padded = count if self.wanted.vector else max(LEAST_ROWS, 1 << max(count - 1, 0).bit_length())
@@ -78,17 +120,16 @@ class Share(Question[Shared]):
         return written(table, self.wanted.columns, self.wanted.filter, self._layout(rows))
 
     def inputs(self, brought: Layers, attempt: Attempt, greeting: Greeting, noise: Randomness) -> Values:
-        return dealt(brought, len(attempt.participants), noise)
+        return dealt(brought, max(len(attempt.participants), len(greeting.contributions)), noise)
 
     def release(self, held: Held) -> Protocol[Released]:
         attempt, shelves = held.attempt, held.means.shelves
         if shelves is None:
             raise Invalid("this node keeps no stored sharings")
-        stored = self._description(attempt, held.greeting)
-        rows = sum(part.rows for part in stored.parts)
         # 1. An earlier attempt may have come to its end without anybody hearing of it.
-        if shelves.record(stored.id).standing == "active":
-            return Released(numbers((1, rows)))
+        if made := _made(attempt, shelves):
+            return Released(_said(made, shelves))
+        stored = self._description(attempt, held.greeting)
         # 2. It is the change from nothing to the first epoch.
         committee = Committee(attempt.threshold, {str(party): point for party, point in attempt.points.items()})
         change = Change(
@@ -107,7 +148,8 @@ class Share(Question[Shared]):
         ballot = shelves.begin(change, stored)
         votes = yield from create(attempt, held.greeting, change, held.shares, held.transcript, ballot)
         ballot.conclude(votes)
-        return Released(numbers((1, rows)))
+        taken = held.taken
+        return Released(_said(stored, shelves, taken.waiting, len(taken.doubted)) if taken else _said(stored, shelves))
 
     def longest(self, participants: int) -> int:
         return LONGEST
@@ -132,10 +174,18 @@ class Share(Question[Shared]):
         )
 
     def figures(self, opened: Opening) -> dict[str, Any]:
-        epoch, rows = opened.rows(2, 1)[:, 0].tolist()
-        if epoch < 1 or rows < 1:
+        epoch, rows, firms, waiting, doubted = opened.rows(5, 1)[:, 0].tolist()
+        if epoch < 1 or rows < 1 or not 0 <= firms <= len(opened.contributions) or min(waiting, doubted) < 0:
             raise Malformed("a sharing without an epoch")
-        return {"name": self.wanted.name, "epoch": epoch, "rows": rows, "columns": list(self.wanted.columns)}
+        return {
+            "name": self.wanted.name,
+            "epoch": epoch,
+            "rows": rows,
+            "columns": list(self.wanted.columns),
+            "contributors": [each.party for each in opened.contributions[len(opened.contributions) - firms :]],
+            "waiting": waiting,
+            "doubted": doubted,
+        }
 
     def released(self) -> str:
         wanted = self.wanted
@@ -147,7 +197,24 @@ class Share(Question[Shared]):
         exact = "how many rows each party shares"
         padded = f"{exact}, padded to a power of two and at least {LEAST_ROWS}"
         what = exact if self.wanted.vector else padded
-        return (Leak(what, "every node, the coordinator, the requester"),)
+        everybody = "every node, the coordinator, the requester"
+        if not self.purpose:
+            return (Leak(what, everybody),)
+        firms = "which contributors without a node are in it, with decimals, declared bounds and padded rows"
+        return (Leak(what, everybody), Leak(f"{firms}; how many wait", everybody))
 
     def _layout(self, rows: int) -> Layout:
         return Layout(len(self.wanted.columns), rows, self.wanted.vector)
+
+
+def _made(attempt: Attempt, shelves: Shelves) -> Stored | None:
+    """The sharing that this computation makes, if it is there."""
+    if shelves.record(attempt.computation).standing != "active":
+        return None
+    return shelves.described(attempt.computation)
+
+
+def _said(stored: Stored, shelves: Shelves, waiting: int = 0, doubted: int = 0) -> Vector:
+    """Epoch and rows; how many contributors have no node; how many contributions wait, or have failed their check."""
+    firms = sum(part.contributor not in shelves.points for part in stored.parts)
+    return numbers((1, sum(part.rows for part in stored.parts), firms, waiting, doubted))

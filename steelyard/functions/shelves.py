@@ -38,6 +38,9 @@ class Shelves(Interface):
     def record(self, sharing: str) -> Record:
         """Where this node stands; a new one of an unknown sharing."""
 
+    def described(self, sharing: str) -> Stored | None:
+        """What is known of a sharing by its id."""
+
     def share(self, record: Record) -> Vector:
         """My share of the active epoch; raises StoreFault."""
 

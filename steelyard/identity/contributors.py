@@ -45,6 +45,8 @@ def registered(signed: Signed, membership: Membership, now_ms: int) -> Contribut
         raise Unauthenticated("a registration is signed by the sponsor that it names")
     if contributor.consortium != membership.consortium:
         raise Unauthenticated("the contributor is registered with another consortium")
+    if contributor.id in membership.parties:
+        raise Unauthenticated(f"{contributor.id} is a party of the manifest: a contributor has a name of its own")
     _check_dates("registration", contributor.created_ms, contributor.expires_ms, MAX_REGISTERED_MS, now_ms)
     return contributor
 

@@ -45,6 +45,7 @@ class Admitted:
 
     shares: Mapping[PartyId, Vector] = field(repr=False)
     waiting: tuple[PartyId, ...]
+    elsewhere: int  # contributions that somebody holds but not all, the same number at all participants
     transcript: str  # hex digest of all that was admitted, the same at all participants
 
 
@@ -72,6 +73,7 @@ def admit(attempt: Attempt, held: Mapping[PartyId, Held], threshold: int) -> Pro
     return Admitted(
         {contributor: share[:-CHALLENGES] for contributor, share in sorted(shares.items())},
         tuple(sorted(held.keys() - shares.keys())),
+        len(frozenset().union(*lists.values())) - len(common),
         digest("contributions-admitted", *common).hex(),
     )
 

@@ -48,10 +48,10 @@ def deal_inputs(
     The output is my share of every contributor's vector, and the digest of all that was said and dealt.
     """
     # 1. Deal my inputs with R masks behind them, seeded where possible, under a signed header.
-    sizes = {dealer: lengths[dealer] + CHALLENGES for dealer in greeting.contributors}
+    sizes = {dealer: lengths[dealer] + CHALLENGES for dealer in greeting.dealers}
     messages, headers, held = _deal(attempt, greeting, inputs, randomness)
     del inputs
-    hear = frozenset(greeting.contributors) - {attempt.me}
+    hear = frozenset(greeting.dealers) - {attempt.me}
     received = yield Round("deal", messages, hear)
     del messages
     # 2. Take what was dealt to me and hold it against the signed headers.
@@ -59,22 +59,20 @@ def deal_inputs(
         with blaming(dealer):
             headers[dealer], held[dealer] = _accept(attempt, greeting, dealer, received[dealer], sizes[dealer])
     del received
-    said = [headers[dealer].digest for dealer in greeting.contributors]
+    said = [headers[dealer].digest for dealer in greeting.dealers]
     fixed = b"".join([*(greeting.digests[party] for party in attempt.participants), *said])
     transcript = digest("transcript", fixed)
     # 3. One masked random combination of each dealing, to everybody.
     challenge = digest("challenge", transcript)
-    mine = {dealer: masked(challenge, held[dealer]) for dealer in greeting.contributors}
-    checks = yield broadcast(
-        "check", fixed + b"".join(to_bytes(mine[d]) for d in greeting.contributors), attempt.others
-    )
+    mine = {dealer: masked(challenge, held[dealer]) for dealer in greeting.dealers}
+    checks = yield broadcast("check", fixed + b"".join(to_bytes(mine[d]) for d in greeting.dealers), attempt.others)
     # 4. Everybody heard the same, and all points of each dealing lie on one polynomial of degree k-1.
     try:
         _check(attempt, greeting, fixed, mine, checks)
     except Cheated:
         _authenticate(attempt, headers)
         raise
-    return {dealer: held[dealer][: lengths[dealer]] for dealer in greeting.contributors}, transcript.hex()
+    return {dealer: held[dealer][: lengths[dealer]] for dealer in greeting.dealers}, transcript.hex()
 
 
 def _deal(
@@ -163,10 +161,10 @@ def _check(
     mine: Mapping[PartyId, Vector],
     checks: Inbox,
 ) -> None:
-    combinations = {attempt.me: np.concatenate([mine[dealer] for dealer in greeting.contributors])}
+    combinations = {attempt.me: np.concatenate([mine[dealer] for dealer in greeting.dealers])}
     disputes = Disputes(attempt.liars)
     for party, message in checks.items():
-        disputes.compare([*attempt.participants, *greeting.contributors], party, fixed, message)
+        disputes.compare([*attempt.participants, *greeting.dealers], party, fixed, message)
         with blaming(party):
             combinations[party] = from_bytes(memoryview(message)[len(fixed) :], len(combinations[attempt.me]))
     if disputes:
@@ -176,7 +174,7 @@ def _check(
         {points[party]: each for party, each in combinations.items()}, attempt.threshold
     ):  # all dealings at once
         return
-    for index, dealer in enumerate(greeting.contributors):
+    for index, dealer in enumerate(greeting.dealers):
         part = slice(index * CHALLENGES, (index + 1) * CHALLENGES)
         _check_dealing(attempt, dealer, {party: each[part] for party, each in combinations.items()}, disputes)
     raise disputes.error("a dealing is not a sharing of one vector", attempt.participants)

@@ -11,7 +11,7 @@ Differs     a relay can withhold hellos or mix them up, no more: each names its 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
 from steelyard.documents.attempt import Contribution, Hello
@@ -74,6 +74,11 @@ class Greeting:
         return tuple(PartyId(each.party) for each in self.contributions)
 
     @property
+    def dealers(self) -> tuple[PartyId, ...]:
+        """The participants among the contributors; who has no node has dealt before."""
+        return tuple(party for party in self.contributors if party in self.hellos and not self.stored)
+
+    @property
     def rows(self) -> Mapping[PartyId, int]:
         """That each contributor deals, padding included."""
         return {PartyId(each.party): each.rows for each in self.contributions}
@@ -103,6 +108,8 @@ class Greeting:
         """Whether it is known beforehand that all rows together are enough, of enough parties."""
         if self.stored:
             return self.stored.enough and self.minimum_rows <= self.stored.minimum_rows
+        if self.dealers != self.contributors:
+            return False  # how many rows somebody without a node has dealt is not known
         contributors = [self.hellos[party] for party in self.contributors]
         return all(hello.enough for hello in contributors) and self.minimum_rows <= max(
             hello.minimum_rows for hello in contributors
@@ -131,8 +138,15 @@ def greet(
     if stored:
         greeting = replace(greeting, contributions=stored.contributions, stored=stored)
         _check_epoch(attempt, greeting)
-    _check_group(greeting)
+    check_group(greeting)
     return greeting
+
+
+def joined(greeting: Greeting, contributions: Iterable[Contribution]) -> Greeting:
+    """With those of contributors without a node behind the participants' own; raises as `greet` does."""
+    more = replace(greeting, contributions=(*greeting.contributions, *contributions))
+    check_group(more)
+    return more
 
 
 def meet(attempt: Attempt, mine: Introduction, relayed: Mapping[PartyId, Signed] | None = None) -> Protocol[Greeting]:
@@ -216,11 +230,16 @@ def _check_epoch(attempt: Attempt, greeting: Greeting) -> None:
             raise Conflict(f"{told}: one of them is to be recovered")
 
 
-def _check_group(greeting: Greeting) -> None:
+def check_group(greeting: Greeting) -> None:
+    """Raises NotFound, GroupTooSmall, or Invalid naming who has other decimals than the first contributor."""
     contributors = greeting.contributors
     if not contributors:
-        raise NotFound("no party holds this dataset")
+        raise NotFound(
+            "nobody has brought this dataset: no party holds it, and no contributor's has arrived everywhere"
+        )
     if len(contributors) < greeting.minimum_group:
         raise GroupTooSmall(f"{len(contributors)} parties would contribute; at least {greeting.minimum_group} must")
-    if len({each.decimals for each in greeting.contributions}) > 1:
-        raise Invalid("the parties declare different decimals for this column; agree on one schema and import again")
+    odd = [each.party for each in greeting.contributions if each.decimals != greeting.decimals]
+    if odd:
+        told = f"{', '.join(odd[:5])} and {contributors[0]} declare different decimals for this column"
+        raise Invalid(f"{told}; agree on one schema, then import or contribute again")

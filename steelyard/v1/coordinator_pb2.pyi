@@ -461,6 +461,7 @@ class Party(_message.Message):
     MANIFEST_FIELD_NUMBER: _builtins.int
     PROBLEM_FIELD_NUMBER: _builtins.int
     SHARINGS_FIELD_NUMBER: _builtins.int
+    SEALING_KEY_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     """The party's id."""
     reachable: _builtins.bool
@@ -483,6 +484,10 @@ class Party(_message.Message):
     def sharings(self) -> _containers.RepeatedCompositeFieldContainer[_types_pb2.Sharing]:
         """Stored sharings as the node describes them."""
 
+    @_builtins.property
+    def sealing_key(self) -> _types_pb2.SignedDocument:
+        """The node's newest sealing-key document, signed by the node."""
+
     def __init__(
         self,
         *,
@@ -495,10 +500,11 @@ class Party(_message.Message):
         manifest: _builtins.str = ...,
         problem: _builtins.str = ...,
         sharings: _abc.Iterable[_types_pb2.Sharing] | None = ...,
+        sealing_key: _types_pb2.SignedDocument | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["sealing_key", b"sealing_key"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["certificate_days", b"certificate_days", "datasets", b"datasets", "id", b"id", "manifest", b"manifest", "problem", b"problem", "reachable", b"reachable", "seen_ms", b"seen_ms", "sharings", b"sharings", "version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["certificate_days", b"certificate_days", "datasets", b"datasets", "id", b"id", "manifest", b"manifest", "problem", b"problem", "reachable", b"reachable", "sealing_key", b"sealing_key", "seen_ms", b"seen_ms", "sharings", b"sharings", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -419,6 +419,7 @@ class DescribeResponse(_message.Message):
     DATASETS_FIELD_NUMBER: _builtins.int
     CONNECTED_PEERS_FIELD_NUMBER: _builtins.int
     SHARINGS_FIELD_NUMBER: _builtins.int
+    SEALING_KEY_FIELD_NUMBER: _builtins.int
     party: _builtins.str
     """The party."""
     version: _builtins.str
@@ -439,6 +440,10 @@ class DescribeResponse(_message.Message):
     def sharings(self) -> _containers.RepeatedCompositeFieldContainer[_types_pb2.Sharing]:
         """Stored sharings that this node has heard of."""
 
+    @_builtins.property
+    def sealing_key(self) -> _types_pb2.SignedDocument:
+        """A sealing-key document, signed by this node: what contributions are to be sealed to."""
+
     def __init__(
         self,
         *,
@@ -449,10 +454,11 @@ class DescribeResponse(_message.Message):
         datasets: _abc.Iterable[_types_pb2.Dataset] | None = ...,
         connected_peers: _abc.Iterable[_builtins.str] | None = ...,
         sharings: _abc.Iterable[_types_pb2.Sharing] | None = ...,
+        sealing_key: _types_pb2.SignedDocument | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["sealing_key", b"sealing_key"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["certificate_days", b"certificate_days", "connected_peers", b"connected_peers", "datasets", b"datasets", "manifest", b"manifest", "party", b"party", "sharings", b"sharings", "version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["certificate_days", b"certificate_days", "connected_peers", b"connected_peers", "datasets", b"datasets", "manifest", b"manifest", "party", b"party", "sealing_key", b"sealing_key", "sharings", b"sharings", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -898,10 +904,13 @@ class RotateVaultResponse(_message.Message):
     CURRENT_FIELD_NUMBER: _builtins.int
     REWRAPPED_FIELD_NUMBER: _builtins.int
     RETIRED_FIELD_NUMBER: _builtins.int
+    SEALING_KEY_FIELD_NUMBER: _builtins.int
     current: _builtins.str
     """The version that wraps every data key now."""
     rewrapped: _builtins.int
     """How many data keys were wrapped anew."""
+    sealing_key: _builtins.int
+    """The number of the new sealing key."""
     @_builtins.property
     def retired(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Versions that nothing needs any more: erased where the node held them, to be disabled in a key service."""
@@ -912,14 +921,141 @@ class RotateVaultResponse(_message.Message):
         current: _builtins.str = ...,
         rewrapped: _builtins.int = ...,
         retired: _abc.Iterable[_builtins.str] | None = ...,
+        sealing_key: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["current", b"current", "retired", b"retired", "rewrapped", b"rewrapped"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["current", b"current", "retired", b"retired", "rewrapped", b"rewrapped", "sealing_key", b"sealing_key"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___RotateVaultResponse: _TypeAlias = RotateVaultResponse  # noqa: Y015
+
+@_typing.final
+class ListInboxRequest(_message.Message):
+    """See ListInbox."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    def __init__(
+        self,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListInboxRequest: _TypeAlias = ListInboxRequest  # noqa: Y015
+
+@_typing.final
+class ListInboxResponse(_message.Message):
+    """See ListInbox."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ITEMS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def items(self) -> _containers.RepeatedCompositeFieldContainer[Global___InboxItem]:
+        """By contributor and dataset."""
+
+    def __init__(
+        self,
+        *,
+        items: _abc.Iterable[Global___InboxItem] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["items", b"items"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListInboxResponse: _TypeAlias = ListInboxResponse  # noqa: Y015
+
+@_typing.final
+class InboxItem(_message.Message):
+    """A contribution whose share waits at this node."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ID_FIELD_NUMBER: _builtins.int
+    CONTRIBUTOR_FIELD_NUMBER: _builtins.int
+    SPONSOR_FIELD_NUMBER: _builtins.int
+    DATASET_FIELD_NUMBER: _builtins.int
+    PURPOSE_FIELD_NUMBER: _builtins.int
+    CREATED_MS_FIELD_NUMBER: _builtins.int
+    EXPIRES_MS_FIELD_NUMBER: _builtins.int
+    id: _builtins.str
+    """The contribution's id."""
+    contributor: _builtins.str
+    """Whose it is."""
+    sponsor: _builtins.str
+    """The requester that vouches for the contributor."""
+    dataset: _builtins.str
+    """What it contributes to."""
+    purpose: _builtins.str
+    """What its layers are, such as record."""
+    created_ms: _builtins.int
+    """Milliseconds since 1970 when it was made."""
+    expires_ms: _builtins.int
+    """Milliseconds since 1970 when it expires."""
+    def __init__(
+        self,
+        *,
+        id: _builtins.str = ...,
+        contributor: _builtins.str = ...,
+        sponsor: _builtins.str = ...,
+        dataset: _builtins.str = ...,
+        purpose: _builtins.str = ...,
+        created_ms: _builtins.int = ...,
+        expires_ms: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["contributor", b"contributor", "created_ms", b"created_ms", "dataset", b"dataset", "expires_ms", b"expires_ms", "id", b"id", "purpose", b"purpose", "sponsor", b"sponsor"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___InboxItem: _TypeAlias = InboxItem  # noqa: Y015
+
+@_typing.final
+class DropContributionRequest(_message.Message):
+    """See DropContribution."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ID_FIELD_NUMBER: _builtins.int
+    id: _builtins.str
+    """The contribution's id."""
+    def __init__(
+        self,
+        *,
+        id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["id", b"id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DropContributionRequest: _TypeAlias = DropContributionRequest  # noqa: Y015
+
+@_typing.final
+class DropContributionResponse(_message.Message):
+    """See DropContribution."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    def __init__(
+        self,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DropContributionResponse: _TypeAlias = DropContributionResponse  # noqa: Y015
 
 @_typing.final
 class ListRequestsRequest(_message.Message):

@@ -100,6 +100,16 @@ class NodeServiceStub:
                 request_serializer=steelyard_dot_v1_dot_node__pb2.ReadVaultRequest.SerializeToString,
                 response_deserializer=steelyard_dot_v1_dot_node__pb2.ReadVaultResponse.FromString,
                 _registered_method=True)
+        self.ListInbox = channel.unary_unary(
+                '/steelyard.v1.NodeService/ListInbox',
+                request_serializer=steelyard_dot_v1_dot_node__pb2.ListInboxRequest.SerializeToString,
+                response_deserializer=steelyard_dot_v1_dot_node__pb2.ListInboxResponse.FromString,
+                _registered_method=True)
+        self.DropContribution = channel.unary_unary(
+                '/steelyard.v1.NodeService/DropContribution',
+                request_serializer=steelyard_dot_v1_dot_node__pb2.DropContributionRequest.SerializeToString,
+                response_deserializer=steelyard_dot_v1_dot_node__pb2.DropContributionResponse.FromString,
+                _registered_method=True)
         self.RotateVault = channel.unary_unary(
                 '/steelyard.v1.NodeService/RotateVault',
                 request_serializer=steelyard_dot_v1_dot_node__pb2.RotateVaultRequest.SerializeToString,
@@ -222,8 +232,22 @@ class NodeServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ListInbox(self, request, context):
+        """Owner: contributions that wait here for a computation that takes them up.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def DropContribution(self, request, context):
+        """Owner: forgets this node's share of a contribution; its contributor may contribute again.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def RotateVault(self, request, context):
-        """Owner: a new key-encryption key for everything in the vault.
+        """Owner: a new key-encryption key for everything in the vault, and a new sealing key.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -324,6 +348,16 @@ def add_NodeServiceServicer_to_server(servicer, server):
                     servicer.ReadVault,
                     request_deserializer=steelyard_dot_v1_dot_node__pb2.ReadVaultRequest.FromString,
                     response_serializer=steelyard_dot_v1_dot_node__pb2.ReadVaultResponse.SerializeToString,
+            ),
+            'ListInbox': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListInbox,
+                    request_deserializer=steelyard_dot_v1_dot_node__pb2.ListInboxRequest.FromString,
+                    response_serializer=steelyard_dot_v1_dot_node__pb2.ListInboxResponse.SerializeToString,
+            ),
+            'DropContribution': grpc.unary_unary_rpc_method_handler(
+                    servicer.DropContribution,
+                    request_deserializer=steelyard_dot_v1_dot_node__pb2.DropContributionRequest.FromString,
+                    response_serializer=steelyard_dot_v1_dot_node__pb2.DropContributionResponse.SerializeToString,
             ),
             'RotateVault': grpc.unary_unary_rpc_method_handler(
                     servicer.RotateVault,
@@ -703,6 +737,60 @@ class NodeService:
             '/steelyard.v1.NodeService/ReadVault',
             steelyard_dot_v1_dot_node__pb2.ReadVaultRequest.SerializeToString,
             steelyard_dot_v1_dot_node__pb2.ReadVaultResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListInbox(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/steelyard.v1.NodeService/ListInbox',
+            steelyard_dot_v1_dot_node__pb2.ListInboxRequest.SerializeToString,
+            steelyard_dot_v1_dot_node__pb2.ListInboxResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def DropContribution(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/steelyard.v1.NodeService/DropContribution',
+            steelyard_dot_v1_dot_node__pb2.DropContributionRequest.SerializeToString,
+            steelyard_dot_v1_dot_node__pb2.DropContributionResponse.FromString,
             options,
             channel_credentials,
             insecure,

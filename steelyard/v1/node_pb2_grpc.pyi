@@ -59,8 +59,12 @@ class NodeServiceStub:
     """Owner: the rows of a dataset, as they were imported."""
     ReadVault: _grpc.UnaryUnaryMultiCallable[_node_pb2.ReadVaultRequest, _node_pb2.ReadVaultResponse]
     """Owner: what the vault holds, under which keys, and what is wrong with it."""
+    ListInbox: _grpc.UnaryUnaryMultiCallable[_node_pb2.ListInboxRequest, _node_pb2.ListInboxResponse]
+    """Owner: contributions that wait here for a computation that takes them up."""
+    DropContribution: _grpc.UnaryUnaryMultiCallable[_node_pb2.DropContributionRequest, _node_pb2.DropContributionResponse]
+    """Owner: forgets this node's share of a contribution; its contributor may contribute again."""
     RotateVault: _grpc.UnaryUnaryMultiCallable[_node_pb2.RotateVaultRequest, _node_pb2.RotateVaultResponse]
-    """Owner: a new key-encryption key for everything in the vault."""
+    """Owner: a new key-encryption key for everything in the vault, and a new sealing key."""
     ListRequests: _grpc.UnaryUnaryMultiCallable[_node_pb2.ListRequestsRequest, _node_pb2.ListRequestsResponse]
     """Owner: requests that wait for a decision or were decided."""
     DecideRequest: _grpc.UnaryUnaryMultiCallable[_node_pb2.DecideRequestRequest, _node_pb2.DecideRequestResponse]
@@ -101,8 +105,12 @@ class NodeServiceAsyncStub(NodeServiceStub):
     """Owner: the rows of a dataset, as they were imported."""
     ReadVault: _aio.UnaryUnaryMultiCallable[_node_pb2.ReadVaultRequest, _node_pb2.ReadVaultResponse]  # type: ignore[assignment]
     """Owner: what the vault holds, under which keys, and what is wrong with it."""
+    ListInbox: _aio.UnaryUnaryMultiCallable[_node_pb2.ListInboxRequest, _node_pb2.ListInboxResponse]  # type: ignore[assignment]
+    """Owner: contributions that wait here for a computation that takes them up."""
+    DropContribution: _aio.UnaryUnaryMultiCallable[_node_pb2.DropContributionRequest, _node_pb2.DropContributionResponse]  # type: ignore[assignment]
+    """Owner: forgets this node's share of a contribution; its contributor may contribute again."""
     RotateVault: _aio.UnaryUnaryMultiCallable[_node_pb2.RotateVaultRequest, _node_pb2.RotateVaultResponse]  # type: ignore[assignment]
-    """Owner: a new key-encryption key for everything in the vault."""
+    """Owner: a new key-encryption key for everything in the vault, and a new sealing key."""
     ListRequests: _aio.UnaryUnaryMultiCallable[_node_pb2.ListRequestsRequest, _node_pb2.ListRequestsResponse]  # type: ignore[assignment]
     """Owner: requests that wait for a decision or were decided."""
     DecideRequest: _aio.UnaryUnaryMultiCallable[_node_pb2.DecideRequestRequest, _node_pb2.DecideRequestResponse]  # type: ignore[assignment]
@@ -220,12 +228,28 @@ class NodeServiceServicer(metaclass=_abc_1.ABCMeta):
         """Owner: what the vault holds, under which keys, and what is wrong with it."""
 
     @_abc_1.abstractmethod
+    def ListInbox(
+        self,
+        request: _node_pb2.ListInboxRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_node_pb2.ListInboxResponse, _abc.Awaitable[_node_pb2.ListInboxResponse]]:
+        """Owner: contributions that wait here for a computation that takes them up."""
+
+    @_abc_1.abstractmethod
+    def DropContribution(
+        self,
+        request: _node_pb2.DropContributionRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_node_pb2.DropContributionResponse, _abc.Awaitable[_node_pb2.DropContributionResponse]]:
+        """Owner: forgets this node's share of a contribution; its contributor may contribute again."""
+
+    @_abc_1.abstractmethod
     def RotateVault(
         self,
         request: _node_pb2.RotateVaultRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_node_pb2.RotateVaultResponse, _abc.Awaitable[_node_pb2.RotateVaultResponse]]:
-        """Owner: a new key-encryption key for everything in the vault."""
+        """Owner: a new key-encryption key for everything in the vault, and a new sealing key."""
 
     @_abc_1.abstractmethod
     def ListRequests(

@@ -84,7 +84,7 @@ def attempt(signing: Ed25519PrivateKey) -> Attempt:
         ResultShare(share=vector(), suppressed=(), decimals=(2,), input_set=b"public", certificate=()),
         Recorded("ab" * 16, SIGNED, "approved", None, 0, MARK),
         Held(bytes(32), vector()),
-        Admitted({B: vector()}, (), "public"),
+        Admitted({B: vector()}, (), 0, "public"),
         Bundle(SIGNED, SIGNED, {"bank-a": MARK}),
         SealedResult(party="bank-a", note=SIGNED, certificate=(), ciphertext=MARK),
     ],

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from clients.sdk.firm_table import MOST_TOGETHER, read_table
+from clients.sdk.firm_table import read_table
 from steelyard.errors import Invalid, NotFound
 from steelyard.functions import limbs
-from steelyard.functions.record import Layout
+from steelyard.functions.record import MOST_TOGETHER, Layout
 
 
 @pytest.fixture

@@ -14,6 +14,7 @@ import node.inbox
 from node.audit import Audit
 from node.inbox import Inbox
 from node.policy import PolicyFile
+from node.sealing_keys import SealingKeys
 from steelyard.documents.contribution import Bundle, Layer, commitment, context, seal_digest
 from steelyard.documents.contributor import Contributor
 from steelyard.documents.signed import Signed, read
@@ -24,6 +25,8 @@ from steelyard.identity.sealing import seal
 from steelyard.ids import PartyId
 from steelyard.sharing import shamir
 from steelyard.storage.database import Database
+from steelyard.vault.key_file import open_key_file
+from steelyard.vault.vault import Vault
 from tests.firms import DAY_MS, Firms, now_ms, only
 from tests.service.fakes import PARTIES, make_consortium
 
@@ -41,6 +44,7 @@ class Nodes:
         for path in self.policies.values():
             path.write_text(POLICY)
         self.databases: dict[str, Database] = {}
+        self.keys: dict[str, SealingKeys] = {}
         self.inboxes = {party: self.open(party) for party in PARTIES}
 
     def open(self, party: str) -> Inbox:
@@ -48,15 +52,25 @@ class Nodes:
             self.databases[party].close()
         database = Database(self.root / f"{party}.db", Path(node.inbox.__file__).parent / "migrations")
         self.databases[party] = database
+        self.keys[party] = self._keys(party, database)
         return Inbox(
             PartyId(party),
             self.membership,
             PolicyFile(self.policies[party]),
             Audit(database),
-            self.firms.layout.home(Role.NODE, party).sealing_key(),
+            self.keys[party],
             database,
             self.root / f"{party}.inbox",
             lambda: now_ms() + self.later_ms,
+        )
+
+    def _keys(self, party: str, database: Database) -> SealingKeys:
+        file, home = self.root / f"{party}.key", self.firms.layout.home(Role.NODE, party)
+        provider = open_key_file(file, make=not file.exists())
+        vault = Vault(party, database, self.root / f"{party}.vault", provider, self.root / f"{party}.mark")
+        audit, consortium = Audit(database), self.membership.consortium
+        return SealingKeys(
+            party, consortium, home.signing_key(), home.sealing_key(), vault, database, audit, lambda: now_ms()
         )
 
     def deliver(self, bundle: Bundle, party: str = ME) -> Any:
@@ -119,7 +133,7 @@ def test_delivering_it_again_changes_nothing(nodes: Nodes) -> None:
     bundle = nodes.firms.bundle()
     assert [nodes.deliver(bundle), nodes.deliver(bundle)] == [None, None]
     assert len(nodes.inboxes[ME].list("dues")) == 1
-    assert Audit(nodes.databases[ME]).head().sequence == 1
+    assert [each.event for each in Audit(nodes.databases[ME]).read()] == ["sealing_key", "contributed"]
 
 
 def test_a_newer_one_replaces_the_older_and_never_the_other_way_round(nodes: Nodes) -> None:
@@ -130,7 +144,7 @@ def test_a_newer_one_replaces_the_older_and_never_the_other_way_round(nodes: Nod
     with pytest.raises(NotFound):
         nodes.inboxes[ME].take(nodes.firms.header(older).id)
     assert isinstance(nodes.deliver(older), Conflict)
-    nodes.inboxes[ME].drop(nodes.firms.header(newer).id)
+    nodes.inboxes[ME].drop([nodes.firms.header(newer).id])
     assert isinstance(nodes.deliver(older), Conflict)  # what was replaced stays so
     assert nodes.deliver(nodes.firms.bundle(dataset="loans")) is None
 

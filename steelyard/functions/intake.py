@@ -1,0 +1,47 @@
+"""Intake: what contributors without a node have dealt, as a node offers it to the questions that take it up."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+from typing import Protocol as Interface
+
+from steelyard.documents.contribution import ContributionHeader
+from steelyard.field import Vector
+from steelyard.ids import PartyId
+
+
+@dataclass(frozen=True, slots=True)
+class Parcel:
+    """One contributor's newest contribution at this node: the signed header, its digest, and my share."""
+
+    header: ContributionHeader
+    digest: bytes  # of the signed header, which fixes every share
+    share: Vector = field(repr=False)  # all layers, one after the other; masks behind them until it is admitted
+
+    def layers(self) -> Mapping[str, Vector]:
+        """My share of each named layer; views."""
+        found, start = {}, 0
+        for layer in self.header.layers:
+            found[layer.name] = self.share[start : start + layer.length]
+            start += layer.length
+        return found
+
+
+Parcels = Mapping[PartyId, Parcel]  # by contributor
+
+
+class Intake(Interface):
+    """Calls wait for the disk: a question that takes contributions up says that it `waits`."""
+
+    def held(self, dataset: str, purpose: str) -> Parcels:
+        """Of each contributor what may be used today: not expired, for this manifest, its sponsor in the policy.
+
+        What is damaged on the disk is left out, as if it had not arrived.
+        """
+
+    def doubt(self, contribution: str, culprits: Collection[str], suspects: Collection[str]) -> None:
+        """It is no sharing of one vector: noted for the owner; forgotten where that is proven to be its dealer's."""
+
+    def drop(self, contributions: Collection[str]) -> int:
+        """Forgets my shares of these; how many were here."""

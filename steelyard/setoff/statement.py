@@ -1,0 +1,110 @@
+"""`Statement`: what one firm says to a round: its invoices, and the numbers that it deals to the nodes for them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+import numpy as np
+
+from steelyard.errors import Invalid
+from steelyard.setoff.book import Book, Rules
+from steelyard.setoff.network import AMOUNT_BITS, Amounts
+from steelyard.setoff.obligations import Obligation
+from steelyard.setoff.terms import Terms, bucket, member
+
+MOST: Final = (1 << AMOUNT_BITS) - 1
+
+
+@dataclass(frozen=True, slots=True)
+class Offers:
+    """Money that a firm brings, in minor units: `lends` and `borrows` by the other firm.  A cap is on all it pays."""
+
+    tender: int = 0
+    acceptance: int = 0
+    lends: Mapping[str, int] = field(default_factory=dict, repr=False)
+    borrows: Mapping[str, int] = field(default_factory=dict, repr=False)
+    cap: int = MOST
+
+
+@dataclass(frozen=True)
+class Statement:
+    """`firm` as invoices name it; the obligations are those in which it is debtor or creditor."""
+
+    terms: Terms
+    firm: str
+    obligations: tuple[Obligation, ...] = field(repr=False)
+    rules: Rules = field(default_factory=Rules)
+    offers: Offers = field(default_factory=Offers, repr=False)
+
+    @property
+    def book(self) -> Book:
+        """Its invoices that take part; raises Invalid for others' invoices and for firms that are not of the round."""
+        for each in self.obligations:
+            if self.firm not in (each.debtor, each.creditor):
+                raise Invalid(f"invoice {each.id} is between others than {self.firm}")
+            for name in (each.debtor, each.creditor):
+                self.terms.number(member(name))
+        return Book.of(self.obligations, self.rules)
+
+    def sides(self) -> tuple[list[str], list[str]]:
+        """Whom it owes and who owes it, in the order of its rows; in a sealed round all firms, by their number."""
+        pairs = self.book.pairs
+        owed = [creditor for debtor, creditor in pairs if debtor == self.firm]
+        owing = [debtor for debtor, creditor in pairs if creditor == self.firm]
+        return owed, owing
+
+    def layers(self) -> dict[str, Amounts]:
+        """What is dealt, by the terms' form.  Raises Invalid for amounts that are too large."""
+        return self._cells() if self.terms.sealed else self._rows()
+
+    def _cells(self) -> dict[str, Amounts]:
+        size, book = self.terms.size, self.book
+        found = {name: np.zeros(length, dtype=np.int64) for name, length in self.terms.form(size, size).items()}
+        worths = dict(zip(book.pairs, book.network.worths.tolist(), strict=True))
+        for (debtor, creditor), debts in book.pairs.items():
+            side, other = ("payable", creditor) if debtor == self.firm else ("receivable", debtor)
+            at = self.terms.number(member(other))
+            found[f"{side}s"][at] = sum(each.amount for each in debts)
+            if self.terms.aged:
+                found[f"{side}_worths"][at] = worths[debtor, creditor]
+        return found | self._offered(found)
+
+    def _rows(self) -> dict[str, Amounts]:
+        owed, owing = self.sides()
+        form = self.terms.form(bucket(len(owed)), bucket(len(owing)))
+        found = {name: np.zeros(length, dtype=np.int64) for name, length in form.items()}
+        amounts = {pair: sum(each.amount for each in debts) for pair, debts in self.book.pairs.items()}
+        sides = (("payables", "creditors", owed), ("receivables", "debtors", owing))
+        for money, others, names in sides:
+            found[others][:] = self.terms.size  # a row that only fills the bucket leads nowhere
+            for at, name in enumerate(names):
+                pair = (self.firm, name) if money == "payables" else (name, self.firm)
+                found[others][at], found[money][at] = self.terms.number(member(name)), amounts[pair]
+        return found | self._offered(found)
+
+    def _offered(self, form: Mapping[str, Amounts]) -> dict[str, Amounts]:
+        offers = self.offers
+        single = {"cash": [offers.tender, offers.acceptance], "cap": [offers.cap]}
+        made = {name: np.array(values, dtype=np.int64) for name, values in single.items() if name in form}
+        for name, lines in (("lends", offers.lends), ("borrows", offers.borrows)):
+            if name in form:
+                made[name] = np.zeros(self.terms.size, dtype=np.int64)
+                for other, amount in lines.items():
+                    made[name][self.terms.number(member(other))] = amount
+        if any(((each < 0) | (each > MOST)).any() for each in made.values()):
+            raise Invalid(f"cash, credit and caps are from zero to less than 2^{AMOUNT_BITS} minor units")
+        return made
+
+
+def statements(
+    terms: Terms, obligations: Sequence[Obligation], rules: Rules, offers: Mapping[str, Offers] | None = None
+) -> list[Statement]:
+    """One for every firm that occurs, where all invoices lie before one's eyes: each has its own of them."""
+    own: dict[str, list[Obligation]] = {}
+    for each in obligations:
+        own.setdefault(each.debtor, []).append(each)
+        own.setdefault(each.creditor, []).append(each)
+    made = offers or {}
+    return [Statement(terms, firm, tuple(mine), rules, made.get(firm, Offers())) for firm, mine in sorted(own.items())]

@@ -1,0 +1,108 @@
+"""`Terms`: what everybody agrees on before a set-off round: who takes part, in which order, and what each firm says.
+
+A firm deals vectors whose positions mean the round's firms in this order, so it says under which terms it dealt.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Annotated, Final, Literal
+
+import msgspec
+
+from steelyard.digest import digest
+from steelyard.documents.manifest import Name
+from steelyard.errors import Invalid
+from steelyard.ids import PartyId, identifier, party_id
+
+Mode = Literal["sealed", "skeleton"]
+MOST_SEALED: Final = 500  # firms: a quarter of a million pairs
+MOST_FIRMS: Final = 20_000
+LEAST_BUCKET: Final = 4  # rows of one side of one firm
+MOST_ROWS: Final = 1 << 18  # of all firms together
+_FOREIGN: Final = re.compile(r"[^a-z0-9]+")
+
+
+class Terms(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`aged`: debts count more when they are overdue; `cash`, `credit`, `caps`: firms say how much of it there is."""
+
+    round: Annotated[str, msgspec.Meta(max_length=63)]
+    firms: Annotated[tuple[Name, ...], msgspec.Meta(min_length=2, max_length=MOST_FIRMS)]
+    mode: Mode = "sealed"
+    currency: Annotated[str, msgspec.Meta(pattern=r"^([A-Z]{3})?\Z")] = ""
+    decimals: Annotated[int, msgspec.Meta(ge=0, le=6)] = 0
+    aged: bool = False
+    cash: bool = False
+    credit: bool = False
+    caps: bool = False
+
+    @property
+    def size(self) -> int:
+        return len(self.firms)
+
+    @property
+    def sealed(self) -> bool:
+        return self.mode == "sealed"
+
+    @property
+    def tag(self) -> str:
+        """Names these terms and no others."""
+        return f"round_{digest('set-off terms', msgspec.json.encode(self)).hex()[:32]}"
+
+    def check(self) -> None:
+        """Raises Invalid; what the types cannot say."""
+        identifier(self.round, "round")
+        if len(set(self.firms)) < self.size:
+            raise Invalid("a firm takes part in a round once")
+        if self.sealed and self.size > MOST_SEALED:
+            raise Invalid(f"a sealed round takes at most {MOST_SEALED} firms: clear {self.size} with --mode skeleton")
+        if not self.sealed and (self.aged or self.credit or self.caps):
+            raise Invalid("weights by age, credit lines and caps take a sealed round")
+
+    def number(self, firm: str) -> int:
+        """Its place in the public order; raises Invalid for a firm that does not take part."""
+        try:
+            return self.firms.index(PartyId(firm))
+        except ValueError:
+            raise Invalid(f"{firm[:60]} is no firm of this round") from None
+
+    def form(self, payables: int, receivables: int) -> Mapping[str, int]:
+        """The layers that a firm deals, with their lengths; in a sealed round every firm has a cell for every other."""
+        rows = {"payables": payables, "receivables": receivables}
+        if not self.sealed:
+            rows |= {"creditors": payables, "debtors": receivables}
+        if self.aged:
+            rows |= {"payable_worths": payables, "receivable_worths": receivables}
+        if self.credit:
+            rows |= {"lends": self.size, "borrows": self.size}
+        if self.cash:
+            rows |= {"cash": 2}
+        if self.caps:
+            rows |= {"cap": 1}
+        return {self.tag: 0, **rows}
+
+    def fits(self, layers: Mapping[str, int]) -> bool:
+        """Whether a firm dealt what these terms ask for."""
+        sides = layers.get("payables", 0), layers.get("receivables", 0)
+        right = all(each == (self.size if self.sealed else bucket(each)) for each in sides)
+        return right and dict(layers) == self.form(*sides)
+
+
+def bucket(rows: int) -> int:
+    """The power of two that says how many rows a firm has at most."""
+    return max(LEAST_BUCKET, 1 << max(rows - 1, 0).bit_length())
+
+
+def member(name: str) -> PartyId:
+    """The contributor's name for a firm as invoices name it: F017 is f017.  Raises Invalid where there is none."""
+    plain = _FOREIGN.sub("-", name.lower()).strip("-")
+    return party_id(plain if plain[:1].isalpha() else f"firm-{plain}")
+
+
+def members(names: list[str]) -> dict[str, PartyId]:
+    """By name; raises Invalid where two firms would be the same contributor."""
+    found = {name: member(name) for name in names}
+    if len(set(found.values())) < len(found):
+        raise Invalid("two firms differ only in capitals or punctuation: write their names alike, or more differently")
+    return found
