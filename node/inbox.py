@@ -89,7 +89,8 @@ class Inbox:
         for each in self.list(dataset, purpose):
             with suppress(Failed, NotFound):
                 share = self.take(each.header.id)
-                found[PartyId(each.contributor.id)] = Parcel(each.header, each.digest, share)
+                reader = bytes.fromhex(each.contributor.sealing)
+                found[PartyId(each.contributor.id)] = Parcel(each.header, each.digest, share, reader)
         return found
 
     def doubt(self, contribution: str, culprits: Collection[str], suspects: Collection[str]) -> None:

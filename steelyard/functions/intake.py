@@ -18,6 +18,7 @@ class Parcel:
     header: ContributionHeader
     digest: bytes  # of the signed header, which fixes every share
     share: Vector = field(repr=False)  # all layers, one after the other; masks behind them until it is admitted
+    reader: bytes = b""  # the contributor's public X25519 key, to which its notices are sealed
 
     def layers(self) -> Mapping[str, Vector]:
         """My share of each named layer; views."""

@@ -17,7 +17,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 
@@ -29,6 +29,7 @@ from steelyard.protocols.circulation import positive, whole
 from steelyard.protocols.multiply import multiply, reshare
 from steelyard.protocols.open_numbers import open_numbers
 from steelyard.protocols.prefix import prefix_sums
+from steelyard.protocols.streaming import streamed
 from steelyard.rounds import Protocol, batch
 
 MOST_PASSES: Final = 1_000
@@ -106,7 +107,9 @@ def _paid(circle: Circle, queued: Queued) -> Protocol[Vector]:
     """(banks, payments): what each bank would receive, by payment."""
     banks = queued.funds.size
     sent = np.repeat(queued.amounts.reshape(-1), banks)
-    return (yield from multiply(circle, sent, queued.payees.reshape(-1))).reshape(-1, banks).T.copy()
+    product: Any = multiply  # vectors stream as bits do: instances last
+    paid = yield from streamed(circle, product, sent, queued.payees.reshape(-1))
+    return paid.reshape(-1, banks).T.copy()
 
 
 def _received(circle: Circle, paid: Vector, active: Vector, found: Vector | None) -> Protocol[tuple[Vector, bool]]:
