@@ -174,6 +174,13 @@ class Desk:
             decimals=opened.decimals,
         )
 
+    def attachments(self, computation: Computation, sealed: Sequence[SealedResult]) -> Mapping[PartyId, bytes]:
+        """What each node added to its share of the result: notices for others, which stay sealed."""
+        from steelyard.functions.opening import attachments
+
+        self.signed_by_me(computation)
+        return attachments(self.membership, computation.request, sealed, self._sealing)
+
     def signed_by_me(self, computation: Computation) -> Request:
         """The request behind a computation; raises Malformed when this profile did not sign it."""
         if computation.asked is None:

@@ -18,6 +18,7 @@ from steelyard.functions.exceeds import Exceeds, Limit
 from steelyard.functions.forget import Forget
 from steelyard.functions.hhi import Concentration, Hhi
 from steelyard.functions.histogram import Bins, Histogram
+from steelyard.functions.netting import Netting, Payments
 from steelyard.functions.question import Question, Selection
 from steelyard.functions.ratio import Ratio, Ratios
 from steelyard.functions.recover import Recover
@@ -54,6 +55,7 @@ FUNCTIONS: Final[dict[str, tuple[type[Selection], type[Question[Any]]]]] = {
     "score": (Scores, Score),
     "benchmark": (Peers, Benchmark),
     "train": (Training, Train),
+    "netting": (Payments, Netting),
 }
 
 

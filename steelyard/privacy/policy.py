@@ -58,6 +58,7 @@ LOCAL: Final = (
     "score",
     "benchmark",
     "train",
+    "netting",
 )  # what a local profile allows
 
 Names = Annotated[tuple[Annotated[str, msgspec.Meta(min_length=1, max_length=100)], ...], msgspec.Meta(max_length=1000)]
