@@ -43,7 +43,7 @@ def offer(datasets: Datasets, sharings: Sharings, policy: Policy, question: Ques
         shelf = sharings.find(question.wanted.stored)
         epoch = shelf.epoch if shelf else ""
         return Offer(False, epoch, minimum_rows=policy.minimum_rows, minimum_group=policy.minimum_group)
-    held = datasets.find(question.wanted.dataset)
+    held = None if question.contributed else datasets.find(question.wanted.dataset)
     if held is None:
         return Offer(contributes=False, minimum_rows=policy.minimum_rows, minimum_group=policy.minimum_group)
     columns = [held.schema.column(name) for name in question.wanted.columns]

@@ -155,16 +155,17 @@ class Desk:
 
         request = self.signed_by_me(computation)
         opened = open_results(self.membership, computation.request, sealed, self._sealing)
-        arguments = request.arguments
+        arguments, asked = request.arguments, question_of(request)
+        awaited = () if asked.contributed else self.membership.parties
         return Result(
             function=request.function,
             computation=request.computation,
             dataset=str(arguments["dataset"]),
-            column=",".join(question_of(request).wanted.columns),
+            column=",".join(asked.wanted.columns),
             where=str(arguments.get("where", "")),
             value=opened.value,
             parties=tuple(opened.parties),
-            missing=tuple(each for each in self.membership.parties if each not in opened.parties),
+            missing=tuple(each for each in awaited if each not in opened.parties),
             verified=opened.verified,
             checked=opened.checked,
             culprits=tuple(opened.culprits),

@@ -79,6 +79,10 @@ class Netting(Question[Payments]):
     def purpose(self) -> str:
         return PURPOSE
 
+    @property
+    def contributed(self) -> bool:
+        return True
+
     def takes(self, header: ContributionHeader) -> bool:
         layers = {layer.name: layer.length for layer in header.layers}
         fits = layers == form(self.wanted.banks, self.wanted.decimals, header.rows)
