@@ -22,6 +22,7 @@ from coordinator.scheduler import Scheduler
 from coordinator.service import CoordinatorService
 from coordinator.settlements import Settlements
 from coordinator.store import Store
+from steelyard.epochs.crash_points import Hook, pass_by
 from steelyard.identity import files
 from steelyard.identity.homes import Home
 from steelyard.rpc import memory, tls
@@ -38,7 +39,7 @@ _log = structlog.get_logger(__name__)
 class App:
     """One coordinator on one event loop; `start`, then `stop`."""
 
-    def __init__(self, config: Config) -> None:
+    def __init__(self, config: Config, crash_point: Hook = pass_by) -> None:
         """Loads identity and store; raises what is wrong with them."""
         self._config = config
         self.membership = Home(config.identity).membership()
@@ -51,7 +52,9 @@ class App:
         self.directory = Directory(self._nodes, digest, self.store, self._disk, timing)
         self.metrics = Metrics()
         self.scheduler = Scheduler(self._nodes, self.membership, self.registry, self.directory, config, self.metrics)
-        self.settlements = Settlements(self._nodes, self.membership, self.directory, self.registry, timing.call)
+        self.settlements = Settlements(
+            self._nodes, self.membership, self.directory, self.registry, timing.call, crash_point
+        )
         self.courier = Courier(self._nodes, self.contributions, self._disk, timing)
         self._server = self._make_server()
         self._tasks: list[asyncio.Task[None]] = []
@@ -106,9 +109,9 @@ class App:
             await asyncio.sleep(PURGE_SECONDS)
 
 
-async def run(config: Config) -> None:
-    """Runs until SIGTERM or SIGINT."""
-    app = App(config)
+async def run(config: Config, crash_point: Hook = pass_by) -> None:
+    """Runs until SIGTERM or SIGINT.  Tests pass a hook that kills it."""
+    app = App(config, crash_point)
     memory.settle()
     await app.start()
     try:

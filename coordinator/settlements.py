@@ -18,6 +18,7 @@ from coordinator.directory import Directory
 from coordinator.nodes import NodeClient
 from coordinator.registry import Registry
 from steelyard.epochs.change import CHANGING
+from steelyard.epochs.crash_points import Hook, pass_by
 from steelyard.epochs.settlement import Ask, Recover, Show, Status, outlook, votes_of
 from steelyard.errors import SteelyardError
 from steelyard.identity.membership import Membership
@@ -38,6 +39,7 @@ class Settlements:
         directory: Directory,
         registry: Registry,
         seconds: float,
+        crash_point: Hook = pass_by,
     ) -> None:
         self._nodes = nodes
         self._membership = membership
@@ -45,6 +47,7 @@ class Settlements:
         self._directory = directory
         self._registry = registry
         self._seconds = seconds
+        self._crash_point = crash_point
 
     async def watch(self) -> None:
         """Runs until cancelled."""
@@ -56,7 +59,9 @@ class Settlements:
     async def settle(self) -> None:
         """Until there is nothing more to bring to those who answer."""
         for _ in range(PASSES):
+            self._crash_point("collect.before")
             statuses = await self._statuses()
+            self._crash_point("collect.done")
             brought = [await self._bring(each) for each in statuses.values()]
             if not any(brought):
                 return
@@ -92,7 +97,17 @@ class Settlements:
         known = list(statuses)
         found = outlook(known, self._membership.signing_keys, self._points, now_ms())
         steps = [each for each in found.steps if not isinstance(each, Recover)]
-        return any([await self._take(each, known) for each in steps])
+        if not steps:
+            return False
+        self._crash_point("deliver.before")
+        taken = [await self._deliver(each, known) for each in steps]
+        self._crash_point("deliver.done")
+        return any(taken)
+
+    async def _deliver(self, step: Show | Ask, statuses: Iterable[Status]) -> bool:
+        taken = await self._take(step, statuses)
+        self._crash_point("deliver.between")
+        return taken
 
     async def _take(self, step: Show | Ask, statuses: Iterable[Status]) -> bool:
         try:

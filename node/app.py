@@ -16,6 +16,7 @@ from node.peers import PeerService, links_of
 from node.service import NodeService
 from node.sessions import Sessions
 from node.settlement import keep_settling, settle
+from steelyard.epochs.crash_points import Hook, pass_by
 from steelyard.identity import addresses
 from steelyard.identity.homes import Home
 from steelyard.rpc import memory
@@ -27,11 +28,11 @@ from steelyard.v1 import node_pb2_grpc, peer_pb2_grpc
 log = structlog.get_logger(__name__)
 
 
-async def run(config: NodeConfig) -> None:
-    """Serves until SIGTERM or SIGINT; raises what keeps it from starting."""
+async def run(config: NodeConfig, crash_point: Hook = pass_by) -> None:
+    """Serves until SIGTERM or SIGINT; raises what keeps it from starting.  Tests pass a hook that kills it."""
     as_json(config.log_level)
     memory.forbid_dumps()
-    books, home = Books.open(config), Home(config.identity)
+    books, home = Books.open(config, crash_point), Home(config.identity)
     sessions = Sessions()
     links = links_of(books.party, books.membership, home.path, sessions)
     engine = Engine(books, sessions, links, config.round_seconds, config.attempts_at_once)

@@ -9,6 +9,7 @@ from typing import Final
 
 import structlog
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
 from node import upgrade
 from node.audit import Audit
@@ -68,6 +69,7 @@ class Books:
     party: PartyId
     membership: Membership
     signing: Ed25519PrivateKey = field(repr=False)
+    unsealing: X25519PrivateKey = field(repr=False)  # the manifest's
     database: Database
     health: Health
     vault: Vault
@@ -114,6 +116,7 @@ class Books:
             party=party,
             membership=membership,
             signing=signing,
+            unsealing=home.sealing_key(),
             database=database,
             health=Health(database),
             vault=vault,
@@ -123,9 +126,11 @@ class Books:
             audit=audit,
             computations=computations,
             sharings=sharings,
-            changes=Changes(party, machine, sharings, membership.signing_keys, audit, now_ms, After(inbox)),
+            changes=Changes(
+                party, machine, sharings, membership.signing_keys, audit, now_ms, After(inbox), crash_point
+            ),
             consent=Consent(party, membership, policy, computations, sharings, audit, database, now_ms),
+            trained=TrainedHere(state),
             sealing=sealing,
             inbox=inbox,
-            trained=TrainedHere(state),
         )

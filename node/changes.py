@@ -15,9 +15,10 @@ from steelyard.documents.signed import Signed
 from steelyard.documents.stored import Stored
 from steelyard.epochs.certificate import Certificate, Commit, Keys, decide
 from steelyard.epochs.change import Change
+from steelyard.epochs.crash_points import Hook, pass_by
 from steelyard.epochs.machine import Machine
 from steelyard.epochs.settlement import Ask, Show, Status
-from steelyard.errors import Conflict, Failed, Invalid
+from steelyard.errors import Conflict, Failed, Invalid, SteelyardError
 from steelyard.field import Vector, from_bytes
 
 DECISION_SECONDS: Final = 20.0  # that a change waits for votes which did not reach this node
@@ -37,6 +38,7 @@ class Changes:
         audit: Audit,
         now_ms: Callable[[], int],
         after: Callable[[Change, Stored], None] = lambda change, stored: None,
+        crash_point: Hook = pass_by,
     ) -> None:
         """`after` is called when a change has been committed here; it may wait for the disk."""
         self.sharings: Final = sharings
@@ -46,6 +48,8 @@ class Changes:
         self._audit = audit
         self._now_ms = now_ms
         self._after = after
+        self._crash_point = crash_point
+        self._keys_are_due = False
         self._turn = Condition()
         for shelf in sharings.list():
             machine.sweep(shelf.stored.id)
@@ -96,6 +100,7 @@ class Changes:
             self._machine.abandon(certificate)
         if self._machine.record(certificate.change.sharing) != before:
             event = "change_committed" if isinstance(certificate, Commit) else "change_abandoned"
+            self._keys_are_due |= event == "change_committed" and certificate.change.old is not None
             self._note(event, certificate.change)
             stored = self.sharings.described(certificate.change.sharing)
             if isinstance(certificate, Commit) and stored:
@@ -105,7 +110,9 @@ class Changes:
     # What a protocol asks of one change.
 
     def stage(self, change: Change, share: Vector, hashed: str) -> None:
+        self._crash_point("stage.before")
         self.sharings.put(change.slot, share, hashed)
+        self._crash_point("stage.durable")
 
     def prepare(self, change: Change, transcript: str, checks: str, share: str) -> Signed:
         with self._turn:
@@ -152,6 +159,19 @@ class Changes:
             self.sharings.forget(stored.id)
             fields = {"sharing": stored.id, "name": stored.name}
             self._audit.record("sharing_forgotten", fields, now_ms=self._now_ms())
+
+    def renew_keys(self) -> None:
+        """After a change: shares are under a KEK that no earlier copy of the key file opens.  Never raises."""
+        if not self._keys_are_due:
+            return
+        self._keys_are_due = False
+        try:
+            rotation = self.sharings.rotate()
+        except SteelyardError as error:
+            self._keys_are_due = isinstance(error, Failed)  # what is refused now would be again
+            log.error("keys_not_rotated", reason=error.reason, problem=error.message)
+        else:
+            log.info("keys_rotated", rewrapped=rotation.rewrapped)
 
     def _is_open(self, change: Change) -> bool:
         undecided = self._machine.record(change.sharing).undecided

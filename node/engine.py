@@ -22,7 +22,6 @@ from steelyard.digest import digest
 from steelyard.documents.attempt import MAX_ROWS
 from steelyard.documents.request import Request
 from steelyard.documents.sealed_result import SealedResult
-from steelyard.documents.sealing_key import OF_MANIFEST
 from steelyard.documents.signed import Signed, read
 from steelyard.errors import Cancelled, Conflict, Invalid, Overloaded, PolicyRefused, SteelyardError
 from steelyard.functions import sealed_argument
@@ -259,17 +258,16 @@ class Engine:
             order.relayed,
             books.sharings.kept(shelf) if shelf else None,
             self._means(order, question, shelves),
-            books.inbox,
         )
 
     def _means(self, order: Order, question: Question[Any], shelves: NodeShelves) -> Means:
-        means = Means(shelves, self._unsealer(order))
+        means = Means(shelves, self._books.inbox, self._unsealer(order))
         return self._books.trained.offered(means, order.computation, order.trained) if question.local else means
 
     def _unsealer(self, order: Order) -> Unseal:
         """Opens what the requester of this request, and nobody else, has sealed to this node."""
         bound = sealed_argument.context(order.request.requester, self._books.party)
-        return lambda ciphertext: unseal(self._books.sealing.private(OF_MANIFEST), ciphertext, bound)
+        return lambda ciphertext: unseal(self._books.unsealing, ciphertext, bound)
 
     def _context(self, order: Order) -> Attempt:
         membership = self._books.membership

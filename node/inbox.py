@@ -89,8 +89,7 @@ class Inbox:
         for each in self.list(dataset, purpose):
             with suppress(Failed, NotFound):
                 share = self.take(each.header.id)
-                reader = bytes.fromhex(each.contributor.sealing)
-                found[PartyId(each.contributor.id)] = Parcel(each.header, each.digest, share, reader)
+                found[PartyId(each.contributor.id)] = Parcel(each.header, each.digest, share, each.contributor.sealing)
         return found
 
     def doubt(self, contribution: str, culprits: Collection[str], suspects: Collection[str]) -> None:
@@ -146,7 +145,7 @@ class Inbox:
         return gone
 
     def rotate(self) -> int:
-        """A new sealing key, which is published; its number.  Earlier ones stay while what is sealed to them waits."""
+        """A new sealing key, published; its number.  Earlier ones stay while something sealed to them waits."""
         number = self._sealing.rotate()
         self.purge()
         return number

@@ -43,6 +43,7 @@ async def keep_settling(books: Books) -> None:
             await asyncio.to_thread(settle, books)
         except SteelyardError as error:
             log.error("not_settled", problem=error.message)
+        await asyncio.to_thread(books.changes.renew_keys)
 
 
 def _parties(result: SealedResult) -> tuple[str, ...]:

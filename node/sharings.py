@@ -22,7 +22,7 @@ from steelyard.functions.question import Question
 from steelyard.functions.record import Kept
 from steelyard.storage.database import Database
 from steelyard.vault.unit import Unit
-from steelyard.vault.vault import Vault
+from steelyard.vault.vault import Rotation, Vault
 
 _FILE: Final = "share"
 _PIECE: Final = 1 << 17  # field elements
@@ -134,6 +134,10 @@ class Sharings:
             raise StoreFault.because(f"no share of {slot.sharing} at epoch {slot.epoch}")
         return from_bytes(self._vault.read(_unit(slot), _FILE), row[0])
 
+    def rotate(self) -> Rotation:
+        """A new KEK for all that this node keeps; raises StoreFault or Failed, and the next call goes on."""
+        return self._vault.rotate()
+
     # What `steelyard.epochs.store.Store` asks for.
 
     def load(self, sharing: str) -> Record | None:
@@ -145,7 +149,7 @@ class Sharings:
             row = (record.sharing, msgspec.json.encode(record))
             self._database.execute("INSERT OR REPLACE INTO sharing_record VALUES (?, ?)", row)
             if claim:
-                self._database.execute("INSERT INTO change_attempt VALUES (?)", (claim,))
+                self._database.execute("INSERT OR IGNORE INTO change_attempt VALUES (?)", (claim,))
 
     def used(self, attempt: str) -> bool:
         return self._database.one("SELECT 1 FROM change_attempt WHERE attempt = ?", (attempt,)) is not None

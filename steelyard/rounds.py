@@ -7,7 +7,8 @@ security tests and by peer streams in production (steelyard.rpc.drive).  Sub-pro
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any, Final, TypeVar
 
 from steelyard.errors import Failed, Invalid, Malformed, SteelyardError
@@ -69,6 +70,23 @@ def pipeline(branches: Iterable[Protocol[T]], depth: int) -> Protocol[list[T]]:
     fork = Fork(branches, depth)
     yield fork
     return fork.results
+
+
+def called(step: str, protocol: Protocol[T]) -> Protocol[T]:
+    """The same, its rounds under one name: what those who wait are told of a long protocol."""
+    answer: Callable[[], Round | Fork] = partial(next, protocol)
+    while True:
+        try:
+            round_ = answer()
+        except StopIteration as end:
+            output: T = end.value
+            return output
+        try:
+            inbox = yield replace(round_, step=step) if isinstance(round_, Round) else round_
+        except SteelyardError as error:
+            answer = partial(protocol.throw, error)
+        else:
+            answer = partial(protocol.send, inbox)
 
 
 def batch(protocols: Sequence[Protocol[T]]) -> Protocol[list[T]]:

@@ -40,8 +40,8 @@ PREFIX: Final = "steelyard-benchmark-"
 def stand_ready(exercise: Exercise, setting: Setting) -> Iterator[Asked]:
     """A consortium with the exercise's inputs imported, in a directory that is gone afterwards."""
     vectors = exercise.inputs(setting)
-    with TemporaryDirectory(prefix=PREFIX) as folder, _consortium(Path(folder), setting) as local:
-        _import(local, inputs.write(Path(folder) / "data", local.local().parties, vectors))
+    with TemporaryDirectory(prefix=PREFIX) as folder, consortium(Path(folder), setting) as local:
+        import_data(local, inputs.write(Path(folder) / "data", local.local().parties, vectors))
         with Client.from_profile(local.root) as client:
             yield Asked(
                 exercise, setting, client, node_pids(local), exercise.expected(vectors), exercise.rounds(setting)
@@ -78,7 +78,7 @@ class Asked:
 
 
 @contextmanager
-def _consortium(folder: Path, setting: Setting) -> Iterator[LocalConsortium]:
+def consortium(folder: Path, setting: Setting) -> Iterator[LocalConsortium]:
     local = LocalConsortium.at(folder / "consortium")
     try:
         runner.create(local, party_names(str(setting.parties)), setting.threshold)
@@ -98,6 +98,6 @@ def _let_compare(local: LocalConsortium) -> None:
         path.write_text(made.to_toml())
 
 
-def _import(local: LocalConsortium, data: Path) -> None:
+def import_data(local: LocalConsortium, data: Path) -> None:
     profile = Profile.open(local.root)
     imports.import_all(profile, imports.plan_imports(data, local.local().parties, report))

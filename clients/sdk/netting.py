@@ -10,7 +10,6 @@ then whoever may ask calls `ask`.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -23,15 +22,14 @@ from steelyard import fixedpoint
 from steelyard.documents.contribution import Bundle, ContributionHeader, Measure
 from steelyard.documents.request import Request
 from steelyard.documents.signed import read as read_document
-from steelyard.errors import Cheated, Invalid, Malformed, NotFound, PartyMissing
-from steelyard.field import BYTES, from_bytes, to_signed
-from steelyard.functions.netting import PURPOSE
-from steelyard.functions.notices import SealedNotice, addressed, open_notices
+from steelyard.errors import Cheated, Invalid, NotFound
+from steelyard.functions.netting import PURPOSE, about
+from steelyard.functions.notices import Told, parts_of, put_together
 from steelyard.identity import files
+from steelyard.identity.sealing import unseal
 from steelyard.ids import PartyId
 from steelyard.setoff.queue import Queue, tag
 from steelyard.setoff.terms import members
-from steelyard.sharing.robust import open_robustly
 
 from .client import Client
 from .firm import LIFE_DAYS, Firm
@@ -63,7 +61,7 @@ class Notice:
     position: int = field(repr=False)  # received less paid
     released: tuple[bool, ...] | None = field(repr=False)  # None where all that is told is the position
     verified: bool  # whether a wrong share would have been noticed
-    rejected: tuple[PartyId, ...]  # nodes whose notices prove nothing
+    nodes: tuple[PartyId, ...]  # that told it
 
     @property
     def balance(self) -> int:
@@ -94,7 +92,7 @@ class Notice:
             "position": shown(self.position),
             "balance": shown(self.balance),
             "verified": self.verified,
-            "rejected": list(self.rejected),
+            "nodes": list(self.nodes),
         }
         if self.released is None:
             return found
@@ -160,46 +158,36 @@ def net(
 def notice_of(client: Client, computation: str, bank: str) -> Notice:
     """What a bank, whose keys lie in this profile, was told by a netting of this profile's; checked.
 
-    Raises NotFound for a bank that took no part, Cheated for notices that contradict each other.
+    Raises NotFound for a bank that took no part, Cheated for notices that contradict each other or the bank's orders.
     """
     found = client.get(computation)
-    request = _netting(client, found)
-    member = _member(request, bank)
-    firm = Firm.of(client.desk.profile, member, make=False)
-    bundles = client.attachments(found.id)
-    return read_notice(
-        client, found, firm, bank, [each[member] for each in map(addressed, bundles.values()) if member in each]
+    member = _member(_netting(client, found), bank)
+    firm, membership = Firm.of(client.desk.profile, member, make=False), client.desk.membership
+    key = firm.unsealer()
+    parts = parts_of(client.attachments(found.id)).get(member, {})
+    told = put_together(
+        member,
+        parts,
+        membership.signing_keys,
+        membership.points,
+        lambda ciphertext, bound: unseal(key, ciphertext, bound),
     )
-
-
-def read_notice(
-    client: Client, computation: Computation, firm: Firm, bank: str, sealed: Sequence[SealedNotice]
-) -> Notice:
-    """As `notice_of`, from sealed notices however they came here."""
-    membership = client.desk.membership
-    texts, rejected = open_notices(
-        computation.request, computation.id, firm.name, firm.unsealer(), membership.signing_keys, sealed
-    )
-    kept, shares = _told(firm, texts)
-    if len(shares) < membership.threshold:
-        raise PartyMissing(f"{len(shares)} nodes told {bank} something; it takes {membership.threshold}")
-    decoded = open_robustly(shares, membership.points, membership.threshold, membership.threshold - 1)
-    position, *bits = to_signed(decoded.value).tolist()
-    if any(bit not in (0, 1) for bit in bits):
-        raise Cheated("the notice says of a payment neither that it settles nor that it does not", suspects=[*shares])
-    released = tuple(map(bool, bits[: len(kept.queue.payments)])) if bits else None
-    notice = Notice(
-        bank,
-        computation.id,
-        kept.decimals,
-        kept.queue,
-        position,
-        released,
-        decoded.verified,
-        (*rejected, *decoded.liars),
-    )
+    if told.computation != found.id:
+        raise Cheated("the notice is of another netting", suspects=told.nodes)
+    notice = _notice(firm, bank, told)
     notice.check()
     return notice
+
+
+def _notice(firm: Firm, bank: str, told: Told) -> Notice:
+    values = told.values.tolist()
+    known = len(about("00" * _ID))
+    kept = _kept(firm.folder, values[:known])
+    position, bits = values[known], values[known + 1 :]
+    if any(bit not in (0, 1) for bit in bits) or 0 < len(bits) < len(kept.queue.payments):
+        raise Cheated("the notice does not say of every payment whether it is released", suspects=told.nodes)
+    released = tuple(map(bool, bits[: len(kept.queue.payments)])) if told.tells == "payments" else None
+    return Notice(bank, told.computation, kept.decimals, kept.queue, position, released, told.verified, told.nodes)
 
 
 def _known(queue: Queue, names: Mapping[str, str]) -> str:
@@ -238,18 +226,9 @@ def _member(request: Request, bank: str) -> PartyId:
     return member
 
 
-def _told(firm: Firm, texts: Mapping[PartyId, bytes]) -> tuple[_Kept, dict[PartyId, Any]]:
-    """What the bank kept of the contribution that most nodes speak of, and their shares."""
-    spoken_of = Counter(text[:_ID] for text in texts.values()).most_common(1)[0][0]
-    shares = {node: text[_ID:] for node, text in texts.items() if text[:_ID] == spoken_of}
-    length = len(next(iter(shares.values()))) // BYTES
-    if not length:
-        raise Malformed("a notice that says nothing")
-    return _kept(firm.folder, spoken_of.hex()), {node: from_bytes(each, length) for node, each in shares.items()}
-
-
-def _kept(folder: Path, contribution: str) -> _Kept:
-    path = folder / _QUEUES / f"{contribution}.json"
-    if not path.exists():
-        raise NotFound("the queue that this notice is about was contributed from another folder: open it there")
-    return msgspec.json.decode(files.read(path, _MAX_FILE), type=_Kept)
+def _kept(folder: Path, numbers: Sequence[int]) -> _Kept:
+    """What the bank kept of the contribution that the notice is about."""
+    for path in (folder / _QUEUES).glob("*.json"):
+        if list(about(path.stem)) == list(numbers):
+            return msgspec.json.decode(files.read(path, _MAX_FILE), type=_Kept)
+    raise NotFound("the queue that this notice is about was contributed from another folder: open it there")

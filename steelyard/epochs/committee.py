@@ -60,6 +60,17 @@ def liars_for(size: int, threshold: int, wanted: int) -> int:
     return max(0, min(wanted, size - threshold))
 
 
+def reckoned(voters: int, size: int, threshold: int) -> int:
+    """The liars that a change of a k-of-n sharing reckons with when so many of its holders vote.
+
+    At least one, where there is a share too many: without a spare voter a disk that is lost right after a change takes
+    the values with it.  Raises Invalid for too few voters.
+    """
+    if voters < min(threshold + 1, size):
+        raise Invalid(f"a change of a {threshold}-of-{size} sharing takes {min(threshold + 1, size)} holders")
+    return liars_for(voters, threshold, threshold - 1)
+
+
 @dataclass(frozen=True, slots=True)
 class Need:
     """How many holders must be up; None where it cannot be done, then `why` says so."""

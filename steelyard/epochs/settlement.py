@@ -154,10 +154,15 @@ def _decisions(
             reverts = record.base.attempt == attempt and abort.change.old is not None
             if undecided == attempt or (reverts and not record.gave_up(attempt)):
                 yield Show(party, abort)
-        if undecided in commits and undecided not in aborts:
+        if undecided in commits and undecided not in aborts and _can_go_on(record):
             yield Show(party, commits[undecided])
         elif current is not None and record.standing == "active" and record.base.epoch < current.change.made.epoch:
             yield Show(party, current)
+
+
+def _can_go_on(record: Record) -> bool:
+    """Who unlocked without a new share cannot commit: once it knows that it is behind, it is recovered."""
+    return record.standing != "stale" or (record.undecided is not None and record.undecided.prepared is not None)
 
 
 def _questions(

@@ -26,6 +26,7 @@ from steelyard.functions.refresh import Refresh
 from steelyard.functions.regress import Explained, Regress
 from steelyard.functions.reshare import Reshare
 from steelyard.functions.score import Score, Scores
+from steelyard.functions.set_off import Round, SetOff
 from steelyard.functions.share import Share, Shared
 from steelyard.functions.stats import Statistics, Stats
 from steelyard.functions.top import Ranking, Top
@@ -56,6 +57,7 @@ FUNCTIONS: Final[dict[str, tuple[type[Selection], type[Question[Any]]]]] = {
     "benchmark": (Peers, Benchmark),
     "train": (Training, Train),
     "netting": (Payments, Netting),
+    "set_off": (Round, SetOff),
 }
 
 

@@ -61,24 +61,23 @@ def compute(
     relayed: Mapping[PartyId, Signed] | None = None,
     kept: Kept | None = None,
     means: Means | None = None,
-    intake: Intake | None = None,
 ) -> Protocol[ResultShare]:
     """`inputs` is None at a node that contributes nothing; `kept` is the stored sharing that is asked about, `means`
-    what else the node has for its questions; `intake` is what contributors without a node have dealt.
+    what else the node has for its questions.
 
     `noise` gives the same stream for the same input set, so that retries do not average the noise away.  `relayed` are
-    the others' hellos, where the coordinator has brought them; `ports` what a node offers to questions that are local.
+    the others' hellos, where the coordinator has brought them.
     """
     with mine.keys:
         # 1. Meet, take up what contributors have dealt, and see early whether the ledger would object.
         means = means or Means()
         known = _known(attempt, question, kept, means.shelves)
         taken: TakenUp | None = None
-        shares: dict[PartyId, Vector] = {}
         brought: Layers | None = None
-        if intake and question.purpose and not known:
+        shares: dict[PartyId, Vector] = {}
+        if means.intake and question.purpose and not known:
             greeting = yield from meet(attempt, mine, relayed)
-            taken = yield from _taken(attempt, question, intake)
+            taken = yield from _taken(attempt, question, means.intake)
             parts = {contributor: question.taken(parcel) for contributor, parcel in taken.parcels.items()}
             greeting = joined(greeting, [part for part, _ in parts.values()])
             shares = {contributor: share for contributor, (_, share) in parts.items()}

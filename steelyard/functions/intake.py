@@ -18,7 +18,7 @@ class Parcel:
     header: ContributionHeader
     digest: bytes  # of the signed header, which fixes every share
     share: Vector = field(repr=False)  # all layers, one after the other; masks behind them until it is admitted
-    reader: bytes = b""  # the contributor's public X25519 key, to which its notices are sealed
+    sealing: str = ""  # the contributor's public key (hex), to which answers are sealed
 
     def layers(self) -> Mapping[str, Vector]:
         """My share of each named layer; views."""
@@ -42,7 +42,7 @@ class Intake(Interface):
         """
 
     def doubt(self, contribution: str, culprits: Collection[str], suspects: Collection[str]) -> None:
-        """It is no sharing of one vector: noted for the owner; forgotten where that is proven to be its dealer's."""
+        """It is no sharing of one vector: noted for the owner; forgotten, where its dealer is proven to blame."""
 
     def drop(self, contributions: Collection[str]) -> int:
         """Forgets my shares of these; how many were here."""

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Protocol as Interface
 
+from steelyard.functions.intake import Intake
 from steelyard.functions.shelves import Shelves
 from steelyard.protocols.training import Checkpoints, Progress
 
@@ -24,6 +25,7 @@ class Means:
     """None for what a node does not have; a question that needs it refuses."""
 
     shelves: Shelves | None = None  # stored sharings
+    intake: Intake | None = None  # of contributors without a node
     unseal: Unseal | None = field(default=None, repr=False)
     checkpoints: Checkpoints | None = None  # of a long computation, over its attempts
     models: Models | None = None

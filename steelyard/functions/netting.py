@@ -23,13 +23,14 @@ import numpy as np
 
 from steelyard import fixedpoint
 from steelyard.digest import digest
-from steelyard.documents.attempt import Contribution
+from steelyard.documents.attempt import Contribution, identity
 from steelyard.documents.contribution import ContributionHeader
 from steelyard.documents.manifest import Name
+from steelyard.documents.notice import Tells
 from steelyard.errors import Invalid, Malformed, NotFound
-from steelyard.field import Vector, to_bytes
+from steelyard.field import Vector
 from steelyard.functions.intake import Parcel
-from steelyard.functions.notices import seal_notices
+from steelyard.functions.notices import sealed_parts
 from steelyard.functions.question import Held, Layers, Leak, Opening, Question, Released, Selection, Table
 from steelyard.functions.upkeep import numbers
 from steelyard.ids import PartyId
@@ -44,6 +45,7 @@ from steelyard.setoff.queue import MOST_CHOICES, MOST_PAYMENTS, form
 PURPOSE: Final = "payments"
 MAX_BANKS: Final = 1_000
 Mode = Literal["gridlock", "positions", "settles"]
+_LIMB: Final = 8  # hexadecimal digits
 _LAYERS: Final = {"gridlock": 4, "positions": 2, "settles": 1}  # numbers that the requester gets
 
 
@@ -146,16 +148,14 @@ class Netting(Question[Payments]):
         return Queued(amounts, payees, funds)
 
     def _notices(self, held: Held, told: Vector) -> bytes:
-        """Each bank's row: the contribution it is about, then my shares, as many payments as it dealt."""
+        """Each bank's row: which contribution it is about, then my shares, as many payments as it dealt."""
         parcels = held.taken.parcels if held.taken else {}
-        keys: dict[PartyId, bytes] = {}
-        texts: dict[PartyId, bytes] = {}
-        for row, name in zip(told, self.wanted.banks, strict=True):
-            bank = PartyId(name)
-            header = parcels[bank].header
-            keys[bank] = parcels[bank].reader
-            texts[bank] = bytes.fromhex(header.id) + to_bytes(row[: 1 + header.rows].copy())
-        return seal_notices(held.attempt, keys, texts)
+        rows = {PartyId(bank): row for bank, row in zip(self.wanted.banks, told, strict=True)}
+        shares = {bank: _row(parcels[bank].header, row) for bank, row in rows.items()}
+        inputs = identity(held.attempt.computation, held.attempt.request, held.greeting.contributions)
+        keys = {bank: parcels[bank].sealing for bank in rows}
+        tells: Tells = "payments" if self.wanted.mode == "gridlock" else "position"
+        return sealed_parts(held.attempt, self.wanted.dataset, inputs, tells, shares, keys)
 
     def figures(self, opened: Opening) -> dict[str, Any]:
         found = opened.rows(_LAYERS[self.wanted.mode], 1)[:, 0].tolist()
@@ -209,3 +209,12 @@ class Netting(Question[Payments]):
 
     def longest(self, participants: int) -> int:
         return max(longest_message(2 * MOST_PAYMENTS + MAX_BANKS, participants), 32 * MOST_PAYMENTS)
+
+
+def about(contribution: str) -> tuple[int, ...]:
+    """A contribution's id as the numbers that a notice begins with: everybody knows them."""
+    return tuple(int(contribution[at : at + _LIMB], 16) for at in range(0, len(contribution), _LIMB))
+
+
+def _row(header: ContributionHeader, told: Vector) -> Vector:
+    return np.concatenate([np.array(about(header.id), dtype=np.uint64), told[: 1 + header.rows]])

@@ -1,119 +1,145 @@
-"""Notices: what each node tells one participant alone, carried by the requester, who can neither read nor change it.
+"""Notices on their way: what nodes seal to each firm; it travels inside the requester's result, who cannot open it.
 
-A node seals each notice to its reader's own key and signs the ciphertext, bound to computation, request, attempt and
-reader; the bundle of all is the attachment of its result share.  Readers open what the same attempt's nodes sealed.
+Each node seals its share of what a firm is told to that firm's own key, and signs for which round, computation and firm
+it is.  A firm puts together what enough nodes have told it.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping
-from typing import Annotated, ClassVar
+from collections import defaultdict
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 
 import msgspec
+import numpy as np
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
-from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
+from numpy.typing import NDArray
 
-from steelyard.digest import frame
-from steelyard.documents.manifest import Hex32, Name
-from steelyard.documents.request import Hex16
-from steelyard.documents.signed import Document, Signed, sign
-from steelyard.errors import Cheated, Malformed, NotFound, SteelyardError
-from steelyard.identity.sealing import seal, unseal
+from steelyard.documents.notice import NoticePart, Tells, sealed_for
+from steelyard.documents.signed import Signed, from_wire, sign, to_wire
+from steelyard.errors import Cheated, Malformed, SteelyardError
+from steelyard.field import Vector, from_bytes, to_bytes, to_signed
+from steelyard.identity.sealing import seal
 from steelyard.ids import PartyId
 from steelyard.protocols.attempt import Attempt
+from steelyard.sharing.robust import open_robustly
 
-MAX_READERS = 10_000
-
-
-class NoticeNote(Document, frozen=True, kw_only=True):
-    """Binds a sealed notice to what it is about, to whom it is and to the node it comes from."""
-
-    KIND: ClassVar[str] = "notice"
-
-    computation: Hex16
-    request: Hex32
-    attempt: Hex16
-    reader: Name
-    node: Name
-    ciphertext: Hex32  # SHA-256
+Unseal = Callable[[bytes, bytes], bytes]  # a ciphertext and what it is bound to; raises Malformed
 
 
-class SealedNotice(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """On its way to its reader."""
+class Part(msgspec.Struct, frozen=True, array_like=True):
+    """One node's part of one firm's notice; nothing in it has been checked yet."""
 
-    note: Signed
+    note: bytes
     ciphertext: bytes
 
-
-Bundle = Annotated[dict[Name, SealedNotice], msgspec.Meta(max_length=MAX_READERS)]  # by reader
-
-
-def seal_notices(attempt: Attempt, keys: Mapping[PartyId, bytes], texts: Mapping[PartyId, bytes]) -> bytes:
-    """What this node attaches: each reader's text, sealed to its public X25519 key."""
-    return msgspec.msgpack.encode({reader: _sealed(attempt, reader, keys[reader], texts[reader]) for reader in texts})
+    @property
+    def signed(self) -> Signed:
+        return from_wire(self.note)
 
 
-def addressed(attachment: bytes) -> Mapping[str, SealedNotice]:
-    """By reader; raises Malformed."""
-    try:
-        return msgspec.msgpack.decode(attachment, type=Bundle)
-    except (msgspec.DecodeError, msgspec.ValidationError):
-        raise Malformed("what a node attached is no bundle of notices") from None
+@dataclass(frozen=True, slots=True)
+class _Same:
+    """What parts of one notice have in common."""
+
+    round: str
+    computation: str
+    attempt: str
+    inputs: str
+    threshold: int
+    tells: Tells
+    length: int
 
 
-def open_notices(
-    request: Signed,
-    computation: str,
-    reader: str,
-    key: X25519PrivateKey,
-    nodes: Mapping[str, Ed25519PublicKey],
-    sealed: Iterable[SealedNotice],
-) -> tuple[Mapping[PartyId, bytes], tuple[PartyId, ...]]:
-    """By node, what the most nodes of one attempt told this reader; and which nodes' notices prove nothing.
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What a firm was told, put together."""
 
-    Raises NotFound without any, Cheated where none proves what it is.
-    """
-    by_attempt: dict[str, dict[PartyId, bytes]] = {}
-    bad: list[PartyId] = []
-    for each in sealed:
+    round: str
+    computation: str
+    tells: Tells
+    values: NDArray[np.int64] = field(repr=False)
+    nodes: tuple[PartyId, ...]
+    verified: bool
+
+
+def sealed_parts(
+    attempt: Attempt,
+    round_: str,
+    inputs: str,
+    tells: Tells,
+    told: Mapping[PartyId, Vector],
+    keys: Mapping[PartyId, str],
+) -> bytes:
+    """My parts of all firms' notices; `keys` are the firms' public keys (hex)."""
+    parts = {firm: _part(attempt, round_, inputs, tells, firm, share, keys[firm]) for firm, share in told.items()}
+    return msgspec.msgpack.encode(parts)
+
+
+def parts_of(attachments: Mapping[PartyId, bytes]) -> dict[str, dict[PartyId, Part]]:
+    """By firm and node; what is no list of parts is left out."""
+    found: dict[str, dict[PartyId, Part]] = defaultdict(dict)
+    for node, attachment in attachments.items():
         try:
-            note = _checked(each, request.digest.hex(), computation, reader, nodes)
-            text = unseal(key, each.ciphertext, _context(note))
-            by_attempt.setdefault(note.attempt, {})[PartyId(note.node)] = text
-        except SteelyardError:
-            bad.append(PartyId(each.note.signer))
-    if not by_attempt:
-        if bad:
-            raise Cheated("none of the notices proves what it is", suspects=sorted(bad))
-        raise NotFound(f"there is no notice for {reader}: it took no part in this computation")
-    return max(by_attempt.values(), key=len), tuple(sorted(bad))
+            parts = msgspec.msgpack.decode(attachment, type=dict[str, Part])
+        except msgspec.DecodeError:
+            continue
+        for firm, part in parts.items():
+            found[firm][node] = part
+    return dict(found)
 
 
-def _sealed(attempt: Attempt, reader: PartyId, key: bytes, text: bytes) -> SealedNotice:
-    note = NoticeNote(
+def put_together(
+    firm: str,
+    parts: Mapping[PartyId, Part],
+    keys: Mapping[str, Ed25519PublicKey],
+    points: Mapping[PartyId, int],
+    unseal: Unseal,
+) -> Told:
+    """Raises Cheated when what nodes have told does not fit together, or too few have."""
+    # 1. Those that prove what they are, by the attempt that they are of.
+    groups: dict[_Same, dict[PartyId, Vector]] = defaultdict(dict)
+    for node, part in parts.items():
+        try:
+            note = part.signed.open(NoticePart, {node: keys[node]})
+            groups[_same(note)][node] = _opened(firm, node, note, part, unseal)
+        except (SteelyardError, KeyError):
+            continue
+    if not groups:
+        raise Cheated(f"no node's part of the notice for {firm} could be opened", suspects=sorted(parts))
+    # 2. One vector.
+    same, shares = max(groups.items(), key=lambda item: len(item[1]))
+    opened = open_robustly(shares, points, same.threshold)
+    values, nodes = to_signed(opened.value), tuple(sorted(shares))
+    return Told(same.round, same.computation, same.tells, values, nodes, opened.verified)
+
+
+def _part(
+    attempt: Attempt, round_: str, inputs: str, tells: Tells, firm: PartyId, share: Vector, key: str
+) -> tuple[bytes, bytes]:
+    bound = sealed_for(attempt.computation, attempt.attempt, firm, attempt.me)
+    ciphertext = seal(key, to_bytes(share), bound)
+    note = NoticePart(
+        round=round_,
         computation=attempt.computation,
-        request=attempt.request,
         attempt=attempt.attempt,
-        reader=reader,
-        node=attempt.me,
-        ciphertext="00" * 32,
+        inputs=inputs,
+        firm=firm,
+        party=attempt.me,
+        threshold=attempt.threshold,
+        tells=tells,
+        length=share.size,
+        ciphertext=hashlib.sha256(ciphertext).hexdigest(),
     )
-    ciphertext = seal(key, text, _context(note))
-    said = msgspec.structs.replace(note, ciphertext=hashlib.sha256(ciphertext).hexdigest())
-    return SealedNotice(sign(said, attempt.me, attempt.signing), ciphertext)
+    return to_wire(sign(note, attempt.me, attempt.signing)), ciphertext
 
 
-def _checked(
-    each: SealedNotice, request: str, computation: str, reader: str, nodes: Mapping[str, Ed25519PublicKey]
-) -> NoticeNote:
-    note = each.note.open(NoticeNote, nodes)
-    said = (each.note.signer, note.request, note.computation, note.reader, note.ciphertext)
-    if said != (note.node, request, computation, reader, hashlib.sha256(each.ciphertext).hexdigest()):
-        raise Malformed("a notice of another computation, or for another reader")
-    return note
+def _same(note: NoticePart) -> _Same:
+    return _Same(note.round, note.computation, note.attempt, note.inputs, note.threshold, note.tells, note.length)
 
 
-def _context(note: NoticeNote) -> bytes:
-    parts = (note.computation, note.request, note.attempt, note.reader, note.node)
-    return frame("notice", *(each.encode() for each in parts))
+def _opened(firm: str, node: PartyId, note: NoticePart, part: Part, unseal: Unseal) -> Vector:
+    if (note.firm, note.party) != (firm, node) or note.ciphertext != hashlib.sha256(part.ciphertext).hexdigest():
+        raise Malformed(f"{node} has signed another part than it sent")
+    return from_bytes(unseal(part.ciphertext, note.context), note.length)

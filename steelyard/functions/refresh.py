@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from steelyard.epochs.change import Change, Kind
-from steelyard.epochs.committee import Committee, liars_for
+from steelyard.epochs.committee import Committee, reckoned
 from steelyard.functions.question import Leak
 from steelyard.functions.shelves import Shelves
 from steelyard.functions.upkeep import Known, Upkeep, Whole, holding
@@ -57,6 +57,6 @@ def changed(attempt: Attempt, known: Known, kind: Kind, new: Committee, expires_
         old=before.new,
         new=new,
         voters=tuple(sorted(attempt.participants)),
-        liars=liars_for(len(keepers), before.new.threshold, before.new.threshold - 1),
+        liars=reckoned(len(keepers), before.new.size, before.new.threshold),
         expires_ms=expires_ms,
     )

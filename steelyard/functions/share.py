@@ -19,7 +19,7 @@ from steelyard.documents.attempt import MAX_ROWS, Contribution
 from steelyard.documents.contribution import ContributionHeader
 from steelyard.documents.stored import Part, Stored
 from steelyard.epochs.change import NOTHING, Change
-from steelyard.epochs.committee import Committee, liars_for
+from steelyard.epochs.committee import Committee, reckoned
 from steelyard.errors import Invalid, Malformed
 from steelyard.field import Vector
 from steelyard.functions.intake import Parcel
@@ -142,7 +142,7 @@ class Share(Question[Shared]):
             old=None,
             new=committee,
             voters=tuple(sorted(attempt.participants)),
-            liars=liars_for(len(attempt.participants), attempt.threshold, attempt.liars),
+            liars=reckoned(committee.size, committee.size, committee.threshold),
             expires_ms=shelves.expires_ms,
         )
         ballot = shelves.begin(change, stored)

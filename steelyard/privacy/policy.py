@@ -59,6 +59,7 @@ LOCAL: Final = (
     "benchmark",
     "train",
     "netting",
+    "set_off",
 )  # what a local profile allows
 
 Names = Annotated[tuple[Annotated[str, msgspec.Meta(min_length=1, max_length=100)], ...], msgspec.Meta(max_length=1000)]

@@ -52,12 +52,16 @@ class Skeleton:
     amounts: Vector = field(repr=False)  # of every arc
     kept: Amounts = field(repr=False)  # which of the shuffled rows are arcs
     places: Vector = field(repr=False)  # of every shuffled row, where it stood in the sorted order
-    matched: Vector = field(repr=False)  # in the sorted order: 1 where the next row says the same
+    matched: Vector = field(repr=False)  # in the sorted order: 1 where the next row is of the same debt
+    agreed: Vector = field(repr=False)  # in the sorted order: 1 where it is and both say the same amount
     numbers: Vector = field(repr=False)  # in the sorted order: the row as submitted
+    labels: Vector = field(repr=False)  # of every firm
 
 
-def assemble(circle: Circle, firms: int, debtors: Submitted, creditors: Submitted) -> Protocol[Skeleton]:
-    """The skeleton of what both sides have said, from what either submitted."""
+def assemble(
+    circle: Circle, firms: int, debtors: Submitted, creditors: Submitted, smaller: bool = False
+) -> Protocol[Skeleton]:
+    """The skeleton of what both sides have said, from what either submitted; `smaller` as in confirm."""
     owners = np.concatenate([debtors.owners, creditors.owners])
     count, debts = owners.size, debtors.owners.size
     # 1. Fresh pseudonyms, in an order nobody knows, and such for the arcs that lead anywhere.
@@ -75,7 +79,7 @@ def assemble(circle: Circle, firms: int, debtors: Submitted, creditors: Submitte
     )
     numbers, sides, labels_of, amounts = columns
     # 3. What both say, and how much.
-    matched, owed = yield from _matched(circle, key, sides, amounts)
+    matched, agreed, owed = yield from _matched(circle, key, sides, amounts, smaller)
     # 4. From whom to whom each debtor's row leads; the other rows lead nowhere, which is 0.
     paying = elements.subtract(np.ones_like(sides), sides)
     payee = elements.add(chance, (yield from multiply(circle, matched, elements.subtract(_next(labels_of), chance))))
@@ -88,7 +92,7 @@ def assemble(circle: Circle, firms: int, debtors: Submitted, creditors: Submitte
     one, other = np.split(opened, 2)
     kept = np.flatnonzero((one > 0) & (one != other))
     topology = Topology(firms, one[kept] - 1, other[kept] - 1)
-    return Skeleton(topology, owed[kept], kept, places, matched, numbers)
+    return Skeleton(topology, owed[kept], kept, places, matched, agreed, numbers, labels)
 
 
 def bring_back(circle: Circle, skeleton: Skeleton, flow: Vector) -> Protocol[Vector]:
@@ -98,8 +102,14 @@ def bring_back(circle: Circle, skeleton: Skeleton, flow: Vector) -> Protocol[Vec
     rows[skeleton.kept] = flow
     (ordered,) = yield from place(circle, skeleton.places, rows)
     told = yield from multiply(circle, skeleton.matched, ordered)
-    both = elements.add(ordered, np.concatenate([np.zeros(1, dtype=np.uint64), told[:-1]]))
     # 2. In the order of submission.
+    (back,) = yield from place(circle, skeleton.numbers, elements.add(ordered, _before(told)))
+    return back
+
+
+def confirmed_rows(circle: Circle, skeleton: Skeleton) -> Protocol[Vector]:
+    """Shares of 1 for every row, as it was submitted, whose other side says the same, of 0 for the others."""
+    both = elements.add(skeleton.agreed, _before(skeleton.agreed))
     (back,) = yield from place(circle, skeleton.numbers, both)
     return back
 
@@ -116,18 +126,27 @@ def _keys(firms: int, debtors: Submitted, creditors: Submitted) -> Vector:
     )
 
 
-def _matched(circle: Circle, key: Vector, sides: Vector, amounts: Vector) -> Protocol[tuple[Vector, Vector]]:
-    """Of every row whether it is a debtor's and the next its creditor's; and the amount that both say, or zero."""
+def _matched(
+    circle: Circle, key: Vector, sides: Vector, amounts: Vector, smaller: bool
+) -> Protocol[tuple[Vector, Vector, Vector]]:
+    """Of every row whether it is a debtor's and the next its creditor's, and says the same; and what takes part."""
     follows = yield from equal(circle, _raised(key), _next(key))
     pairs = (yield from to_field(circle, follows, key.size))[0]
     matched = elements.subtract(pairs, (yield from multiply(circle, pairs, sides)))
-    confirmed = yield from confirm(circle, amounts, _next(amounts))
-    return matched, (yield from multiply(circle, matched, confirmed.amounts))
+    confirmed = yield from confirm(circle, amounts, _next(amounts), smaller)
+    both = np.concatenate([confirmed.agreed, confirmed.amounts])
+    agreed, owed = np.split((yield from multiply(circle, np.tile(matched, 2), both)), 2)
+    return matched, agreed, owed
 
 
 def _next(column: Vector) -> Vector:
     """Of every row the next one's; of the last the first's, whose key never follows."""
     return np.roll(column, -1)
+
+
+def _before(column: Vector) -> Vector:
+    """Of every row that of the row before; of the first nothing."""
+    return np.concatenate([np.zeros(1, dtype=np.uint64), column[:-1]])
 
 
 def _raised(column: Vector) -> Vector:

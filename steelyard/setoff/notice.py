@@ -37,11 +37,16 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """A firm's invoices of a round, payables first."""
+    """A firm's invoices of a round, payables first; `differs` names firms that said something else than this one.
+
+    `money` is the cash and credit that it got, less what it gave.
+    """
 
     firm: str
     round: str
     lines: tuple[Line, ...] = field(repr=False)
+    money: int = field(default=0, repr=False)
+    differs: tuple[str, ...] = field(default=(), repr=False)
 
     @property
     def payables(self) -> int:
@@ -62,7 +67,7 @@ class Notice:
                 )
             if self.firm not in (line.obligation.debtor, line.obligation.creditor):
                 raise Cheated(f"the notice holds invoice {line.obligation.id}, which is not this firm's")
-        if self.payables != self.receivables:
+        if self.payables != self.receivables + self.money:
             raise Cheated("the notice does not cancel as many debts as claims of this firm")
 
 
@@ -113,10 +118,13 @@ def as_pdf(notice: Notice, decimals: int, issued: date) -> bytes:
 def _preamble(notice: Notice, decimals: int, issued: date) -> tuple[str, ...]:
     both = (fixedpoint.format(each, decimals) for each in (notice.payables, notice.receivables))
     payables, receivables = both
+    money = f"Cash and credit got, less what was given: {fixedpoint.format(notice.money, decimals)}."
+    rest = money if notice.money else "The two are equal."
     return (
         f"Round {notice.round}, {issued.isoformat()}",
-        f"Debts cancelled: {payables}. Claims cancelled: {receivables}. The two are equal.",
+        f"Debts cancelled: {payables}. Claims cancelled: {receivables}. {rest}",
         "Invoices stand as they were issued; only what remains of them is still to be paid.",
+        *((f"Said something else, so nothing is cleared with: {', '.join(notice.differs)}",) if notice.differs else ()),
     )
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Annotated, Final, Literal
 
 import msgspec
@@ -48,7 +49,7 @@ class Terms(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     @property
     def tag(self) -> str:
         """Names these terms and no others."""
-        return f"round_{digest('set-off terms', msgspec.json.encode(self)).hex()[:32]}"
+        return _tag(self)
 
     def check(self) -> None:
         """Raises Invalid; what the types cannot say."""
@@ -60,11 +61,14 @@ class Terms(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
         if not self.sealed and (self.aged or self.credit or self.caps):
             raise Invalid("weights by age, credit lines and caps take a sealed round")
 
+    def __contains__(self, firm: str) -> bool:
+        return firm in _numbers(self.firms)
+
     def number(self, firm: str) -> int:
         """Its place in the public order; raises Invalid for a firm that does not take part."""
         try:
-            return self.firms.index(PartyId(firm))
-        except ValueError:
+            return _numbers(self.firms)[firm]
+        except KeyError:
             raise Invalid(f"{firm[:60]} is no firm of this round") from None
 
     def form(self, payables: int, receivables: int) -> Mapping[str, int]:
@@ -87,6 +91,16 @@ class Terms(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
         sides = layers.get("payables", 0), layers.get("receivables", 0)
         right = all(each == (self.size if self.sealed else bucket(each)) for each in sides)
         return right and dict(layers) == self.form(*sides)
+
+
+@lru_cache(maxsize=8)
+def _tag(terms: Terms) -> str:
+    return f"round_{digest('set-off terms', msgspec.json.encode(terms)).hex()[:32]}"
+
+
+@lru_cache(maxsize=8)
+def _numbers(firms: tuple[str, ...]) -> Mapping[str, int]:
+    return {firm: number for number, firm in enumerate(firms)}
 
 
 def bucket(rows: int) -> int:

@@ -177,8 +177,7 @@ class Pool:
             self.consortium.ledgers[party],
             SystemRandomness(),
             lambda identity: Keystream(digest("noise", identity.encode())),
-            means=Means(self.shelves[party]),  # type: ignore[arg-type]
-            intake=self.boxes[party],
+            means=Means(shelves=self.shelves[party], intake=self.boxes[party]),  # type: ignore[arg-type]
         )
 
     def ask(self, function: str, **arguments: Any) -> dict[str, Any]:

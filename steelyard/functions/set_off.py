@@ -1,0 +1,216 @@
+"""Set-off: circles of debts between firms are cleared; each firm learns its own part, the requester totals.
+
+Model       that of steelyard.protocols.set_off_round; contributions as steelyard.functions.take_up checks them.
+Rounds      those of a set-off round.   Sends the same; then to every firm its part of its notice, sealed.
+Reveals     see `leaks`: the totals to the requester, its own lines to each firm, and what is opened on the way.
+Follows     docs/decisions/0011-set-off.md.
+Differs     notices travel inside the requester's result, who cannot open them; each is sealed to its firm.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any, Final
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from steelyard.documents.attempt import Contribution, identity
+from steelyard.documents.contribution import ContributionHeader, Measure
+from steelyard.documents.manifest import Name
+from steelyard.documents.notice import Tells
+from steelyard.errors import Invalid, Malformed
+from steelyard.field import Vector
+from steelyard.functions.intake import Parcel
+from steelyard.functions.notices import sealed_parts
+from steelyard.functions.question import Held, Layers, Leak, Opening, Question, Released, Selection, Table
+from steelyard.protocols.certificate import DECIMALS
+from steelyard.protocols.circulation import whole
+from steelyard.protocols.compare import longest_message
+from steelyard.protocols.saved import Saved
+from steelyard.protocols.set_off_round import TOTALS, Outcome, Policy, clear
+from steelyard.rounds import Protocol
+from steelyard.setoff.schedule import Schedule
+from steelyard.setoff.terms import MOST_ROWS, Terms
+
+PURPOSE: Final = "obligations"
+AMOUNT: Final = "amount"
+_EVERYBODY: Final = "every node"
+_BYTES: Final = 512  # of one message, for every arc
+
+
+class Round(Selection, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Arguments: the terms under which firms have contributed, and how they are cleared.
+
+    `smaller`: where two sides differ, what both say at least counts.  `excluded`: groups that do not clear among
+    themselves.  `least_firms` with debts there must be, lest totals say too much.  A `dry_run` tells every firm only
+    how much it would save.
+    """
+
+    column: str = AMOUNT
+    terms: Terms
+    steps: int = 400
+    step_bits: int | None = None
+    phases: Annotated[int, msgspec.Meta(ge=1, le=1000)] = 200
+    smaller: bool = False
+    excluded: Annotated[tuple[tuple[Name, ...], ...], msgspec.Meta(max_length=1000)] = ()
+    least_firms: Annotated[int, msgspec.Meta(ge=0, le=1_000_000)] = 0
+    dry_run: bool = False
+
+    @property
+    def schedule(self) -> Schedule:
+        return Schedule(self.steps, self.step_bits, phases=self.phases)
+
+    def check(self) -> None:
+        super().check()
+        self.terms.check()
+        if self.stored or self.where or (self.dataset, self.column) != (self.terms.round, AMOUNT):
+            raise Invalid("a round is cleared whole: its name is the dataset, amount the column")
+        if self.excluded and not self.terms.sealed:
+            raise Invalid("exclusions take a sealed round: else firms leave such invoices out themselves")
+        for firm in (firm for group in self.excluded for firm in group):
+            self.terms.number(firm)
+        _ = self.schedule  # raises Invalid, too
+
+
+class SetOff(Question[Round]):
+    """Firms without nodes contribute; the nodes have nothing of their own to bring."""
+
+    @property
+    def multiplies(self) -> bool:
+        return True
+
+    @property
+    def waits(self) -> bool:
+        return True
+
+    @property
+    def local(self) -> bool:
+        return True
+
+    @property
+    def searches(self) -> bool:
+        """The same debts cleared again under other rules tell more of them."""
+        return True
+
+    @property
+    def purpose(self) -> str:
+        return PURPOSE
+
+    def values(self, rows: int) -> int:
+        return 0
+
+    def bring(self, table: Table, rows: int) -> Layers:
+        raise Invalid("firms take part in a round by contributing; this node has a dataset of its name")
+
+    def takes(self, header: ContributionHeader) -> bool:
+        terms, layers = self.wanted.terms, {each.name: each.length for each in header.layers}
+        measured = header.columns == (Measure(AMOUNT, terms.decimals, 0),)
+        return measured and header.contributor in terms and len(layers) == len(header.layers) and terms.fits(layers)
+
+    def taken(self, parcel: Parcel) -> tuple[Contribution, Vector]:
+        header = parcel.header
+        return Contribution(header.contributor, header.id, (self.wanted.terms.decimals,), (0,)), parcel.share
+
+    def release(self, held: Held) -> Protocol[Released]:
+        wanted = self.wanted
+        parcels = dict(held.taken.parcels) if held.taken else {}
+        numbers = {wanted.terms.number(firm): firm for firm in parcels}
+        declared = {number: parcels[numbers[number]].layers() for number in sorted(numbers)}
+        rows = sum(layers["payables"].size + layers["receivables"].size for layers in declared.values())
+        if not wanted.terms.sealed and rows > MOST_ROWS:
+            raise Invalid(f"all firms together submit at most {MOST_ROWS} rows, these {rows}: split the round")
+        # 1. Clear.
+        circle = yield from held.circle()
+        saved = Saved(held.attempt, held.means.checkpoints)
+        policy = Policy(
+            max(wanted.least_firms, held.greeting.minimum_group), wanted.smaller, self._barred(), wanted.schedule
+        )
+        outcome = yield from clear(circle, wanted.terms, policy, declared, saved)
+        # 2. Seal to every firm what it is told.
+        told = {numbers[number]: self._told(layers, outcome.told[number]) for number, layers in declared.items()}
+        inputs = identity(held.attempt.computation, held.attempt.request, held.greeting.contributions)
+        keys = {firm: parcel.sealing for firm, parcel in parcels.items()}
+        tells: Tells = "saving" if wanted.dry_run else "lines"
+        attachment = sealed_parts(held.attempt, wanted.dataset, inputs, tells, told, keys)
+        return _released(outcome, attachment)
+
+    def figures(self, opened: Opening) -> dict[str, Any]:
+        wanted, cells = self.wanted, opened.rows(len(TOTALS) + 2, 1)
+        shown: dict[str, Any] = dict.fromkeys(TOTALS) | {"suppressed": True, "certified_share": None, "step": None}
+        if cells.size:
+            *totals, certified, bits = cells[:, 0].tolist()
+            shown = dict(zip(TOTALS, totals, strict=True)) | {"suppressed": False}
+            if not 0 <= shown["cleared"] <= shown["total"] or not 0 <= certified <= 10**DECIMALS or not 0 <= bits < 64:
+                raise Malformed("totals of a round that cannot be")
+            shown |= {"remaining": shown["total"] - shown["cleared"]}
+            shown |= {"certified_share": certified / 10**DECIMALS, "step": 1 << bits}
+        return {
+            **shown,
+            "round": wanted.dataset,
+            "mode": wanted.terms.mode,
+            "steps": wanted.steps,
+            "currency": wanted.terms.currency,
+            "decimals": wanted.terms.decimals,
+            "firms": len(opened.contributions),
+            "dry_run": wanted.dry_run,
+            "opened": [{"what": each.what, "to": each.to} for each in self._opened()],
+        }
+
+    def released(self) -> str:
+        return (
+            f"of the round {self.wanted.dataset}, if firms with debts are enough: total, what is cleared, net internal"
+            " debt before and after, how many firms have a set-off, how much cash is used; and the certified share"
+        )
+
+    def leaks(self) -> Sequence[Leak]:
+        told = (
+            "how much it would save" if self.wanted.dry_run else "what is cleared of each of its own debts and claims"
+        )
+        more = "" if self.wanted.dry_run else ", and with whom it does not agree"
+        firms = Leak(f"{told}{more}: sealed to it, inside the requester's result", "each firm, of itself alone")
+        buckets = Leak("how many debtors and creditors each firm has at most, as a power of two", _EVERYBODY)
+        return (*self._opened(), firms, *(() if self.wanted.terms.sealed else (buckets,)))
+
+    def longest(self, participants: int) -> int:
+        size = self.wanted.terms.size
+        arcs = 2 * size * size + 3 * size if self.wanted.terms.sealed else 2 * MOST_ROWS
+        return max(_BYTES * arcs, longest_message(4 * arcs, participants))
+
+    def _opened(self) -> tuple[Leak, ...]:
+        """What is opened on the way, and the result."""
+        wanted, circle = self.wanted, f"{_EVERYBODY} that takes part"
+        step = () if wanted.step_bits else (Leak("between which powers of two the median debt lies", circle),)
+        graph = Leak("who owes whom, under names made for this round and with arcs of zero added; no amounts", circle)
+        return (
+            Leak("whether all debts together are too large to be cleared", circle),
+            Leak("whether there are some firms with debts, but too few", circle),
+            *step,
+            *(() if wanted.terms.sealed else (graph,)),
+            Leak("before each phase of the repair, whether all firms are balanced", circle),
+            Leak("two numbers that are zero if what is cleared is sound, else random", circle),
+            Leak("the certified share, to four decimals, if firms with debts are enough", circle),
+            Leak(self.released(), "requester"),
+        )
+
+    def _told(self, layers: Mapping[str, Vector], told: Vector) -> Vector:
+        """All lines, or what is cleared of all payables together."""
+        return whole(told[: layers["payables"].size]) if self.wanted.dry_run else told
+
+    def _barred(self) -> NDArray[np.bool_]:
+        terms = self.wanted.terms
+        if not terms.sealed:
+            return np.zeros((0, 0), dtype=np.bool_)
+        barred = np.zeros((terms.size, terms.size), dtype=np.bool_)
+        for group in self.wanted.excluded:
+            numbers = [terms.number(firm) for firm in group]
+            barred[np.ix_(numbers, numbers)] = True
+        return barred
+
+
+def _released(outcome: Outcome, attachment: bytes) -> Released:
+    if outcome.totals is None or outcome.certified is None:
+        return Released(np.zeros(0, dtype=np.uint64), (0,), attachment)
+    public = np.array([outcome.certified, outcome.step_bits], dtype=np.uint64)
+    return Released(np.concatenate([outcome.totals, public]), (), attachment)
