@@ -135,6 +135,8 @@ def ask(
 ) -> Result:
     """Nets what all these banks have contributed: `gridlock`, `positions`, or `settles` for one bit."""
     names = list(members(list(banks)).values())
+    if len(names) < len(banks):
+        raise Invalid("a bank is named twice")
     options = {"banks": names, "mode": mode, "decimals": decimals, **({} if passes is None else {"passes": passes})}
     return client.ask(FUNCTION, dataset, "amount", **with_options(asked, **options))
 

@@ -29,6 +29,7 @@ from steelyard.sharing.combination import CHALLENGES, masked
 from steelyard.sharing.robust import consistent
 
 _HASH: Final = 32
+_MARK: Final = b"contributions"  # before the list
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +57,7 @@ def admit(attempt: Attempt, held: Mapping[PartyId, Held], threshold: int) -> Pro
     beside the holders that may have lied about it.
     """
     # 1. Everybody tells everybody what it holds.
-    mine = b"".join(sorted(each.digest for each in held.values()))
+    mine = _MARK + b"".join(sorted(each.digest for each in held.values()))  # an empty message would not be sent
     received = yield broadcast("contributions", mine, attempt.others)
     lists = _lists(attempt, mine, received)
     common = sorted(frozenset.intersection(*(frozenset(each) for each in lists.values())))
@@ -88,8 +89,12 @@ def _lists(attempt: Attempt, mine: bytes, received: Inbox) -> dict[PartyId, list
 
 def _digests(message: bytes) -> list[bytes]:
     """In ascending order, each once: there is one way to tell a set."""
-    found = [message[at : at + _HASH] for at in range(0, len(message), _HASH)]
-    if len(message) % _HASH or any(one >= other for one, other in pairwise(found)):
+    found = [message[at : at + _HASH] for at in range(len(_MARK), len(message), _HASH)]
+    if (
+        not message.startswith(_MARK)
+        or (len(message) - len(_MARK)) % _HASH
+        or any(one >= other for one, other in pairwise(found))
+    ):
         raise Malformed("a list of contributions that is none")
     return found
 
