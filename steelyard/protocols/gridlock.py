@@ -1,7 +1,7 @@
 """Gridlock: which payments of banks' queues settle together by netting, with amounts, payees and funds secret.
 
 Model       semi-honest, at most k-1 of n >= 2k-1 nodes; private authenticated channels.
-Rounds      10 for a pass at k = 2 and 12 besides, 13 and 17 at k = 3; two passes more than those that drop payments.
+Rounds      9 or 10 for a pass at k = 2 and 12 besides, 13 and 16 at k = 3; two passes more than those that drop any.
             Sends, at 2-of-3, 47 bytes per party, payment and pass, and 8 per payment and bank.
 Reveals     after every pass, whether it dropped any payment, to all participants; the first says whether all settle.
 Follows     Bech, Soramaki 2001, first in first out.
