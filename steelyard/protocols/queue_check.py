@@ -1,7 +1,7 @@
 """Queue check: whether what banks dealt are queues of payments: amounts and funds in range, one payee each, not itself.
 
 Model       semi-honest nodes, at most k-1 of n >= 2k-1; banks that deal what they like.
-Rounds      8 or 9 at k = 2, 13 at k = 3.   Sends two comparisons a payment, and three numbers a bank.
+Rounds      9 or 10 at k = 2, 13 at k = 3.   Sends two comparisons a payment, and three numbers a bank.
 Reveals     to all participants, of each bank: zeros if its queue is one; else how many amounts are out of range, and a
             random number.
 Follows     batch verification by random combinations (Bellare, Garay, Rabin 1998).
