@@ -81,6 +81,12 @@ class Directory:
             await self.look(party)
             await asyncio.sleep(self._timing.describe)
 
+    async def look_at_all(self) -> None:
+        """Every node, now."""
+        async with asyncio.TaskGroup() as group:
+            for party in self._nodes:
+                group.create_task(self.look(party))
+
     async def look(self, party: str) -> None:
         """Asks one node now and writes down what it says."""
         entry = self.entries[party]

@@ -4,7 +4,22 @@ from __future__ import annotations
 
 from typing import Final
 
-from benchmarks.jobs import compare, exceeds, help, multiply, netting, scalar, sort, startup, sum
+from benchmarks.jobs import (
+    beside,
+    compare,
+    exceeds,
+    help,
+    multiply,
+    netting,
+    recover,
+    refresh,
+    reshare,
+    restart,
+    scalar,
+    sort,
+    startup,
+    sum,
+)
 from benchmarks.measure import Job
 
 JOBS: Final[dict[str, Job]] = {
@@ -19,5 +34,10 @@ JOBS: Final[dict[str, Job]] = {
         netting.JOB,
         help.JOB,
         startup.JOB,
+        refresh.JOB,
+        recover.JOB,
+        reshare.JOB,
+        restart.JOB,
+        beside.JOB,
     )
 }
