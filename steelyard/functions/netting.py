@@ -207,7 +207,7 @@ class Netting(Question[Payments]):
             wrong,
         )
 
-    def longest(self, participants: int) -> int:
+    def longest(self, participants: int, contributors: int = 0) -> int:
         return max(longest_message(2 * MOST_PAYMENTS + MAX_BANKS, participants), 32 * MOST_PAYMENTS)
 
 
