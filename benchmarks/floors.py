@@ -69,6 +69,7 @@ FLOORS: Final = (
     Floor(Setting("round", 5, 3, 100_000), seconds=0.5),
     Floor(Setting("round", 10, 3, 1_000_000), seconds=3.0),
     Floor(Setting("round_killed", 5, 3, 100_000), seconds=3.0),
+    Floor(Setting("netting", 3, 2, 10_000), seconds=10.0),
     Floor(Setting("help", 0, 0, 0), seconds=0.5),
     Floor(Setting("startup", 3, 2, 0), seconds=10.0),
 )

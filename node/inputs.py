@@ -46,7 +46,7 @@ def offer(datasets: Datasets, sharings: Sharings, policy: Policy, question: Ques
         shelf = sharings.find(question.wanted.stored)
         epoch = shelf.epoch if shelf else ""
         return Offer(False, epoch, minimum_rows=policy.minimum_rows, minimum_group=policy.minimum_group)
-    held = datasets.find(question.wanted.dataset)
+    held = None if question.contributed else datasets.find(question.wanted.dataset)
     group = 0 if question.consented else policy.minimum_group
     if held is None:
         return Offer(contributes=False, minimum_rows=policy.minimum_rows, minimum_group=group)

@@ -14,7 +14,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks import inputs
+from benchmarks import inputs, payments
 from benchmarks.inputs import Values
 from benchmarks.systems import set_off_program
 from steelyard import bitfield, field
@@ -25,6 +25,7 @@ from steelyard.protocols.attempt import Attempt
 from steelyard.protocols.bits import conjunction, open_bits
 from steelyard.protocols.circle import Circle
 from steelyard.protocols.convene import convene
+from steelyard.protocols.gridlock import Queued, resolve
 from steelyard.protocols.multiply import multiply
 from steelyard.protocols.secure_sum import SecureSums
 from steelyard.protocols.sort import sort
@@ -94,6 +95,18 @@ def _multiply(circle: Circle, prepared: Arrays) -> Protocol[Vector]:
 def _sort(circle: Circle, prepared: Arrays) -> Protocol[Vector]:
     (ordered,) = yield from sort(circle, *prepared, bits=inputs.BITS)
     return ordered
+
+
+def _queues(attempt: Attempt, size: int) -> Arrays:
+    queues = payments.queues(size)
+    payees = np.eye(queues.funds.size, dtype=np.int64)[queues.payees]
+    flat = (queues.amounts, payees, queues.funds)
+    return tuple(_share(each.reshape(-1), at, attempt).reshape(each.shape) for at, each in enumerate(flat))
+
+
+def _netting(circle: Circle, prepared: Arrays) -> Protocol[Vector]:
+    settled = yield from resolve(circle, Queued(*prepared))
+    return settled.active.reshape(-1)
 
 
 def _open_bits(circle: Circle, result: Bits) -> Protocol[Values]:
@@ -216,6 +229,7 @@ PROGRAMS: Final = {
     "sort": Program(_keys, _sort, _open_values),
     "round": Program(_update, _secure_sum, _summed, public=True),
     "round_killed": Program(_update, _dying_sum, _summed, public=True),
+    "netting": Program(_queues, _netting, _open_values),
     "and": Program(_gates, _conjunction, _open_bits),
     "aes": Program(_bytes, _draw, _moved),
     "copy": Program(_bytes, _copy, _moved),

@@ -218,33 +218,32 @@ def _shown(value: object, suppressed: bool) -> str:
 
 
 def _warnings(result: Result) -> list[str]:
-    said = []
-    if result.missing:
-        said.append(f"Without: {', '.join(result.missing)}")
-    if not result.checked:
-        said.append("Right if all nodes keep to the protocol: comparisons and products are not checked.")
-    if not result.verified:
-        said.append("Not verified: so few nodes replied that a wrong share would have gone unnoticed.")
-    if left_out := result.value.get("left_out"):
-        said.append(f"Left out, for too few rows: {', '.join(left_out)}")
-    if waiting := result.value.get("waiting"):
-        said.append(
-            f"Contributions that wait for the next time, as not all nodes have them or there is no room: {waiting}"
-        )
-    if doubted := result.value.get("doubted"):
-        said.append(f"Contributions left out as their check failed (owners see whose: steelyard audit show): {doubted}")
-    if bound := result.value.get("error_bound"):
-        balanced = "; every statement balances" if result.value.get("balanced") else ""
-        said.append(f"Figures are within {bound} of the exact ones{balanced}.")
-    if unknown := result.value.get("missing"):
-        said.append(f"No party has a statement of: {', '.join(unknown)}")
-    if dropped := result.value.get("dropped"):
-        said.append(f"Dropped out on the way: {', '.join(dropped)}")
-    if result.noise:
-        widths = ", ".join(f"{figure} {width}" for figure, width in result.noise.items())
-        said.append(f"Standard deviation of the noise: {widths}")
-    if result.culprits:
-        said.append(f"Wrong shares, corrected, came from: {', '.join(result.culprits)}")
-    if result.rejected:
-        said.append(f"Replies that prove nothing were set aside, of: {', '.join(result.rejected)}")
-    return said
+    widths = ", ".join(f"{figure} {width}" for figure, width in result.noise.items())
+    said = {
+        f"Without: {', '.join(result.missing)}": result.missing,
+        "Right if all nodes keep to the protocol: comparisons and products are not checked.": not result.checked,
+        "Not verified: so few nodes replied that a wrong share would have gone unnoticed.": not result.verified,
+        f"Standard deviation of the noise: {widths}": widths,
+        f"Wrong shares, corrected, came from: {', '.join(result.culprits)}": result.culprits,
+        f"Replies that prove nothing were set aside, of: {', '.join(result.rejected)}": result.rejected,
+    }
+    return [*(sentence for sentence, holds in said.items() if holds), *_remarks(result.value)]
+
+
+def _remarks(value: Mapping[str, Any]) -> list[str]:
+    """What single functions say beside their figures."""
+    balanced = "; every statement balances" if value.get("balanced") else ""
+    doubted = "Contributions left out as their check failed (owners see whose: steelyard audit show)"
+    said = {
+        "left_out": f"Left out, for too few rows: {_listed(value.get('left_out'))}",
+        "waiting": f"Contributions that wait for the next time, not at all nodes yet or no room: {value.get('waiting')}",
+        "doubted": f"{doubted}: {value.get('doubted')}",
+        "error_bound": f"Figures are within {value.get('error_bound')} of the exact ones{balanced}.",
+        "missing": f"No party has a statement of: {_listed(value.get('missing'))}",
+        "dropped": f"Dropped out on the way: {_listed(value.get('dropped'))}",
+    }
+    return [sentence for name, sentence in said.items() if value.get(name)]
+
+
+def _listed(names: Any) -> str:
+    return ", ".join(names) if isinstance(names, list | tuple) else str(names)

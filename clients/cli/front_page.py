@@ -34,6 +34,7 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "top": ("clients.cli.top:top_of_column", "The parties or groups with the largest sums, in order."),
     "auction": ("clients.cli.auction:app", "Clear a market of sealed bids and asks; only the price comes out."),
     "setoff": ("clients.cli.setoff:app", "Cancel circles of debts between firms; nobody sees an invoice."),
+    "netting": ("clients.cli.netting:app", "Banks' queued payments settled against each other, in secret."),
     "share": ("clients.cli.sharing:share_columns", "Leave columns with the nodes in shares, as @NAME."),
     "refresh": ("clients.cli.sharing:refresh_sharing", "Renew all shares of a sharing."),
     "recover": ("clients.cli.sharing:recover_share", "Give a node its lost shares back."),

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Final, Self, Unpack
 
 from steelyard.documents.contribution import Bundle
+from steelyard.documents.sealed_result import SealedResult
 from steelyard.documents.signed import Signed
 from steelyard.errors import Failed, KeyReplaced, SteelyardError, TimedOut
-from steelyard.ids import computation_id
+from steelyard.ids import PartyId, computation_id
 from steelyard.rpc import codec
 from steelyard.v1 import coordinator_pb2 as pb
 from steelyard.v1.coordinator_pb2_grpc import CoordinatorServiceStub
@@ -113,6 +114,12 @@ class Client(Asking):
         """Opens the result of a computation that is DONE, however old; raises its failure, or Conflict before that."""
         deadline = Deadline(timeout)
         return self._opened(self._get(computation_id(computation), deadline), deadline)
+
+    def attachments(self, computation: str, timeout: float = DEFAULT_TIMEOUT) -> Mapping[PartyId, bytes]:
+        """By node, what it added to its share of a result that is DONE: notices for others, which stay sealed."""
+        deadline = Deadline(timeout)
+        found = self._get(computation_id(computation), deadline)
+        return self.desk.attachments(found, self._sealed(found, deadline))
 
     def contribute(
         self,
@@ -291,14 +298,17 @@ class Client(Asking):
                 call.cancel()
 
     def _opened(self, computation: Computation, deadline: Deadline) -> Result:
+        return self.desk.open(computation, self._sealed(computation, deadline))
+
+    def _sealed(self, computation: Computation, deadline: Deadline) -> tuple[SealedResult, ...]:
         self.desk.require_result(computation)
         if computation.sealed:
-            return self.desk.open(computation, computation.sealed)
+            return computation.sealed
         request = pb.FetchResultsRequest(id=computation.id)
 
-        def fetch(stub: CoordinatorServiceStub) -> Result:
+        def fetch(stub: CoordinatorServiceStub) -> tuple[SealedResult, ...]:
             answers = stub.FetchResults(request, timeout=deadline.left())
-            return self.desk.open(computation, self.desk.assembled(each.chunk for each in answers))
+            return self.desk.assembled(each.chunk for each in answers)
 
         patience = Patience(deadline)  # done is done: a coordinator that is being restarted has kept it
         while True:

@@ -157,16 +157,17 @@ class Desk:
 
         request = self.signed_by_me(computation)
         opened = open_results(self.membership, computation.request, sealed, self._sealing)
-        arguments = request.arguments
+        arguments, asked = request.arguments, question_of(request)
+        awaited = () if asked.contributed else self.membership.parties
         return Result(
             function=request.function,
             computation=request.computation,
             dataset=str(arguments["dataset"]),
-            column=",".join(question_of(request).wanted.columns),
+            column=",".join(asked.wanted.columns),
             where=str(arguments.get("where", "")),
             value=opened.value,
             parties=tuple(opened.parties),
-            missing=tuple(each for each in self.membership.parties if each not in opened.parties),
+            missing=tuple(each for each in awaited if each not in opened.parties),
             verified=opened.verified,
             checked=opened.checked,
             culprits=tuple(opened.culprits),
@@ -176,6 +177,13 @@ class Desk:
             decimals=opened.decimals,
             attachments=dict(opened.attachments),
         )
+
+    def attachments(self, computation: Computation, sealed: Sequence[SealedResult]) -> Mapping[PartyId, bytes]:
+        """What each node added to its share of the result: notices for others, which stay sealed."""
+        from steelyard.functions.opening import attachments
+
+        self.signed_by_me(computation)
+        return attachments(self.membership, computation.request, sealed, self._sealing)
 
     def signed_by_me(self, computation: Computation) -> Request:
         """The request behind a computation; raises Malformed when this profile did not sign it."""

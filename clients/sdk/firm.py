@@ -12,6 +12,7 @@ from typing import Final
 
 import msgspec
 import numpy as np
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 from numpy.typing import NDArray
 
 from steelyard.documents.contribution import (
@@ -84,6 +85,15 @@ class Firm:
         """The nodes' newest sealing keys that are known here."""
         return known_keys(self._folder, self.membership) if self._folder else SealingKeys(self.membership, {})
 
+    @property
+    def folder(self) -> Path:
+        """Where its keys lie, and what else is its own."""
+        return self._home.path
+
+    def unsealer(self) -> X25519PrivateKey:
+        """The key that opens what nodes have sealed to this firm."""
+        return self._home.sealing_key()
+
     def draft(self, sponsor: str, days: int = REGISTERED_DAYS) -> Contributor:
         """What the sponsor is to sign."""
         now = _now_ms()
@@ -109,11 +119,6 @@ class Firm:
     def unseal(self, ciphertext: bytes, bound: bytes) -> bytes:
         """What was sealed to this firm; raises Malformed."""
         return unseal(self._home.sealing_key(), ciphertext, bound)
-
-    @property
-    def folder(self) -> Path:
-        """Where this firm keeps what is its own."""
-        return self._home.path
 
     @property
     def registration(self) -> Signed | None:

@@ -114,7 +114,8 @@ class Question:
 
         made = question(self.function, self.arguments)
         arguments = msgspec.json.decode(msgspec.json.encode(made.wanted))  # plain lists, as it will be signed
-        return replace(self, arguments=arguments, multiplies=made.multiplies)
+        fresh = made.multiplies and not made.purpose  # contributions were dealt before, at the manifest's threshold
+        return replace(self, arguments=arguments, multiplies=fresh)
 
 
 def question(function: str, dataset: str, column: str | None, wanted: Wanted) -> Question:

@@ -1,4 +1,4 @@
-"""What a node signs over the part of a set-off notice that it seals to one firm."""
+"""What a node signs over the part of a notice, of a set-off or a netting, that it seals to one firm."""
 
 from __future__ import annotations
 
@@ -12,7 +12,9 @@ from steelyard.documents.request import Hex16
 from steelyard.documents.signed import Document
 from steelyard.documents.stored import Identifier
 
-Tells = Literal["lines", "saving"]  # what is cleared of every line, or only of all payables together
+# What is cleared of every line, or only of all payables together; of a netting, a bank's position alone, or beside it
+# which payments are released.
+Tells = Literal["lines", "saving", "position", "payments"]
 
 
 class NoticePart(Document, frozen=True, kw_only=True):

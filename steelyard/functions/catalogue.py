@@ -20,6 +20,7 @@ from steelyard.functions.finality import Finality
 from steelyard.functions.forget import Forget
 from steelyard.functions.hhi import Concentration, Hhi
 from steelyard.functions.histogram import Bins, Histogram
+from steelyard.functions.netting import Netting, Payments
 from steelyard.functions.question import Question, Selection
 from steelyard.functions.ratio import Ratio, Ratios
 from steelyard.functions.recover import Recover
@@ -57,6 +58,7 @@ FUNCTIONS: Final[dict[str, tuple[type[Selection], type[Question[Any]]]]] = {
     "score": (Scores, Score),
     "benchmark": (Peers, Benchmark),
     "train": (Training, Train),
+    "netting": (Payments, Netting),
     "set_off": (Round, SetOff),
     "finality": (Declared, Finality),
 }

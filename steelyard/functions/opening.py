@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cache, partial
 from typing import Any
@@ -91,6 +92,20 @@ def open_results(
     checked = not (question.multiplies or question.local)
     rejected = tuple(sorted(bad))
     return Opened(value, parties, decoded.verified, checked, decoded.liars, rejected, vector, decimals, attachments)
+
+
+def attachments(
+    membership: Membership, request: Signed, results: Sequence[SealedResult], sealing_key: X25519PrivateKey
+) -> Mapping[PartyId, bytes]:
+    """What nodes added to their shares of a result, by node; raises Cheated when no reply proves what it is."""
+    signed = cache(partial(_signed, membership))
+    found: dict[PartyId, bytes] = {}
+    for result in results:
+        with suppress(SteelyardError):
+            found[PartyId(result.party)] = _open_one(membership, request, result, sealing_key, signed)[-1]
+    if not found:
+        raise Cheated("no node's reply could be opened", suspects=("coordinator", *(each.party for each in results)))
+    return found
 
 
 def _open_one(

@@ -281,6 +281,11 @@ class Question(ABC, Generic[A]):
         return ""
 
     @property
+    def contributed(self) -> bool:
+        """Whether all data are contributions: what parties with a node hold under the dataset's name has no part."""
+        return False
+
+    @property
     def most(self) -> int | None:
         """How many contributors without a node it can take; None for any number."""
         return None

@@ -59,6 +59,7 @@ LOCAL: Final = (
     "score",
     "benchmark",
     "train",
+    "netting",
     "set_off",
 )  # what a local profile allows
 
