@@ -1,7 +1,7 @@
 """Sealed round: what firms have dealt, all of a row and a column, becomes the arcs that are cleared, and goes back.
 
 Model       semi-honest, at most k-1 of n >= 2k-1 nodes; any number of firms may lie, each about its own debts.
-Rounds      those of confirm, and of a clamp where weights, cash or caps are dealt.   Sends the same.
+Rounds      0 of its own: those of confirm, and of a clamp where weights, cash or caps are dealt.   Sends the same.
 Reveals     nothing.
 Follows     steelyard.protocols.confirmation.
 Differs     credit lines are confirmed by lender and borrower like debts; the smaller of what the two say counts.

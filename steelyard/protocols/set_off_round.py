@@ -1,8 +1,8 @@
 """Set-off round: from what firms have dealt to what each of them is told, and what is said of all of them together.
 
 Model       semi-honest, at most k-1 of n >= 2k-1 nodes; any number of firms may lie, each about its own debts.
-Rounds      those of the parts: confirmation or skeleton, preparation, every step, repair, certificate, totals; 4 more.
-            Sends the same.
+Rounds      4 of its own, and those of its parts: confirmation or skeleton, preparation, every step, repair,
+            certificate, totals.   Sends the same.
 Reveals     to all participants: whether all debts together are too large, and whether firms with debts are too few;
             what preparation, repair and certificate reveal, and in skeleton mode what a skeleton does.
 Follows     docs/decisions/0011-set-off.md.

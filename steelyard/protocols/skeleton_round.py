@@ -1,7 +1,7 @@
 """Skeleton round: what firms have dealt, padded rows, becomes the arcs that are cleared, and goes back to each firm.
 
 Model       that of steelyard.protocols.skeleton.
-Rounds      those of a skeleton, of a clamp before and of two placings behind.   Sends the same.
+Rounds      0 of its own: those of a skeleton, of a clamp before and of two placings behind.   Sends the same.
 Reveals     what a skeleton does, to the compute nodes.
 Follows     steelyard.protocols.skeleton.
 Differs     a number that is no firm's becomes one: who lies can do so in its own name only.
