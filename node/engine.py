@@ -215,7 +215,9 @@ class Engine:
         return frozenset(order.participants) - {self._books.party}
 
     def _open(self, order: Order) -> Mailbox:
-        longest = _longest(question_of(order.request), len(order.participants))
+        question = question_of(order.request)
+        shelf = self._books.sharings.find(question.wanted.stored) if question.wanted.stored else None
+        longest = _longest(question, len(order.participants), len(shelf.stored.parts) if shelf else 0)
         return self._sessions.open(bytes.fromhex(order.attempt), self._peers(order), longest)
 
     def _offer(self, order: Order) -> tuple[Policy, Offer]:
@@ -310,11 +312,11 @@ class Engine:
             self._books.audit.record("attempt_failed", fields, now_ms=now_ms())
 
 
-def _longest(question: Question[Any], participants: int) -> int:
+def _longest(question: Question[Any], participants: int, contributors: int) -> int:
     """Bytes of the longest message an honest peer can send, whatever its number of rows."""
     dealt = 8 * (question.values(MAX_ROWS) + CHALLENGES * (participants + 1))
     announced = MOST * (DIGEST + 8 * CHALLENGES) if question.purpose else 0
-    return max(dealt, question.longest(participants), announced) + _OVERHEAD
+    return max(dealt, question.longest(participants, contributors), announced) + _OVERHEAD
 
 
 def _being_cancelled() -> bool:

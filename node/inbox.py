@@ -145,7 +145,7 @@ class Inbox:
         return gone
 
     def rotate(self) -> int:
-        """A new sealing key, published; its number.  Earlier ones stay while something sealed to them waits."""
+        """A new sealing key; its number.  Earlier ones stay while something that is sealed to them waits."""
         number = self._sealing.rotate()
         self.purge()
         return number

@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 from node.audit import Audit
 from steelyard.documents.sealing_key import OF_MANIFEST, SealingKey
 from steelyard.documents.signed import Signed, from_wire, sign, to_wire
-from steelyard.errors import Conflict
+from steelyard.errors import KeyReplaced
 from steelyard.identity.keys import create_sealing_key, public_hex
 from steelyard.storage.database import Database
 from steelyard.vault.unit import Unit
@@ -56,11 +56,11 @@ class SealingKeys:
         return None if row is None else from_wire(row[0])
 
     def private(self, number: int) -> X25519PrivateKey:
-        """Raises Conflict for a key that was replaced and destroyed, StoreFault for one that is damaged."""
+        """Raises KeyReplaced for a key that was replaced and destroyed, StoreFault for one that is damaged."""
         if number == OF_MANIFEST:
             return self._first
         if not self._vault.has(unit := _unit(number)):
-            raise Conflict(f"{self._party} has replaced the key that this is sealed to: contribute again")
+            raise KeyReplaced(f"{self._party} has replaced the key that this is sealed to", party=self._party)
         return X25519PrivateKey.from_private_bytes(self._vault.read(unit, _FILE))
 
     def rotate(self) -> int:

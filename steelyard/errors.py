@@ -108,6 +108,13 @@ class Conflict(Refused):
     advice = "Look at the current state first (`steelyard computation show ID`)."
 
 
+class KeyReplaced(Refused):
+    reason = "KEY_REPLACED"
+    exit_code = 8
+    status = "FAILED_PRECONDITION"
+    advice = "Contribute again: it is sealed to the node's new key then."
+
+
 class Failed(SteelyardError):
     reason = "FAILED"
     exit_code = 5

@@ -28,6 +28,7 @@ Purpose: TypeAlias = Annotated[str, Parameter(help="A sentence for the owners wh
 Limit: TypeAlias = Annotated[str, Parameter(help="The number to compare with, such as 10000.00.")]
 
 _SHOWN_POSITIONS = 10
+_SHOWN_NAMES = 20
 _TABLES = ("coefficients",)  # shown as tables of their own
 
 
@@ -210,6 +211,9 @@ def _shown(value: object, suppressed: bool) -> str:
         return "suppressed (too few rows)"
     if isinstance(value, Mapping):
         return ", ".join(f"{name} {_shown(each, False)}" for name, each in value.items())
+    if isinstance(value, list):
+        more = [f"... {len(value) - _SHOWN_NAMES} more (--json prints all)"] if len(value) > _SHOWN_NAMES else []
+        return ", ".join([*map(str, value[:_SHOWN_NAMES]), *more]) or "none"
     return "none" if value is None else str(value)
 
 
@@ -223,6 +227,12 @@ def _warnings(result: Result) -> list[str]:
         said.append("Not verified: so few nodes replied that a wrong share would have gone unnoticed.")
     if left_out := result.value.get("left_out"):
         said.append(f"Left out, for too few rows: {', '.join(left_out)}")
+    if waiting := result.value.get("waiting"):
+        said.append(
+            f"Contributions that wait for the next time, as not all nodes have them or there is no room: {waiting}"
+        )
+    if doubted := result.value.get("doubted"):
+        said.append(f"Contributions left out as their check failed (owners see whose: steelyard audit show): {doubted}")
     if result.noise:
         widths = ", ".join(f"{figure} {width}" for figure, width in result.noise.items())
         said.append(f"Standard deviation of the noise: {widths}")

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final, Self, Unpack
 
 from steelyard.documents.contribution import Bundle
 from steelyard.documents.signed import Signed
-from steelyard.errors import Failed, SteelyardError, TimedOut
+from steelyard.errors import Failed, KeyReplaced, SteelyardError, TimedOut
 from steelyard.ids import computation_id
 from steelyard.rpc import codec
 from steelyard.v1 import coordinator_pb2 as pb
@@ -41,6 +41,7 @@ if TYPE_CHECKING:
 _WITHDRAW: Final = 1.0  # seconds that an interrupted caller waits for its cancellation
 _NEWEST: Final = 100
 _PAUSE: Final = 0.1
+_AGAIN: Final = 1.0
 HAND_IN: Final = 600.0  # seconds
 
 
@@ -133,14 +134,20 @@ class Client(Asking):
 
         from .firm_table import read_table
 
-        firm = self.firm(party)
-        self.learn_keys()
+        firm, deadline = self.firm(party), Deadline(timeout)
         found = read_table(Path(path), columns, Path(schema) if schema else None)
-        bundle = firm.seal(
-            found.layers, dataset=dataset, purpose=PURPOSE, columns=found.columns, rows=found.rows, days=days
-        )
-        (identifier,) = self.hand_in([bundle])
-        return self._delivered(identifier, Deadline(timeout))
+        while True:
+            self.learn_keys()
+            bundle = firm.seal(
+                found.layers, dataset=dataset, purpose=PURPOSE, columns=found.columns, rows=found.rows, days=days
+            )
+            (identifier,) = self.hand_in([bundle])
+            try:
+                return self._delivered(identifier, deadline)
+            except KeyReplaced:  # the coordinator has not heard of the new key yet
+                if deadline.passed:
+                    raise
+                time.sleep(_AGAIN)
 
     def firm(self, party: str) -> Firm:
         """A contributor that this requester sponsors, its keys in this profile; made and registered if need be."""

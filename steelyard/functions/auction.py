@@ -176,7 +176,7 @@ class Auction(Question[Book]):
     def leaks(self) -> Sequence[Leak]:
         return suppression.leaks(self.wanted)
 
-    def longest(self, participants: int) -> int:
+    def longest(self, participants: int, contributors: int = 0) -> int:
         return longest_message(self.wanted.points, participants)
 
     def _price(self, index: int, opened: Opening) -> str | None:

@@ -108,8 +108,8 @@ class Hhi(Question[Concentration]):
     def leaks(self) -> Sequence[Leak]:
         return suppression.leaks(self.wanted, "group" if self.wanted.group_by else "result")
 
-    def longest(self, participants: int) -> int:
-        return _COMPARED * self.wanted.cells * (participants + 1)
+    def longest(self, participants: int, contributors: int = 0) -> int:
+        return _COMPARED * self.wanted.cells * (max(participants, contributors) + 1)
 
 
 def _written(index: int, defined: int) -> str | None:

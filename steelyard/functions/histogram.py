@@ -164,6 +164,6 @@ class Histogram(Question[Bins]):
     def leaks(self) -> Sequence[Leak]:
         return suppression.leaks(self.wanted, "bin")
 
-    def longest(self, participants: int) -> int:
+    def longest(self, participants: int, contributors: int = 0) -> int:
         compared = longest_message(MAX_COMPARED, participants) if self.wanted.stored else 0
         return max(compared, _BYTES_PER_BIN * self.wanted.cells)

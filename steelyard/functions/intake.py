@@ -41,7 +41,7 @@ class Intake(Interface):
         """
 
     def doubt(self, contribution: str, culprits: Collection[str], suspects: Collection[str]) -> None:
-        """It is no sharing of one vector: noted for the owner; forgotten, where its dealer is proven to blame."""
+        """It is no sharing of one vector: noted for the owner, and forgotten where its contributor is proven guilty."""
 
     def drop(self, contributions: Collection[str]) -> int:
         """Forgets my shares of these; how many were here."""

@@ -350,7 +350,10 @@ class Question(ABC, Generic[A]):
         """For the leakage statement: what else becomes known, beyond what every computation shows."""
         return ()
 
-    def longest(self, participants: int) -> int:
-        """Bytes of the longest message of `release`, whatever the number of rows."""
+    def longest(self, participants: int, contributors: int = 0) -> int:
+        """Bytes of the longest message of `release`, whatever the number of rows.
+
+        `contributors` are those of the stored sharing that is asked about, 0 for data that the participants deal now.
+        """
         cells = len(self.wanted.groups) if isinstance(self.wanted, Cells) else 1
         return longest_message(_COMPARED * max(cells, 1), participants)

@@ -151,7 +151,7 @@ class Share(Question[Shared]):
         taken = held.taken
         return Released(_said(stored, shelves, taken.waiting, len(taken.doubted)) if taken else _said(stored, shelves))
 
-    def longest(self, participants: int) -> int:
+    def longest(self, participants: int, contributors: int = 0) -> int:
         return LONGEST
 
     def _description(self, attempt: Attempt, greeting: Greeting) -> Stored:

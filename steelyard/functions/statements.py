@@ -189,7 +189,7 @@ class OfStatements(Question[S]):
             Leak("names of the firms, years, which figures are undefined or beyond the range", "the requester"),
         )
 
-    def longest(self, participants: int) -> int:
+    def longest(self, participants: int, contributors: int = 0) -> int:
         statements = MAX_BATCHES * self.profile.slots // self.circuit({}).layout.width
         return protocol.longest(self.circuit({PartyId("a"): statements - CANARIES}))
 

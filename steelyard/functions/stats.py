@@ -187,7 +187,7 @@ class Stats(Question[Statistics]):
             Leak("how all rows compare after a secret shuffle: a random order, whatever they are", "every node"),
         )
 
-    def longest(self, participants: int) -> int:
+    def longest(self, participants: int, contributors: int = 0) -> int:
         return _BYTES_PER_ROW * MAX_ROWS if self.wanted.positions else 0
 
     def _found(self, circle: Circle, held: Held, count: field.Vector) -> Protocol[field.Vector]:

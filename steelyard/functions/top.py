@@ -28,6 +28,7 @@ from steelyard.protocols.sort import top
 from steelyard.rounds import Protocol
 
 MAX_RANKED: Final = 256
+_PER_ROW: Final = 64  # comparisons, where there are too many rows to compare all pairs
 
 
 class Ranking(Cells, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -124,9 +125,9 @@ class Top(OfTotals[Ranking]):
     def leaks(self) -> Sequence[Leak]:
         return suppression.leaks(self.wanted, self.wanted.kind)
 
-    def longest(self, participants: int) -> int:
-        ranked = self.wanted.cells if self.wanted.group_by else participants
-        return longest_message(3 * ranked * ranked // 2, participants)
+    def longest(self, participants: int, contributors: int = 0) -> int:
+        ranked = self.wanted.cells if self.wanted.group_by else max(participants, contributors)
+        return longest_message(3 * ranked * min(ranked, _PER_ROW) // 2, participants)
 
     def _by_group(self, held: Held) -> list[Vector]:
         return list(held.sum().reshape(3, self.wanted.cells))

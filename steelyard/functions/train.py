@@ -189,7 +189,7 @@ class Train(Question[Training]):
             *(() if self.private else suppression.leaks(wanted)),
         )
 
-    def longest(self, participants: int) -> int:
+    def longest(self, participants: int, contributors: int = 0) -> int:
         values = max(self.wanted.strategy_of(self.wanted.noisy).longest(self.wanted.width), Plan.LONGEST)
         return max(super().longest(participants), 8 * values + _OVERHEAD)
 

@@ -114,7 +114,7 @@ class Upkeep(Question[W]):
         yield from ()
         raise Invalid(f"{self.function} is not computed from inputs")
 
-    def longest(self, participants: int) -> int:
+    def longest(self, participants: int, contributors: int = 0) -> int:
         return LONGEST
 
     def figures(self, opened: Opening) -> dict[str, Any]:

@@ -29,6 +29,7 @@ from steelyard.sharing.combination import CHALLENGES, masked
 from steelyard.sharing.robust import consistent
 
 _HASH: Final = 32
+_FRONT: Final = b"\0"  # so that a list of none is a message, too
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +57,7 @@ def admit(attempt: Attempt, held: Mapping[PartyId, Held], threshold: int) -> Pro
     beside the holders that may have lied about it.
     """
     # 1. Everybody tells everybody what it holds.
-    mine = b"".join(sorted(each.digest for each in held.values()))
+    mine = b"".join([_FRONT, *sorted(each.digest for each in held.values())])
     received = yield broadcast("contributions", mine, attempt.others)
     lists = _lists(attempt, mine, received)
     common = sorted(frozenset.intersection(*(frozenset(each) for each in lists.values())))
@@ -88,8 +89,12 @@ def _lists(attempt: Attempt, mine: bytes, received: Inbox) -> dict[PartyId, list
 
 def _digests(message: bytes) -> list[bytes]:
     """In ascending order, each once: there is one way to tell a set."""
-    found = [message[at : at + _HASH] for at in range(0, len(message), _HASH)]
-    if len(message) % _HASH or any(one >= other for one, other in pairwise(found)):
+    found = [message[at : at + _HASH] for at in range(len(_FRONT), len(message), _HASH)]
+    if (
+        message[: len(_FRONT)] != _FRONT
+        or len(message) % _HASH != len(_FRONT)
+        or any(one >= other for one, other in pairwise(found))
+    ):
         raise Malformed("a list of contributions that is none")
     return found
 

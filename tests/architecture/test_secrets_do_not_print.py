@@ -17,12 +17,14 @@ from clients.sdk.profile import Profile
 from node import config as node_config
 from node.books import Books
 from node.computations import Recorded
-from steelyard.documents.contribution import Bundle
+from steelyard.documents.contribution import Bundle, ContributionHeader
 from steelyard.documents.sealed_result import SealedResult
 from steelyard.documents.signed import Signed
 from steelyard.field import Vector, from_signed
 from steelyard.functions.aggregate import Aggregate, Aggregation
 from steelyard.functions.computation import ResultShare
+from steelyard.functions.intake import Parcel
+from steelyard.functions.take_up import TakenUp
 from steelyard.ids import AttemptId, ComputationId, PartyId
 from steelyard.protocols.admit import Admitted, Held
 from steelyard.protocols.attempt import Attempt
@@ -57,6 +59,25 @@ def assert_hides(thing: object, *secrets: bytes) -> None:
         assert not [form for secret in secrets for form in shown(secret) if form in text]
 
 
+HEADER = ContributionHeader(
+    id="ab" * 16,
+    manifest="22" * 32,
+    contributor="firm-x",
+    dataset="dues",
+    purpose="record",
+    columns=(),
+    rows=16,
+    layers=(),
+    length=16,
+    threshold=2,
+    commitments={},
+    sealed={},
+    keys={},
+    created_ms=0,
+    expires_ms=1,
+)
+
+
 def attempt(signing: Ed25519PrivateKey) -> Attempt:
     return Attempt(
         computation=ComputationId("ab" * 16),
@@ -85,6 +106,8 @@ def attempt(signing: Ed25519PrivateKey) -> Attempt:
         Recorded("ab" * 16, SIGNED, "approved", None, 0, MARK),
         Held(bytes(32), vector()),
         Admitted({B: vector()}, (), 0, "public"),
+        Parcel(HEADER, bytes(32), vector()),
+        TakenUp({B: Parcel(HEADER, bytes(32), vector())}, 0, (), "public"),
         Bundle(SIGNED, SIGNED, {"bank-a": MARK}),
         SealedResult(party="bank-a", note=SIGNED, certificate=(), ciphertext=MARK),
     ],

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.cli.test_end_to_end import User
+from tests.cli.typed import Typist
 
 pytestmark = [pytest.mark.processes, pytest.mark.xdist_group("contribute")]
 
@@ -19,8 +19,8 @@ TAKEN = [{"party": party, "state": "taken", "problem": None} for party in BANKS]
 
 
 @pytest.fixture(scope="module")
-def user(tmp_path_factory: pytest.TempPathFactory) -> Iterator[User]:
-    found = User(tmp_path_factory.mktemp("firms"))
+def user(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Typist]:
+    found = Typist(tmp_path_factory.mktemp("firms"))
     up = found.types("local up --dir d --parties 3 --threshold 2")
     assert up.code == 0, up.err
     (found.folder / "ledger.csv").write_text(f"customer,amount\nacme,{FIGURE}\nbolt,-1.50\n")
@@ -28,7 +28,7 @@ def user(tmp_path_factory: pytest.TempPathFactory) -> Iterator[User]:
     found.types("local down --dir d --purge --yes")
 
 
-def newest(user: User) -> Any:
+def newest(user: Typist) -> Any:
     return user.types("--profile d contribution list --limit 1 --json").json[0]
 
 
@@ -41,22 +41,51 @@ def traces(folder: Path) -> list[Path]:
     return [path for path in files if any(form in path.read_bytes() for form in forms)]
 
 
-def test_one_command_brings_a_firms_table_to_all_nodes(user: User) -> None:
+def test_one_command_brings_a_firms_table_to_all_nodes(user: Typist) -> None:
     made = user.types("--profile d contribute ledger.csv --party firm-x --dataset dues --columns amount --json").json
     assert (made["contributor"], made["dataset"], made["columns"]) == ("firm-x", "dues", ["amount"])
     assert made["deliveries"] == TAKEN
     assert newest(user) == made
     entry = user.types("--profile d audit show --party bank-b --json").json["entries"][-1]
     assert (entry["event"], entry["fields"]["contributor"]) == ("contributed", "firm-x")
+    (waiting,) = user.types("--profile d contribution inbox --party bank-b --json").json
+    assert (waiting["id"], waiting["contributor"], waiting["sponsor"]) == (made["id"], "firm-x", "analyst")
 
 
-def test_nothing_on_any_disk_holds_the_figure(user: User) -> None:
+def test_an_owner_drops_what_waits(user: Typist) -> None:
+    made = user.types("--profile d contribute ledger.csv --party firm-w --dataset gone --columns amount --json").json
+    dropped = user.types(f"--profile d contribution drop {made['id']} --party bank-b --json").json
+    assert dropped == {"party": "bank-b", "dropped": made["id"]}
+    assert user.types(f"--profile d contribution drop {made['id']} --party bank-b --json").code == 3
+    there = user.types("--profile d contribution inbox --party bank-b --json").json
+    assert made["id"] not in [each["id"] for each in there]
+    refused = user.types("--profile d share gone.amount --name gone --json")
+    assert refused.code == 3, refused.err
+
+
+def test_firms_alone_make_a_pool_that_is_asked_about_and_refreshed(user: Typist) -> None:
+    for firm in ("firm-p", "firm-q", "firm-r"):
+        assert user.types(f"--profile d contribute ledger.csv --party {firm} --dataset owed --columns amount").code == 0
+    shared = user.types("--profile d share owed.amount --name owed --json").json
+    figures = shared["result"]
+    assert (figures["contributors"], figures["waiting"]) == (["firm-p", "firm-q", "firm-r"], 0)
+    assert user.types("--profile d sum @owed.amount --json").json["result"] == {"total": "12541019657.97"}
+    assert user.types("--profile d refresh owed --json").json["result"]["epoch"] == 2
+    again = user.types("--profile d contribute ledger.csv --party firm-p --dataset owed --columns amount --json").json
+    assert again["deliveries"] == TAKEN  # sealed to the keys that the refresh has made
+    waiting = user.types("--profile d contribution inbox --party bank-a --json").json
+    assert [each["id"] for each in waiting if each["dataset"] == "owed"] == [again["id"]]
+    assert user.types("--profile d vault rotate --party bank-a --json").json["sealing_key"] == 3
+    assert traces(user.folder / "d") == []
+
+
+def test_nothing_on_any_disk_holds_the_figure(user: Typist) -> None:
     assert user.types("--profile d contribute ledger.csv --party firm-x --dataset dues").code == 0
     assert traces(user.folder / "d") == []
     assert traces(user.folder) == [user.folder / "ledger.csv"]  # the test would see it
 
 
-def test_a_firm_with_a_folder_of_its_own_is_vouched_for_by_its_sponsor(user: User) -> None:
+def test_a_firm_with_a_folder_of_its_own_is_vouched_for_by_its_sponsor(user: Typist) -> None:
     firm = user.folder / "firm"
     firm.mkdir()
     (firm / "profile.toml").write_text('consortium = "local"\n')
@@ -77,7 +106,7 @@ def test_a_firm_with_a_folder_of_its_own_is_vouched_for_by_its_sponsor(user: Use
     assert "z.sealed" not in [path.name for path in traces(user.folder)]
 
 
-def test_an_owner_that_does_not_know_the_sponsor_refuses_and_says_so(user: User) -> None:
+def test_an_owner_that_does_not_know_the_sponsor_refuses_and_says_so(user: Typist) -> None:
     policy = user.folder / "d" / "nodes" / "bank-b" / "policy.toml"
     before = policy.read_text()
     policy.write_text(before.replace('sponsors = ["analyst"]', "sponsors = []"))
@@ -88,7 +117,7 @@ def test_an_owner_that_does_not_know_the_sponsor_refuses_and_says_so(user: User)
     assert (refused.code, refused.error["reason"], refused.error["party"]) == (4, "POLICY_REFUSED", "bank-b")
 
 
-def test_a_node_that_was_away_has_it_later(user: User) -> None:
+def test_a_node_that_was_away_has_it_later(user: Typist) -> None:
     assert user.types("local kill bank-c --dir d").code == 0
     line = "--profile d contribute ledger.csv --party firm-x --dataset dues --timeout 3 --json"
     made = user.types(line).json
@@ -112,7 +141,7 @@ def test_a_node_that_was_away_has_it_later(user: User) -> None:
         ("contributor sign ledger.csv", 6),
     ],
 )
-def test_what_is_wrong_is_said(user: User, line: str, code: int) -> None:
+def test_what_is_wrong_is_said(user: Typist, line: str, code: int) -> None:
     ended = user.types(f"--profile d {line} --json")
     assert ended.code == code, ended.err
     assert ended.error["message"]

@@ -141,7 +141,7 @@ def test_who_tells_two_nodes_different_things_is_found_out() -> None:
 
     def two_faced(sender: PartyId, receiver: PartyId, round_: Round, message: Any) -> Any:
         said = (sender, receiver, round_.step)
-        return b"" if said == ("bank-b", "bank-c", "contributions") else message
+        return b"\0" if said == ("bank-b", "bank-c", "contributions") else message
 
     outcome = played(consortium, dealt(consortium, {"firm-x": [3]}), two_faced)
     for party in ("bank-a", "bank-d", "bank-e"):
@@ -150,7 +150,9 @@ def test_who_tells_two_nodes_different_things_is_found_out() -> None:
         assert set(failure.suspects) | set(failure.culprits) >= {"bank-b", "bank-c"}
 
 
-@pytest.mark.parametrize("message", [b"\x01" * 31, b"\x02" * 32 + b"\x01" * 32, b"\x01" * 64])
+@pytest.mark.parametrize(
+    "message", [b"", b"\0" + b"\x01" * 31, b"\0" + b"\x02" * 32 + b"\x01" * 32, b"\0" + b"\x01" * 64, b"\x01" * 33]
+)
 def test_a_list_that_is_none_names_its_sender(message: bytes) -> None:
     consortium = Consortium(3, 2)
 
