@@ -53,6 +53,7 @@ async def run(config: NodeConfig, crash_point: Hook = pass_by) -> None:
     await until_told_to_stop()
     for task in watching:
         task.cancel()
+    books.changes.stop()
     await engine.stop()
     await links.stop()
     await server.stop()

@@ -50,6 +50,7 @@ class Changes:
         self._after = after
         self._crash_point = crash_point
         self._keys_are_due = False
+        self._stopped = False
         self._turn = Condition()
         for shelf in sharings.list():
             machine.sweep(shelf.stored.id)
@@ -130,7 +131,7 @@ class Changes:
             with self._turn:
                 self._show(certificate)
         with self._turn:
-            self._turn.wait_for(lambda: not self._is_open(change), DECISION_SECONDS)
+            self._turn.wait_for(lambda: self._stopped or not self._is_open(change), DECISION_SECONDS)
             record = self._machine.record(change.sharing)
         if self._is_open(change):
             raise Failed("not all votes on the change are known yet: it will be decided when all nodes answer again")
@@ -147,8 +148,8 @@ class Changes:
             self._machine.expect(certificate)
 
     def restore(self, certificate: Commit, share: Vector, hashed: str) -> None:
-        """My share is rebuilt."""
-        self.sharings.put(certificate.change.slot, share, hashed)
+        """My share is rebuilt; what may lie in its place was lost, or is wrong."""
+        self.sharings.replace(certificate.change.slot, share, hashed)
         with self._turn:
             self._machine.recover(certificate, hashed)
             self._note("share_recovered", certificate.change)
@@ -159,6 +160,12 @@ class Changes:
             self.sharings.forget(stored.id)
             fields = {"sharing": stored.id, "name": stored.name}
             self._audit.record("sharing_forgotten", fields, now_ms=self._now_ms())
+
+    def stop(self) -> None:
+        """Nobody waits any more for a decision; the next start goes on."""
+        with self._turn:
+            self._stopped = True
+            self._turn.notify_all()
 
     def renew_keys(self) -> None:
         """After a change: shares are under a KEK that no earlier copy of the key file opens.  Never raises."""

@@ -148,6 +148,7 @@ class Engine:
         for task in self._running.values():
             task.cancel()
         await asyncio.gather(*self._running.values(), return_exceptions=True)
+        await asyncio.to_thread(self._threads.shutdown)
 
     async def _attempt(self, order: Order) -> SealedResult:
         self._check_participants(order)

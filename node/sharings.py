@@ -80,12 +80,15 @@ class Sharings:
         return Kept(shelf.stored, shelf.epoch, self.vector(shelf.slot))
 
     def origin(self, question: Question[Any]) -> str:
-        """The dataset whose rules hold for a question.  Raises NotFound, Stale."""
+        """The dataset whose rules hold for a question; empty for one that gives this node a share it knows nothing of.
+
+        Raises NotFound, Stale.
+        """
         wanted = question.wanted
         if not wanted.stored:
             return str(wanted.dataset)
         shelf = self.find(wanted.stored) if question.restores else self.get(wanted.stored)
-        return shelf.stored.dataset if shelf else str(wanted.dataset)
+        return shelf.stored.dataset if shelf else ""
 
     def describe(self, stored: Stored) -> None:
         """Remembers what a sharing holds, for good.  Raises Conflict for a taken name, or another description."""
@@ -118,8 +121,11 @@ class Sharings:
 
     def put(self, slot: Slot, share: Vector, hashed: str) -> None:
         """Durable when it returns; `hashed` is its digest.  A share that is there already stays."""
-        if self.digest(slot) == hashed:
-            return
+        if self.digest(slot) != hashed:
+            self.replace(slot, share, hashed)
+
+    def replace(self, slot: Slot, share: Vector, hashed: str) -> None:
+        """As `put`, in place of a share that may be there and wrong."""
         unit = _unit(slot)
         if not self._vault.has(unit):
             self._vault.create(unit)

@@ -4,7 +4,21 @@ from __future__ import annotations
 
 from typing import Final
 
-from benchmarks.jobs import compare, exceeds, help, multiply, scalar, sort, startup, sum
+from benchmarks.jobs import (
+    beside,
+    compare,
+    exceeds,
+    help,
+    multiply,
+    recover,
+    refresh,
+    reshare,
+    restart,
+    scalar,
+    sort,
+    startup,
+    sum,
+)
 from benchmarks.measure import Job
 
 JOBS: Final[dict[str, Job]] = {
@@ -18,5 +32,10 @@ JOBS: Final[dict[str, Job]] = {
         sort.JOB,
         help.JOB,
         startup.JOB,
+        refresh.JOB,
+        recover.JOB,
+        reshare.JOB,
+        restart.JOB,
+        beside.JOB,
     )
 }

@@ -113,7 +113,7 @@ def compute(
 def _known(attempt: Attempt, question: Question[Any], kept: Kept | None, shelves: Shelves | None) -> Inputs | None:
     """Inputs that are shared already."""
     if kept:
-        return kept.inputs(question.wanted.columns)
+        return kept.inputs(question.wanted)
     return question.earlier(attempt, shelves) if shelves else None
 
 

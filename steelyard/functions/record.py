@@ -28,7 +28,7 @@ from steelyard.documents.stored import Part, Stored
 from steelyard.field import Vector
 from steelyard.functions import limbs, second_moment
 from steelyard.functions.moments import pairs, products
-from steelyard.functions.question import Layers, Table, Values
+from steelyard.functions.question import Layers, Selection, Table, Values
 from steelyard.ids import PartyId
 from steelyard.protocols.create import PADDING
 from steelyard.protocols.greet import Inputs
@@ -162,9 +162,13 @@ class Kept:
     epoch: str  # hex digest, the same at all who hold shares that go together
     share: Vector = field(repr=False)
 
-    def inputs(self, columns: tuple[str, ...]) -> Inputs:
-        """For a question about these columns; raises Invalid for one that is not stored."""
-        return Inputs(contributions(self.stored, columns), self.stored.enough, self.stored.minimum_rows)
+    def inputs(self, wanted: Selection) -> Inputs:
+        """For a question about these columns; raises Invalid for one that is not stored.
+
+        Enough rows in all say nothing of a part of them.
+        """
+        enough = self.stored.enough and not wanted.narrowed
+        return Inputs(contributions(self.stored, wanted.columns), enough, self.stored.minimum_rows)
 
     def records(self, columns: tuple[str, ...]) -> Mapping[PartyId, SharedRecord]:
         """By contributor."""

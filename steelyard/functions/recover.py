@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from steelyard.digest import digest
 from steelyard.epochs.committee import liars_for, require
@@ -11,7 +12,7 @@ from steelyard.functions.question import Leak
 from steelyard.functions.record import size_of
 from steelyard.functions.refresh import about
 from steelyard.functions.shelves import Shelves
-from steelyard.functions.upkeep import Known, Lost, Upkeep, holding
+from steelyard.functions.upkeep import Known, Lost, Upkeep
 from steelyard.ids import PartyId
 from steelyard.protocols.attempt import Attempt
 from steelyard.protocols.greet import Greeting
@@ -31,8 +32,10 @@ class Recover(Upkeep[Lost]):
         return ("epoch", "helpers", "values")
 
     def step(self, attempt: Attempt, greeting: Greeting, known: Known, shelves: Shelves) -> Protocol[tuple[int, ...]]:
-        holding(attempt, known)
+        attempt, stands_by = _among_holders(attempt, known)
         loss, helpers = self._loss(attempt, known), len(attempt.participants) - 1
+        if stands_by:
+            return known.certificate.change.made.epoch, helpers, loss.size
         mine = attempt.me == loss.party
         if mine:
             shelves.expect(known.certificate, known.stored)
@@ -52,7 +55,7 @@ class Recover(Upkeep[Lost]):
     def _loss(self, attempt: Attempt, known: Known) -> Loss:
         change, party = known.certificate.change, PartyId(self.wanted.party)
         if party not in attempt.participants:
-            raise Invalid(f"{party} does not take part: start its node first")
+            raise Invalid(f"{party} does not take part, or is to hold no share: start its node first")
         committee = change.new
         helpers = len(attempt.participants) - 1
         liars = liars_for(helpers, committee.threshold, committee.threshold - 1)
@@ -67,3 +70,11 @@ class Recover(Upkeep[Lost]):
             digest=known.certificate.digests.get(party, ""),
             liars=liars,
         )
+
+
+def _among_holders(attempt: Attempt, known: Known) -> tuple[Attempt, bool]:
+    """The attempt as those run it who are to hold shares, and whether I am not one of them: nobody else helps."""
+    committee = known.certificate.change.new
+    points = {party: point for party, point in attempt.points.items() if party in committee.points}
+    holders = tuple(party for party in attempt.participants if party in points)
+    return replace(attempt, participants=holders, points=points), attempt.me not in points

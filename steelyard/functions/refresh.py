@@ -44,9 +44,11 @@ def about(name: str) -> Leak:
 
 
 def changed(attempt: Attempt, known: Known, kind: Kind, new: Committee, expires_ms: int) -> Change:
-    """The change from the epoch that is known, with all participants as voters."""
+    """The change from the epoch that is known, with all participants as voters.
+
+    It reckons with as many liars as both committees can: none where there is no share too many.
+    """
     before = known.certificate.change
-    keepers = [party for party in attempt.participants if party in before.new.points]
     return Change(
         sharing=before.sharing,
         description=before.description,
@@ -57,6 +59,11 @@ def changed(attempt: Attempt, known: Known, kind: Kind, new: Committee, expires_
         old=before.new,
         new=new,
         voters=tuple(sorted(attempt.participants)),
-        liars=reckoned(len(keepers), before.new.size, before.new.threshold),
+        liars=min(_liars(attempt, before.new), _liars(attempt, new)),
         expires_ms=expires_ms,
     )
+
+
+def _liars(attempt: Attempt, committee: Committee) -> int:
+    voters = [party for party in attempt.participants if party in committee.points]
+    return reckoned(len(voters), committee.size, committee.threshold)

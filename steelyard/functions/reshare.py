@@ -29,7 +29,7 @@ class Reshare(Upkeep[Holders]):
         return ("epoch", "holders", "threshold", "values")
 
     def step(self, attempt: Attempt, greeting: Greeting, known: Known, shelves: Shelves) -> Protocol[tuple[int, ...]]:
-        new, size = self._committee(shelves), size_of(known.stored)
+        new, size = self._committee(attempt, shelves), size_of(known.stored)
         change = changed(attempt, known, "reshare", new, shelves.expires_ms)
         mine = attempt.me in known.certificate.change.new.points
         share = shelves.share(shelves.record(change.sharing)) if mine else None
@@ -44,8 +44,10 @@ class Reshare(Upkeep[Holders]):
     def leaks(self) -> Sequence[Leak]:
         return (about(self.wanted.stored),)
 
-    def _committee(self, shelves: Shelves) -> Committee:
+    def _committee(self, attempt: Attempt, shelves: Shelves) -> Committee:
         wanted = self.wanted
+        if len(wanted.holders) < attempt.quorum:
+            raise Invalid(f"{attempt.quorum} nodes sign every computation: fewer holders could be asked nothing")
         strangers = [party for party in wanted.holders if party not in shelves.points]
         if strangers:
             raise Invalid(f"{strangers[0]} has no node in the manifest")

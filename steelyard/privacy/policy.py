@@ -69,7 +69,8 @@ class Question:
     """What a request asks of this node.
 
     `function` as policies call it; `epsilon` 0 asks for an exact result; `lower_threshold` for a computation that fewer
-    nodes than the manifest's threshold could open; `parties` are those who take part.
+    nodes than the manifest's threshold could open; `parties` are those who take part.  `dataset` is empty for a
+    sharing that this node does not know and is to be given a share of: that asks for nothing of its owner's.
     """
 
     function: str
@@ -118,6 +119,8 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         Rows are counted and releases compared later (`minimum_rows`, `node.ledger`).
         """
         rule = self.datasets.get(question.dataset) or self.datasets.get(ALL)
+        if not question.dataset:
+            rule = DatasetRule(columns=())
         if rule is None:
             raise PolicyRefused(f"the policy does not list the dataset {_short(question.dataset)}")
         functions = self.functions if rule.functions is None else rule.functions

@@ -6,6 +6,7 @@ import asyncio
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Executor
+from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import count
 from typing import Generic, TypeVar
@@ -84,14 +85,22 @@ class _Drive:
                 sending = {task for task in sending if not task.done()}
                 number += 1
         finally:
-            await _settle(sending, self.patience)
-            self.mailbox.end(branch)
-            protocol.close()
+            try:
+                await _settle(sending, self.patience)
+            finally:
+                self.mailbox.end(branch)
+                with suppress(ValueError):  # it runs still: see `_advance`
+                    protocol.close()
 
     async def _advance(self, protocol: Protocol[T], inbox: Inbox | None) -> Round | Fork | _Output[T]:
         if self.executor is None:
             return _step(protocol, inbox)
-        return await asyncio.get_running_loop().run_in_executor(self.executor, _step, protocol, inbox)
+        step = asyncio.get_running_loop().run_in_executor(self.executor, _step, protocol, inbox)
+        try:
+            return await asyncio.shield(step)
+        except asyncio.CancelledError:
+            step.add_done_callback(lambda _: protocol.close())  # what runs in a thread cannot be closed before
+            raise
 
     async def _fork(self, fork: Fork) -> None:
         running: deque[asyncio.Task[object]] = deque()

@@ -26,6 +26,21 @@ class CliRunner(Runner):
         arguments = [function, column, *more, "--timeout", str(timeout), *_flags(asked)]
         return Answer.of(self.steelyard(*arguments, "--json", timeout=timeout + 30))
 
+    def keep(self, function: str, name: str, **options: Any) -> Answer:
+        words = {
+            "share": ["share", str(options.get("column", "")), "--name", name],
+            "refresh": ["refresh", name],
+            "recover": ["recover", str(options.get("party", "")), "--name", name],
+            "audit": ["audit", name],
+            "forget": ["sharing", "forget", name, "--yes"],
+        }
+        outcome = self.steelyard(*words[function], "--json", timeout=90)
+        return Answer.of(outcome._replace(out=outcome.out.partition("\n")[0]))  # a recovery is followed by a refresh
+
+    def sharings(self) -> list[Facts]:
+        found: list[Facts] = Answer.of(self.steelyard("sharing", "list", "--json")).data
+        return found
+
     def computations(self) -> list[Facts]:
         found: list[Facts] = Answer.of(self.steelyard("computation", "list", "--json")).data
         return found

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -45,6 +46,23 @@ class SdkRunner(Runner):
     def ask(self, function: str, column: str, *, timeout: float = 60, **asked: Any) -> Answer:
         with self.client() as client:
             return _answered(lambda: client.ask(function, column, timeout=timeout, **asked).to_json())
+
+    def keep(self, function: str, name: str, **options: Any) -> Answer:
+        column = options.pop("column", f"@{name}")
+        if function == "share":
+            options["name"] = name
+        return self.ask(function, column, options=options)
+
+    def sharings(self) -> list[Facts]:
+        with self.client() as client:
+            return [each.to_json() for each in client.sharings()]
+
+    def wipe(self, party: str) -> None:
+        shutil.rmtree(self.root / "nodes" / party / "state")
+
+    def forget_dataset(self, party: str, dataset: str) -> None:
+        with self.owned(party) as owner:
+            owner.delete_dataset(dataset)
 
     def client(self) -> Client:
         return Client.from_profile(self.root)

@@ -22,7 +22,10 @@ class Contained(CliRunner):
     """Started by `with`; needs a Docker engine and the image."""
 
     kind = "containers"
-    cannot: ClassVar[dict[str, str]] = {"kill_at": "from outside nobody sees at which step a container is"}
+    cannot: ClassVar[dict[str, str]] = {
+        "kill_at": "from outside nobody sees at which step a container is",
+        "spoil": "what is sealed in a container is not opened from outside",
+    }
     moments = (0.1,)  # a restart takes many seconds
 
     def __init__(self, root: Path) -> None:
@@ -61,6 +64,9 @@ class Contained(CliRunner):
 
     def kill(self, name: str) -> None:
         self.cluster.kill(name)
+
+    def wipe(self, party: str) -> None:
+        self.cluster.wipe(party, f"{_HOME}/state")
 
     def start(self, name: str) -> None:
         self.cluster.start(name)

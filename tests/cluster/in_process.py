@@ -26,6 +26,7 @@ from node.engine import Engine, Order
 from node.peers import PeerService, links_of
 from node.service import NodeService
 from node.sessions import Sessions
+from steelyard.field import P
 from steelyard.identity.homes import Home
 from steelyard.rpc.authorisation import Authorise
 from steelyard.rpc.links import Links
@@ -73,10 +74,8 @@ class Node:
         self._mute(lambda frame: True)
         await self.links.stop()
         await self.server.stop(0)
-        running = list(self.engine._running.values())
-        for task in running:
-            task.cancel()
-        await asyncio.gather(*running, return_exceptions=True)
+        self.books.changes.stop()
+        await self.engine.stop()
         self.books.database.close()
 
     def _mute(self, dropped: Callable[[peer_pb2.Frame], bool]) -> None:
@@ -169,6 +168,13 @@ class InProcess(SdkRunner):
         node = Node(node_config.load(self.root / "nodes" / name / "node.toml"))
         self.run(node.start())
         self.nodes[name] = node
+
+    def spoil(self, party: str, name: str) -> None:
+        sharings = self.nodes[party].books.sharings
+        shelf = sharings.get(name)
+        share, hashed = sharings.vector(shelf.slot).copy(), sharings.digest(shelf.slot)
+        share[0] = (int(share[0]) + 1) % P
+        sharings.replace(shelf.slot, share, hashed)
 
     def kill_at(self, party: str, step: str) -> None:
         self.nodes[party].dies_at = step

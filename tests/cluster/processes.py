@@ -17,6 +17,7 @@ class Processes(SdkRunner):
     cannot: ClassVar[dict[str, str]] = {
         "cut": "processes of one machine share its loopback",
         "kill_at": "from outside nobody sees at which step a process is",
+        "spoil": "what is sealed in another process is not opened from outside",
     }
 
     def __enter__(self) -> Self:

@@ -85,6 +85,14 @@ class Runner(ABC):
         return self._background.submit(self.ask, function, column, **asked)
 
     @abstractmethod
+    def keep(self, function: str, name: str, **options: Any) -> Answer:
+        """share, refresh, recover, reshare, audit or forget; `options` as the SDK takes them, `column` to share."""
+
+    @abstractmethod
+    def sharings(self) -> list[Facts]:
+        """What `steelyard sharing list` shows."""
+
+    @abstractmethod
     def computations(self) -> list[Facts]:
         """Newest first."""
 
@@ -131,6 +139,18 @@ class Runner(ABC):
     @abstractmethod
     def stranger(self, target: str, *, certificate: bool) -> int:
         """0 when the server spoke to somebody without a certificate, or with a self-made one; 1 when it refused."""
+
+    def wipe(self, party: str) -> None:
+        """A killed party's disk is lost, but for its keys and configuration; it is not started."""
+        raise NotImplementedError
+
+    def spoil(self, party: str, name: str) -> None:
+        """A value of a party's share of this sharing is another one from now on, sealed as well as before."""
+        raise NotImplementedError
+
+    def forget_dataset(self, party: str, dataset: str) -> None:
+        """Its owner deletes it."""
+        raise NotImplementedError
 
     def freeze(self, name: str) -> None:
         raise NotImplementedError

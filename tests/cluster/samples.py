@@ -25,13 +25,13 @@ MARKED: Final = {
 LENGTH: Final = 1000  # of the vectors
 RARE: Final = "treasury"  # a segment with one row at one bank
 OWNED: Final = ("leaving", "returning", "halves", "once")  # datasets that one scenario each may change and leave out
-DATASETS: Final = ("marked", "rare", "huge", "vectors", "orders", *OWNED)  # and accounts
+DATASETS: Final = ("marked", "rare", "huge", "vectors", "orders", "kept", *OWNED)  # and accounts
 Row = tuple[str, Decimal]  # segment, amount
 
 POLICY: Final = """
 functions = [
     "sum", "count", "mean", "vector_sum", "exceeds", "compare", "top", "auction", "hhi", "correlate", "regress",
-    "stats", "histogram",
+    "stats", "histogram", "share", "refresh", "recover", "reshare", "audit", "forget",
 ]
 requesters = ["analyst"]
 approval = "automatic"

@@ -6,7 +6,7 @@ from typing import Final
 
 import pytest
 
-from tests.cluster import answers, markets, relations, spread
+from tests.cluster import answers, keeping, markets, relations, spread
 from tests.cluster import scenarios as told
 from tests.cluster.runner import Runner
 
@@ -22,6 +22,7 @@ EVERYWHERE: Final = [  # a container takes seconds to start and to ask: there, o
     told.leaving_one_out_forbids_the_full_sum_until_the_data_changed,
     told.a_coordinator_killed_at_any_moment_loses_nothing,
     told.everybody_restarts_and_remembers,
+    keeping.a_wiped_node_is_given_its_share_back,
 ]
 ON_ONE_MACHINE: Final = [
     answers.a_filter_selects_rows_at_every_owner,
@@ -49,6 +50,12 @@ ON_ONE_MACHINE: Final = [
     told.two_dead_nodes_are_too_many_to_leave_out,
     told.a_node_killed_at_any_moment_leaves_a_result_or_a_name,
     told.a_coordinator_killed_while_an_owner_thinks_asks_again,
+    keeping.what_is_shared_answers_without_its_owners_files,
+    keeping.who_missed_a_refresh_is_named_left_out_and_recovered,
+    keeping.holders_and_threshold_change_and_the_values_stay,
+    keeping.with_as_many_holders_as_it_takes_shares_are_renewed_and_no_more,
+    keeping.a_coordinator_killed_during_a_change_leaves_it_to_be_settled,
+    keeping.what_cannot_be_done_is_refused_before_anything_changes,
 ]
 WITH: Final = {  # scenarios that use what not every runner can do
     "kill_at": [
@@ -57,7 +64,9 @@ WITH: Final = {  # scenarios that use what not every runner can do
         told.a_node_that_dies_while_rows_are_compared_is_named,
         told.the_quorum_does_not_need_everybody,
         told.a_node_that_dies_before_it_has_signed_is_named,
+        keeping.a_refresh_in_which_a_node_dies_is_decided_when_it_is_back,
     ],
+    "spoil": [keeping.a_wrong_share_is_named_and_replaced],
     "freeze": [told.a_frozen_node_hangs_nobody, told.a_node_frozen_while_it_computes_hangs_nobody],
     "cut": [told.a_partition_between_two_banks_is_named_and_heals],
 }
@@ -85,7 +94,7 @@ def test_every_scenario_is_played() -> None:
     played = {*EVERYWHERE, *ON_ONE_MACHINE, *(each for several in WITH.values() for each in several)}
     told_here = {
         each
-        for module in (told, answers, markets, relations, spread)
+        for module in (told, answers, keeping, markets, relations, spread)
         for each in vars(module).values()
         if callable(each) and getattr(each, "__annotations__", {}) == {"runner": "Runner", "return": "None"}
     }
