@@ -149,7 +149,7 @@ class Changes:
 
     def restore(self, certificate: Commit, share: Vector, hashed: str) -> None:
         """My share is rebuilt; what may lie in its place was lost, or is wrong."""
-        self.sharings.replace(certificate.change.slot, share, hashed)
+        self.sharings.put(certificate.change.slot, share, hashed)
         with self._turn:
             self._machine.recover(certificate, hashed)
             self._note("share_recovered", certificate.change)

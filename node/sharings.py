@@ -71,7 +71,7 @@ class Sharings:
         return shelf
 
     def is_sound(self, record: Record) -> bool:
-        """Whether this node's share is in the vault."""
+        """Whether this node's share is in the vault; that no bit of it has changed, `vault status --verify` says."""
         base = record.base
         return record.standing != "active" or bool(self.digest(Slot(record.sharing, base.epoch, base.attempt)))
 
@@ -120,12 +120,7 @@ class Sharings:
             self._database.execute("DELETE FROM sharing_record WHERE sharing = ?", (sharing,))
 
     def put(self, slot: Slot, share: Vector, hashed: str) -> None:
-        """Durable when it returns; `hashed` is its digest.  A share that is there already stays."""
-        if self.digest(slot) != hashed:
-            self.replace(slot, share, hashed)
-
-    def replace(self, slot: Slot, share: Vector, hashed: str) -> None:
-        """As `put`, in place of a share that may be there and wrong."""
+        """Durable when it returns, in place of one that may be there, wrong or damaged; `hashed` is its digest."""
         unit = _unit(slot)
         if not self._vault.has(unit):
             self._vault.create(unit)
@@ -161,8 +156,9 @@ class Sharings:
         return self._database.one("SELECT 1 FROM change_attempt WHERE attempt = ?", (attempt,)) is not None
 
     def digest(self, slot: Slot) -> str:
+        """Empty where the share is not there, or its file is gone or cut off."""
         row = self._database.one(f"SELECT digest FROM share WHERE {_SLOT}", slot)
-        return "" if row is None else str(row[0])
+        return "" if row is None or not self._vault.is_whole(_unit(slot), _FILE) else str(row[0])
 
     def held(self, sharing: str) -> Iterable[Slot]:
         rows = self._database.query("SELECT sharing, epoch, attempt FROM share WHERE sharing = ?", (sharing,))

@@ -155,6 +155,16 @@ class Vault:
     def has(self, unit: Unit) -> bool:
         return self._keys.find(unit) is not None
 
+    def is_whole(self, unit: Unit, file: str) -> bool:
+        """Whether the file is there, the unit's own, and not cut short; its contents are not decrypted."""
+        row = self._keys.find(unit)
+        try:
+            if row is not None:
+                self._verify(row, self._path(row.id, file), deeply=False)
+        except StoreFault:
+            return False
+        return row is not None
+
     def units(self, kind: str = "") -> list[Unit]:
         """In order; of one kind, or all."""
         return [row.unit for row in self._keys.all(kind)]
