@@ -122,7 +122,7 @@ class Consent:
                 columns=question.wanted.columns,
                 filter_columns=tuple(sorted(question.wanted.filter_columns)),
                 epsilon=question.epsilon,
-                lower_threshold=request.threshold > 0,
+                lower_threshold=request.threshold > 0 or 0 < question.shares < self.membership.threshold,
                 me=self.party,
                 parties=tuple(parties),
             )

@@ -18,7 +18,7 @@ from typing import Any
 from steelyard.digest import digest
 from steelyard.documents.attempt import identity
 from steelyard.documents.signed import Signed
-from steelyard.errors import Invalid
+from steelyard.errors import Conflict, Invalid
 from steelyard.field import Vector, from_signed
 from steelyard.functions.intake import Intake
 from steelyard.functions.means import Means
@@ -71,6 +71,8 @@ def compute(
     with mine.keys:
         # 1. Meet, take up what contributors have dealt, and see early whether the ledger would object.
         means = means or Means()
+        if kept and kept.epoch != mine.hello.stored:
+            raise Conflict(f"the sharing has gone on at {attempt.me} since its hello: ask again")
         known = _known(attempt, question, kept, means.shelves)
         taken: TakenUp | None = None
         brought: Layers | None = None

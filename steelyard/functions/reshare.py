@@ -25,6 +25,10 @@ class Reshare(Upkeep[Holders]):
         return True
 
     @property
+    def shares(self) -> int:
+        return self.wanted.shares
+
+    @property
     def figure_names(self) -> tuple[str, ...]:
         return ("epoch", "holders", "threshold", "values")
 
@@ -42,7 +46,9 @@ class Reshare(Upkeep[Holders]):
         return f"that @{wanted.stored} is held by {', '.join(wanted.holders)}, {wanted.shares} of whom reconstruct it"
 
     def leaks(self) -> Sequence[Leak]:
-        return (about(self.wanted.stored),)
+        wanted = self.wanted
+        together = f"any {wanted.shares} of {', '.join(wanted.holders)}"
+        return (Leak(f"@{wanted.stored}, if they put their shares together", together), about(wanted.stored))
 
     def _committee(self, attempt: Attempt, shelves: Shelves) -> Committee:
         wanted = self.wanted

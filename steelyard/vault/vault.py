@@ -206,7 +206,12 @@ class Vault:
         )
 
     def faults(self, *, verify: bool = False) -> Iterator[Fault]:
-        """Files that are missing, torn or another's; with `verify` also keys that do not open and bits that changed."""
+        """Files that are missing, torn or another's, and a KEK that cannot be renewed.
+
+        With `verify` also keys that do not open and bits that changed.
+        """
+        if fixed := self._provider.health().fixed:
+            yield Fault(Unit("node", "key", "1"), fixed)
         files: dict[str, list[Path]] = {}
         for file in sorted(self._folder.glob(f"*{SUFFIX}")):
             files.setdefault(file.name.partition(".")[0], []).append(file)
