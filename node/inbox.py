@@ -89,7 +89,9 @@ class Inbox:
         for each in self.list(dataset, purpose):
             with suppress(Failed, NotFound):
                 share = self.take(each.header.id)
-                found[PartyId(each.contributor.id)] = Parcel(each.header, each.digest, share)
+                found[PartyId(each.contributor.id)] = Parcel(
+                    each.header, each.digest, share, sponsor=each.contributor.sponsor
+                )
         return found
 
     def doubt(self, contribution: str, culprits: Collection[str], suspects: Collection[str]) -> None:

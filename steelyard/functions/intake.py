@@ -18,6 +18,7 @@ class Parcel:
     header: ContributionHeader
     digest: bytes  # of the signed header, which fixes every share
     share: Vector = field(repr=False)  # all layers, one after the other; masks behind them until it is admitted
+    sponsor: str = ""  # who vouches for the contributor
 
     def layers(self) -> Mapping[str, Vector]:
         """My share of each named layer; views."""
