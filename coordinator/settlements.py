@@ -95,7 +95,7 @@ class Settlements:
     async def _bring(self, statuses: Iterable[Status]) -> bool:
         """Whether anything was brought to anybody."""
         known = list(statuses)
-        found = outlook(known, self._membership.signing_keys, self._points, now_ms())
+        found = await asyncio.to_thread(outlook, known, self._membership.signing_keys, self._points, now_ms())
         steps = [each for each in found.steps if not isinstance(each, Recover)]
         if not steps:
             return False

@@ -136,7 +136,7 @@ class Changes:
         if self._is_open(change):
             raise Failed("not all votes on the change are known yet: it will be decided when all nodes answer again")
         stands = record.base == change.made or self.party not in change.new.points
-        if not stands or record.gave_up(change.attempt):
+        if not stands or record.gave_up(change):
             raise Failed("the change was given up: everything is as it was before")
 
     # Giving a lost share back, and giving all up.

@@ -153,6 +153,6 @@ def convict(one: Signed, other: Signed, keys: Keys) -> str:
     return one.signer
 
 
-def credible(commit: Commit, known: Committee, liars: int) -> bool:
-    """Whether an honest holder that I know is among those who prepared a change that I cannot follow back to mine."""
-    return len({signed.signer for signed in commit.votes} & set(known.points)) > liars
+def credible(certificate: Certificate, known: Committee) -> bool:
+    """Whether k of the holders that I know signed, one of whom is honest, whatever the change says of itself."""
+    return len({signed.signer for signed in certificate.votes} & set(known.points)) >= known.threshold

@@ -18,7 +18,7 @@ import msgspec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from steelyard.documents.signed import Document, Signed, sign
-from steelyard.epochs.certificate import KINDS, Abort, Commit, Keys, Vote, credible
+from steelyard.epochs.certificate import KINDS, Abort, Commit, Keys, Vote
 from steelyard.epochs.change import Change, Slot
 from steelyard.epochs.crash_points import Hook, pass_by
 from steelyard.epochs.record import Generation, Record, Undecided
@@ -69,13 +69,12 @@ class Machine:
     def abort(self, change: Change) -> Signed:
         """My vote that this will not be, durable before it is returned; Conflict when I prepared it, or it is over."""
         record = self.record(change.sharing)
-        for signed in record.refusals:
-            if signed.expect(Aborted).change == change.digest:
-                return signed
+        if (before := record.refusal(change)) is not None:
+            return before
         mine = record.undecided is not None and record.undecided.change == change
         self._check_abort(record, change, mine=mine)
         signed = self._sign(Aborted(**_about(change)))
-        record = msgspec.structs.replace(record, refusals=(*record.refusals, signed))
+        record = record.refusing(signed)
         if mine:
             record = self._step_back(msgspec.structs.replace(record, undecided=None))
         self._save(record, "abort", claim=change.attempt)
@@ -86,16 +85,20 @@ class Machine:
         """After the deadline: my Unlocked if I prepared, or cannot tell whether I did; or else my Aborted."""
         record = self.record(change.sharing)
         undecided = record.undecided
-        if undecided is None and self._may_have_forgotten(record, change):
-            undecided = Undecided(change)
-        elif undecided is None or undecided.change != change or undecided.open:
+        forgotten = undecided is None and self._may_have_forgotten(record, change)
+        if not forgotten and (undecided is None or undecided.change != change or undecided.open):
             return self.abort(change)
-        if undecided.unlocked is not None:
-            return undecided.unlocked
+        before = undecided.unlocked if undecided else record.refusal(change)
+        if before is not None:
+            return before
         if now_ms <= change.expires_ms:
             raise Conflict("this change may still be decided by its votes", party=self._me)
         signed = self._sign(Unlocked(**_about(change)))
-        self._save(_undecided(record, msgspec.structs.replace(undecided, unlocked=signed)), "unlock")
+        if undecided is None:  # it may be made up: it holds nothing up, but what it promises is kept
+            record = msgspec.structs.replace(record.refusing(signed), promised=True)
+        else:
+            record = _undecided(record, msgspec.structs.replace(undecided, unlocked=signed))
+        self._save(record, "unlock", claim=change.attempt)
         return signed
 
     # ---- what others show me ----------------------------------------------------------------------------------------
@@ -108,17 +111,24 @@ class Machine:
             return
         if self._is_ready(record, change, certificate):
             self._advance(record, change, certificate)
-        elif self._is_behind(record, change, certificate):
+        elif not self._is_behind(record, change, certificate):
+            return
+        elif self._me in change.new.points:
             self._fall_behind(record, certificate)
+        else:  # nobody will ever recover this share, and those who voted keep what an Abort would go back to
+            self._advance(record, change, certificate)
 
     def abandon(self, certificate: Abort) -> None:
-        """Takes an Abort from anybody; it wins over a Commit of the same attempt, whichever came first."""
+        """Takes an Abort from anybody; it wins over a Commit of the same change, whichever came first.
+
+        Of a change that I have no part in only what k holders that I know signed.
+        """
         change = certificate.verify(self._keys, self._manifest)
         record = self.record(change.sharing)
-        mine = record.undecided is not None and record.undecided.change.attempt == change.attempt
-        current = record.active is not None and change.made == record.base
-        known = record.gave_up(change.attempt) or (current and change.old is None)
-        if known or not (mine or current or change.base == record.base):
+        mine = record.undecided is not None and record.undecided.change == change
+        current = record.active is not None and record.active.commit.change == change
+        known = record.gave_up(change) or (current and change.old is None)
+        if known or not (mine or current or self._is_sibling(record, change, certificate)):
             return
         record = msgspec.structs.replace(record, abandoned=(*record.abandoned, certificate))
         if mine:
@@ -141,7 +151,7 @@ class Machine:
         """Before my share of the epoch that `certificate` made is rebuilt: its slot is kept free from now on."""
         change = certificate.verify(self._keys, self._manifest)
         record = self.record(change.sharing)
-        self._check_way(record, change)
+        self._check_way(record, certificate)
         if self._is_whole(record, change):
             return
         if record.ahead != certificate or record.standing != "stale":
@@ -151,7 +161,7 @@ class Machine:
         """After my share of the epoch that `certificate` made was rebuilt and put into its slot."""
         change = certificate.verify(self._keys, self._manifest)
         record = self.record(change.sharing)
-        self._check_way(record, change)
+        self._check_way(record, certificate)
         self._check_rebuilt(change, certificate, share)
         done = self._sign(Recovered(sharing=change.sharing, base=change.made, share=share))
         if self._is_whole(record, change):
@@ -164,6 +174,7 @@ class Machine:
             active=Generation(change.made, change.new, certificate),
             kept=record.kept if again else self._promised(record),
             undecided=record.undecided if again else None,
+            promised=again and record.promised,
             refusals=record.refusals if again else (),
             abandoned=record.abandoned if again else _siblings(record, change),
             ahead=None,
@@ -219,7 +230,7 @@ class Machine:
             raise Conflict("this change is of another epoch than this node's", party=self._me)
         if generation.commit.change.description != change.description:
             raise Conflict("a change does not change what is shared", party=self._me)
-        if record.gave_up(change.base.attempt) or not self._has_base(change):
+        if record.reverted or not self._has_base(change):
             raise Conflict("this node's share is not one to build on; recover it first", party=self._me)
 
     def _check_staged(self, change: Change, share: str) -> None:
@@ -239,7 +250,7 @@ class Machine:
         change.check(self._manifest)
         if self._me not in change.voters or self._store.used(change.attempt):
             raise Conflict("this change is decided here, or not this node's to decide", party=self._me)
-        if record.standing != "active" or record.base != change.base or record.recovered:
+        if not self._may_vote(record, change) or record.recovered:
             raise Conflict("this node cannot tell whether it has voted on this change", party=self._me)
 
     def _is_ready(self, record: Record, change: Change, certificate: Commit) -> bool:
@@ -253,20 +264,30 @@ class Machine:
         """Others have gone on without me: from my epoch, or further, and an honest holder I know is with them."""
         if record.active is None or self._me not in {*change.new.points, *record.active.committee.points}:
             return False
-        known = record.active.committee
-        if change.made.epoch > record.base.epoch:
-            sure = change.old == known if change.base == record.base else credible(certificate, known, change.liars)
-            return sure and not record.gave_up(change.attempt)
-        return change.made.epoch == record.base.epoch and record.gave_up(record.base.attempt)
+        if record.gave_up(change) or not record.believes(certificate):
+            return False
+        if change.base == record.base and change.old != record.active.committee:
+            return False
+        return change.made.epoch > record.base.epoch or (change.made.epoch == record.base.epoch and record.reverted)
 
-    def _check_way(self, record: Record, change: Change) -> None:
-        """Forward only, unless what I have was given up."""
+    def _is_sibling(self, record: Record, change: Change, certificate: Abort) -> bool:
+        """Another attempt to leave what I hold."""
+        if record.active is None or (change.base, change.old) != (record.base, record.active.committee):
+            return False
+        return record.believes(certificate)
+
+    def _check_way(self, record: Record, certificate: Commit) -> None:
+        """Forward only, unless what I have was given up; and only where an honest holder that I know went."""
+        change = certificate.change
         if self._me not in change.new.points:
             raise Invalid("this node is not to hold a share of this epoch")
-        back = record.active is not None and change.made.epoch < record.base.epoch
-        aside = record.active is not None and change.made.epoch == record.base.epoch and change.made != record.base
-        if (back or aside) and not record.gave_up(record.base.attempt):
+        if record.active is None or change == record.active.commit.change:
+            return
+        if change.made.epoch <= record.base.epoch and not record.reverted:
             raise Conflict("a recovery does not go back to an earlier epoch", party=self._me)
+        if not record.believes(certificate):
+            told = "too few of the holders that this node knows voted for this epoch"
+            raise Conflict(f"{told}: forget the sharing at this node, then recover it", party=self._me)
 
     def _is_whole(self, record: Record, change: Change) -> bool:
         """Nothing is lost."""
@@ -282,12 +303,21 @@ class Machine:
     def _promised(self, record: Record) -> Generation | None:
         """What I keep because I unlocked."""
         unlocked = record.undecided is not None and record.undecided.unlocked is not None
-        return record.active if unlocked else None
+        return record.active if unlocked or record.promised else None
 
     def _may_have_forgotten(self, record: Record, change: Change) -> bool:
         """I hold this base by recovery: before that I may have prepared.  So I cannot refuse, but keep the base."""
-        there = record.standing == "active" and record.base == change.base
-        return there and record.recovered and self._me in change.keepers and not record.gave_up(change.attempt)
+        change.check(self._manifest)
+        mine = self._may_vote(record, change) and self._me in change.keepers
+        return mine and record.recovered and not record.gave_up(change)
+
+    def _may_vote(self, record: Record, change: Change) -> bool:
+        """It would leave the epoch that I hold, if anybody began it."""
+        if record.standing != "active" or record.active is None:
+            return False
+        generation = record.active
+        there = (generation.base, generation.committee) == (change.base, change.old)
+        return there and generation.commit.change.description == change.description
 
     # ---- transitions ------------------------------------------------------------------------------------------------
 
@@ -299,6 +329,7 @@ class Machine:
             active=Generation(change.made, change.new, certificate),
             kept=self._promised(record),
             undecided=None,
+            promised=False,
             refusals=(),
             abandoned=_siblings(record, change),
             ahead=None,
@@ -315,13 +346,15 @@ class Machine:
 
     def _step_back(self, record: Record) -> Record:
         """If what I committed was given up by others and I am not under way from it, back to what they kept."""
-        if record.undecided is not None or record.active is None or not record.gave_up(record.base.attempt):
+        if record.undecided is not None or record.active is None or not record.reverted:
             return record
         change = record.active.commit.change
         if change.old is None:  # nothing was there before: whoever has the new sharing keeps it
             return record
         if record.kept is not None and record.kept.base == change.base:
-            return msgspec.structs.replace(record, standing="active", active=record.kept, kept=None, refusals=())
+            return msgspec.structs.replace(
+                record, standing="active", active=record.kept, kept=None, promised=False, refusals=()
+            )
         return msgspec.structs.replace(record, standing="stale" if self._me in change.old.points else "empty")
 
     def _settle(self, record: Record) -> None:

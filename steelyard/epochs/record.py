@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Final, Literal
 
 import msgspec
 
 from steelyard.documents.signed import Signed
-from steelyard.epochs.certificate import Abort, Commit
+from steelyard.epochs.certificate import Abort, Certificate, Commit, credible
 from steelyard.epochs.change import NOTHING, Base, Change, Slot
 from steelyard.epochs.committee import Committee
 
 # empty: I have no share (yet, or any more);  active: I serve the share of `active`;
 # stale: others have gone on without me, or I lost something: recovery is due
 Standing = Literal["empty", "active", "stale"]
+REFUSALS: Final = 16  # that are kept to be shown: anybody may ask for more, by making changes up
 
 
 class Undecided(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -43,7 +44,8 @@ class Record(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     active: Generation | None = None
     kept: Generation | None = None  # the one before, as I promised when I unlocked
     undecided: Undecided | None = None
-    refusals: tuple[Signed, ...] = ()  # my Aborted votes on attempts to leave `active`
+    promised: bool = False  # I unlocked an attempt to leave `active` that I know nothing of
+    refusals: tuple[Signed, ...] = ()  # my last votes against attempts to leave `active`
     abandoned: tuple[Abort, ...] = ()  # by which attempts to leave `active`, or the one before, were given up
     ahead: Commit | None = None  # why I am stale
     recovered: bool = False  # I hold `active` by recovery: what I voted before I may have forgotten
@@ -59,5 +61,30 @@ class Record(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         bases |= {each.change.made for each in (self.undecided, self.ahead) if each}
         return frozenset(Slot(self.sharing, base.epoch, base.attempt) for base in bases)
 
-    def gave_up(self, attempt: str) -> bool:
-        return any(each.change.attempt == attempt for each in self.abandoned)
+    def refusal(self, change: Change) -> Signed | None:
+        """My vote against it, if it is among the last."""
+        names = (change.attempt.encode(), change.digest.encode())
+        return next((each for each in self.refusals if all(name in each.payload for name in names)), None)
+
+    def refusing(self, vote: Signed) -> Record:
+        """With one more vote against an attempt; older ones are forgotten, but their attempts stay used."""
+        return msgspec.structs.replace(self, refusals=(*self.refusals, vote)[-REFUSALS:])
+
+    def gave_up(self, change: Change) -> bool:
+        return any(each.change == change for each in self.abandoned)
+
+    @property
+    def reverted(self) -> bool:
+        """What I committed was given up by others."""
+        return self.active is not None and self.gave_up(self.active.commit.change)
+
+    @property
+    def known(self) -> Committee | None:
+        """The last holders that I can be sure of."""
+        if self.active is None:
+            return None
+        return self.active.commit.change.old if self.reverted else self.active.committee
+
+    def believes(self, certificate: Certificate) -> bool:
+        """Whether k of the holders that I know signed it; who knows nobody has nothing to hold it against."""
+        return self.known is None or credible(certificate, self.known)

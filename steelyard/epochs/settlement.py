@@ -6,6 +6,7 @@ Nothing in here is trusted by a node, and nothing is remembered: a coordinator t
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Set
+from contextlib import suppress
 from typing import Literal
 
 import msgspec
@@ -67,14 +68,14 @@ def outlook(statuses: Iterable[Status], keys: Keys, manifest: Mapping[str, int],
     known = {status.party: status for status in statuses}
     votes = list(dict.fromkeys(signed for status in known.values() for signed in _votes(status.record)))
     commits, aborts = _certificates(known.values(), keys, manifest)
-    changes = {each.undecided.change.attempt: each.undecided.change for each in _records(known) if each.undecided}
-    for attempt, change in changes.items():
-        found = decide(change, [each for each in votes if attempt.encode() in each.payload], keys)
+    changes = _changes(known.values(), manifest)
+    for name, change in changes.items():
+        found = decide(change, [each for each in votes if name.encode() in each.payload], keys)
         if isinstance(found, Commit):
-            commits.setdefault(attempt, found)
+            commits.setdefault(name, found)
         elif isinstance(found, Abort):
-            aborts.setdefault(attempt, found)
-    current = _current(commits, aborts)
+            aborts.setdefault(name, found)
+    current = _current(known.values(), commits, aborts)
     steps = [*_decisions(known, commits, aborts, current), *_questions(known, changes, {*commits, *aborts}, now_ms)]
     if not steps and current is not None:
         steps = list(_recoveries(known, current))
@@ -93,10 +94,6 @@ def votes_of(party: str, statuses: Iterable[Status]) -> list[Signed]:
     """What others have of a node's votes: it may have forgotten one, and is to notice."""
     votes = (signed for status in statuses if status.party != party for signed in _votes(status.record))
     return list(dict.fromkeys(signed for signed in votes if signed.signer == party))
-
-
-def _records(known: Mapping[str, Status]) -> Iterator[Record]:
-    return (status.record for status in known.values())
 
 
 def _votes(record: Record) -> Iterator[Signed]:
@@ -119,29 +116,42 @@ def _shown(record: Record) -> Iterator[Certificate]:
 def _certificates(
     statuses: Iterable[Status], keys: Keys, manifest: Mapping[str, int]
 ) -> tuple[dict[str, Commit], dict[str, Abort]]:
-    """Those that hold, by attempt."""
+    """Those that hold, by the digest of what they are about: an attempt's id is anybody's to reuse."""
     commits: dict[str, Commit] = {}
     aborts: dict[str, Abort] = {}
     for certificate in dict.fromkeys(each for status in statuses for each in _shown(status.record)):
         try:
-            attempt = certificate.verify(keys, manifest).attempt
+            name = certificate.verify(keys, manifest).digest
         except SteelyardError:
             continue
         if isinstance(certificate, Commit):
-            commits.setdefault(attempt, certificate)
+            commits.setdefault(name, certificate)
         else:
-            aborts.setdefault(attempt, certificate)
+            aborts.setdefault(name, certificate)
     return commits, aborts
 
 
-def _current(commits: Mapping[str, Commit], aborts: Mapping[str, Abort]) -> Commit | None:
-    """The latest that was not given up."""
-    standing = [each for attempt, each in commits.items() if _stands(each.change, aborts)]
-    return max(standing, key=lambda each: each.change.made.epoch, default=None)
+def _changes(statuses: Iterable[Status], manifest: Mapping[str, int]) -> dict[str, Change]:
+    """What is said to be undecided, if an honest node could have begun it; by digest."""
+    found: dict[str, Change] = {}
+    for status in statuses:
+        if status.record.undecided is not None:
+            change = status.record.undecided.change
+            with suppress(SteelyardError):
+                change.check(manifest)
+                found[change.digest] = change
+    return found
 
 
-def _stands(change: Change, aborts: Mapping[str, Abort]) -> bool:
-    return change.attempt not in aborts or change.old is None
+def _current(statuses: Iterable[Status], commits: Mapping[str, Commit], aborts: Mapping[str, Abort]) -> Commit | None:
+    """The latest that was not given up, among those that most of who hold anything would take, if there are any."""
+    records = [status.record for status in statuses if status.record.active is not None]
+    standing = [each for name, each in commits.items() if name not in aborts or each.change.old is None]
+
+    def rank(commit: Commit) -> tuple[bool, int]:
+        return 2 * sum(each.believes(commit) for each in records) > len(records), commit.change.made.epoch
+
+    return max(standing, key=rank, default=None)
 
 
 def _decisions(
@@ -149,15 +159,23 @@ def _decisions(
 ) -> Iterator[Step]:
     for party, status in known.items():
         record = status.record
-        undecided = record.undecided.change.attempt if record.undecided else ""
-        for attempt, abort in aborts.items():
-            reverts = record.base.attempt == attempt and abort.change.old is not None
-            if undecided == attempt or (reverts and not record.gave_up(attempt)):
+        undecided = record.undecided.change.digest if record.undecided else ""
+        active = record.active.commit.change.digest if record.active else ""
+        for name, abort in aborts.items():
+            reverts = active == name and abort.change.old is not None
+            if undecided == name or (reverts and not record.gave_up(abort.change)):
                 yield Show(party, abort)
         if undecided in commits and undecided not in aborts and _can_go_on(record):
             yield Show(party, commits[undecided])
-        elif current is not None and record.standing == "active" and record.base.epoch < current.change.made.epoch:
+        elif current is not None and _is_news(party, record, current):
             yield Show(party, current)
+
+
+def _is_news(party: str, record: Record, current: Commit) -> bool:
+    """Who is behind must hear of it; who is stale already, only that nobody will ever recover it."""
+    left = record.standing == "stale" and party not in current.change.new.points
+    behind = record.base.epoch < current.change.made.epoch and record.believes(current)
+    return behind and (record.standing == "active" or left)
 
 
 def _can_go_on(record: Record) -> bool:
@@ -169,8 +187,8 @@ def _questions(
     known: Mapping[str, Status], changes: Mapping[str, Change], decided: Set[str], now_ms: int
 ) -> Iterator[Step]:
     """To decide what its votes have not decided in time."""
-    for attempt, change in changes.items():
-        if attempt in decided or now_ms <= change.expires_ms:
+    for name, change in changes.items():
+        if name in decided or now_ms <= change.expires_ms:
             continue
         for party in change.voters:
             record = known[party].record if party in known else None

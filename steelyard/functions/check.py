@@ -9,7 +9,7 @@ from steelyard.epochs.committee import require
 from steelyard.functions.question import Leak
 from steelyard.functions.refresh import about
 from steelyard.functions.shelves import Shelves
-from steelyard.functions.upkeep import Known, Upkeep, Whole, holding
+from steelyard.functions.upkeep import Known, Upkeep, Whole, holding, my_share
 from steelyard.protocols.attempt import Attempt
 from steelyard.protocols.audit import audit
 from steelyard.protocols.greet import Greeting
@@ -27,7 +27,7 @@ class Check(Upkeep[Whole]):
         holding(attempt, known)
         change, holders = known.certificate.change, len(attempt.participants)
         require("audit", change.new, holders, 0)
-        share = shelves.share(shelves.record(change.sharing))
+        share = my_share(known, shelves)
         context = digest("commit", change.encode()).hex()
         found = yield from audit(attempt, greeting, context, change.new.threshold, share)
         if not found.sound:

@@ -12,7 +12,7 @@ from steelyard.functions.question import Leak
 from steelyard.functions.record import size_of
 from steelyard.functions.refresh import about
 from steelyard.functions.shelves import Shelves
-from steelyard.functions.upkeep import Known, Lost, Upkeep
+from steelyard.functions.upkeep import Known, Lost, Upkeep, my_share
 from steelyard.ids import PartyId
 from steelyard.protocols.attempt import Attempt
 from steelyard.protocols.greet import Greeting
@@ -39,7 +39,7 @@ class Recover(Upkeep[Lost]):
         mine = attempt.me == loss.party
         if mine:
             shelves.expect(known.certificate, known.stored)
-        share = None if mine else shelves.share(shelves.record(loss.slot.sharing))
+        share = None if mine else my_share(known, shelves)
         rebuilt = yield from recover(attempt, greeting, loss, share)
         if rebuilt is not None:
             shelves.restore(known.certificate, rebuilt.share, rebuilt.digest)
@@ -60,6 +60,10 @@ class Recover(Upkeep[Lost]):
         helpers = len(attempt.participants) - 1
         liars = liars_for(helpers, committee.threshold, committee.threshold - 1)
         require("recover", committee, helpers, liars)
+        known_digest = known.certificate.digests.get(party, "")
+        if not known_digest and not liars:
+            told = f"{party} did not vote for this epoch, so nothing but another helper can vouch for its share"
+            raise Invalid(f"{told}: {committee.threshold + 1} others must take part, start another node")
         return Loss(
             party=party,
             point=committee.points[party],
@@ -67,7 +71,7 @@ class Recover(Upkeep[Lost]):
             slot=change.slot,
             certificate=digest("commit", change.encode()).hex(),
             size=size_of(known.stored),
-            digest=known.certificate.digests.get(party, ""),
+            digest=known_digest,
             liars=liars,
         )
 

@@ -8,7 +8,7 @@ from steelyard.epochs.change import Change, Kind
 from steelyard.epochs.committee import Committee, reckoned
 from steelyard.functions.question import Leak
 from steelyard.functions.shelves import Shelves
-from steelyard.functions.upkeep import Known, Upkeep, Whole, holding
+from steelyard.functions.upkeep import Known, Upkeep, Whole, holding, my_share
 from steelyard.protocols.attempt import Attempt
 from steelyard.protocols.greet import Greeting
 from steelyard.protocols.refresh import refresh
@@ -26,7 +26,7 @@ class Refresh(Upkeep[Whole]):
         holding(attempt, known)
         committee = known.certificate.change.new
         change = changed(attempt, known, "refresh", committee, shelves.expires_ms)
-        share = shelves.share(shelves.record(change.sharing))
+        share = my_share(known, shelves)
         ballot = shelves.begin(change, known.stored)
         ballot.conclude((yield from refresh(attempt, greeting, change, share, ballot)))
         return change.made.epoch, len(change.voters), share.size

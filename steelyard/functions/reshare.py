@@ -10,7 +10,7 @@ from steelyard.functions.question import Leak
 from steelyard.functions.record import size_of
 from steelyard.functions.refresh import about, changed
 from steelyard.functions.shelves import Shelves
-from steelyard.functions.upkeep import Holders, Known, Upkeep
+from steelyard.functions.upkeep import Holders, Known, Upkeep, my_share
 from steelyard.protocols.attempt import Attempt
 from steelyard.protocols.greet import Greeting
 from steelyard.protocols.reshare import reshare
@@ -36,7 +36,7 @@ class Reshare(Upkeep[Holders]):
         new, size = self._committee(attempt, shelves), size_of(known.stored)
         change = changed(attempt, known, "reshare", new, shelves.expires_ms)
         mine = attempt.me in known.certificate.change.new.points
-        share = shelves.share(shelves.record(change.sharing)) if mine else None
+        share = my_share(known, shelves) if mine else None
         ballot = shelves.begin(change, known.stored)
         ballot.conclude((yield from reshare(attempt, greeting, change, share, size, ballot)))
         return change.made.epoch, new.size, new.threshold, size

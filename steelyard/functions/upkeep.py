@@ -11,6 +11,7 @@ Differs     nodes agree first, in writing, on what is asked of which epoch; who 
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections import Counter
 from collections.abc import Mapping
 from typing import Annotated, Any, Final, TypeVar
 
@@ -159,8 +160,20 @@ def holding(attempt: Attempt, known: Known) -> None:
         raise Stale(f"{without[0]} holds no share of this sharing", party=without[0])
 
 
+def my_share(known: Known, shelves: Shelves) -> Vector:
+    """Of exactly the epoch that is known, which the record says when it is read; raises Stale for any other.
+
+    One of another epoch would tell whoever has that one what masks it.
+    """
+    change = known.certificate.change
+    record = shelves.record(change.sharing)
+    if record.standing != "active" or record.active is None or record.active.commit.change != change:
+        raise Stale(f"this node's share of @{known.stored.name} is not of the epoch asked about: recover it first")
+    return shelves.share(record)
+
+
 def _known(attempt: Attempt, question: Upkeep[Any], shelves: Shelves) -> Protocol[Known]:
-    """The latest epoch that any participant can prove; mine, where nobody is to be told anything."""
+    """The latest epoch that any participant can prove to me; mine, where nobody is to be told anything."""
     mine = _mine(question.wanted.stored, shelves)
     if not question.restores:
         if mine is None:
@@ -169,10 +182,27 @@ def _known(attempt: Attempt, question: Upkeep[Any], shelves: Shelves) -> Protoco
     said = msgspec.json.encode(mine) if mine else b"{}"
     received = yield broadcast("known", said, attempt.others)
     told = [_checked(attempt, question, shelves, message) for message in received.values()]
-    found = [each for each in (mine, *told) if each]
+    found = [*([mine] if mine else []), *_believed(attempt, question, shelves, [each for each in told if each])]
     if not found:
-        raise NotFound(f"nobody holds a share of @{question.wanted.stored}")
+        raise NotFound(f"too few who take part hold a share of the @{question.wanted.stored} that this node knows of")
     return max(found, key=lambda each: each.certificate.change.made.epoch)
+
+
+def _believed(attempt: Attempt, question: Upkeep[Any], shelves: Shelves, told: list[Known]) -> list[Known]:
+    """Of the sharing that I know, what holders that I know signed; who knows none believes so many that one is honest.
+
+    A sharing of that name may have been before, or be made up.
+    """
+    shelf = shelves.find(question.wanted.stored)
+    if shelf is not None and shelf[1].known is not None:
+        stored, record = shelf
+        return [each for each in told if each.stored == stored and record.believes(each.certificate)]
+    words = Counter(each.certificate.change.digest for each in told)
+    return [each for each in told if words[each.certificate.change.digest] >= _enough(attempt, each)]
+
+
+def _enough(attempt: Attempt, known: Known) -> int:
+    return max(attempt.liars + 1, known.certificate.change.new.threshold)
 
 
 def _mine(name: str, shelves: Shelves) -> Known | None:

@@ -21,8 +21,8 @@ from steelyard.protocols.attempt import Attempt
 from steelyard.protocols.deal_random import deal_random
 from steelyard.protocols.greet import Greeting
 from steelyard.protocols.testimony import Scheme
-from steelyard.protocols.units import about, joined, spoiling
-from steelyard.protocols.vote import Ballot, Votes, vote
+from steelyard.protocols.units import about, joined
+from steelyard.protocols.vote import Ballot, Votes, spoiling, vote
 from steelyard.rounds import Protocol
 from steelyard.sharing.polynomials import Code
 

@@ -23,8 +23,8 @@ from steelyard.protocols.deal_random import Dealt, deal_random
 from steelyard.protocols.disputes import usable
 from steelyard.protocols.greet import Greeting
 from steelyard.protocols.testimony import Scheme
-from steelyard.protocols.units import about, joined, spoiling, units
-from steelyard.protocols.vote import Ballot, Votes, vote
+from steelyard.protocols.units import about, joined, units
+from steelyard.protocols.vote import Ballot, Votes, spoiling, vote
 from steelyard.rounds import Protocol, Round
 from steelyard.sharing.polynomials import Code
 from steelyard.sharing.robust import open_robustly

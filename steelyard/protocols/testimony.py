@@ -60,10 +60,17 @@ class Scheme:
         return header
 
     def is_complete(self, note: CheckNote, party: PartyId) -> bool:
-        """Whether it speaks of this dealing, and of every share that this party was dealt."""
+        """Whether it is what an honest receiver signs: of this dealing, of every dealer, of every share it was dealt.
+
+        Who complains does so of other dealers, and has the headers of all it does not complain of.
+        """
+        if (note.party, note.attempt, note.context) != (party, self.attempt, self.context):
+            return False
+        dealers, headers, accused = set(self.dealers), set(note.headers), set(note.complaints)
+        if not (headers <= dealers <= headers | accused and accused <= dealers - {party}):
+            return False
         expected = {f"{code.name}/{dealer}" for code in self.codes if party in code.points for dealer in self.dealers}
-        about = (note.party, note.attempt, note.context) == (party, self.attempt, self.context)
-        return about and (bool(note.complaints) or set(note.combinations) == expected)
+        return bool(accused) or set(note.combinations) == expected
 
 
 class Testimony(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -107,8 +114,9 @@ class _Court:
         self._complaining = complaining
         self._disputes = Disputes(liars)
         every = [*told.values(), *complaining.values()]
-        self._headers = self._valid(PolynomialHeader, (each for one in every for each in one.headers))
-        self._notes = self._valid(CheckNote, (each for one in every for each in one.notes))
+        many = len(participants)  # words that anybody has of each kind: more are not read
+        self._headers = self._valid(PolynomialHeader, (each for one in every for each in one.headers[:many]))
+        self._notes = self._valid(CheckNote, (each for one in every for each in one.notes[:many]))
         openings = (one.opening for one in told.values() if one.opening is not None)
         self._openings = self._valid(KeyOpening, openings)
         self._keys_of: dict[PartyId, Mapping[str, bytes]] = {}  # of dealers who are found to have dealt as they signed

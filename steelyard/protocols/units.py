@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
 from typing import Final
 
 from steelyard.digest import digest
-from steelyard.errors import SteelyardError
-from steelyard.protocols.vote import Ballot
 
 UNIT: Final = 1 << 20  # values
 
@@ -26,13 +23,3 @@ def about(context: str, what: str, unit: str) -> str:
 
 def joined(digests: Iterable[str]) -> str:
     return digest("joined", *map(bytes.fromhex, digests)).hex()
-
-
-@contextmanager
-def spoiling(ballot: Ballot) -> Iterator[None]:
-    """Whatever goes wrong in here, or whoever ends the protocol, the attempt never counts."""
-    try:
-        yield
-    except (SteelyardError, GeneratorExit):
-        ballot.abort()
-        raise

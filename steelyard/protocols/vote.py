@@ -9,6 +9,8 @@ Differs     nobody waits here: who does not hear all votes learns the outcome fr
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Protocol as Interface
 
 from steelyard.documents.signed import Signed, from_wire, to_wire
@@ -34,17 +36,24 @@ class Ballot(Interface):
         """Makes sure that this attempt never counts (`Machine.abort`)."""
 
 
+@contextmanager
+def spoiling(ballot: Ballot) -> Iterator[None]:
+    """Whatever goes wrong in here, or whoever ends the protocol, an attempt that was not voted for never counts."""
+    try:
+        yield
+    except (SteelyardError, GeneratorExit):
+        ballot.abort()
+        raise
+
+
 def vote(
     attempt: Attempt, change: Change, ballot: Ballot, share: Vector | None, transcript: str, checks: str
 ) -> Protocol[Votes]:
     """The votes that arrived, mine among them: to be shown to `certificate.decide`."""
     # 1. On the disk first.
-    stood = ""
-    if share is not None:
-        body = to_bytes(share)
-        stood = share_digest(change.slot, attempt.me, body)
-        ballot.stage(body, stood)
-    mine = ballot.prepare(transcript, checks, stood)
+    with spoiling(ballot):  # the disk may be full
+        stood = "" if share is None else _stage(attempt, change, ballot, to_bytes(share))
+        mine = ballot.prepare(transcript, checks, stood)
     # 2. Everybody's vote, as far as they come.
     received = yield broadcast("vote", to_wire(mine), attempt.others, 0)
     votes = [mine]
@@ -54,3 +63,9 @@ def vote(
         except SteelyardError:
             continue  # it counts as none
     return tuple(votes)
+
+
+def _stage(attempt: Attempt, change: Change, ballot: Ballot, body: bytes) -> str:
+    digest = share_digest(change.slot, attempt.me, body)
+    ballot.stage(body, digest)
+    return digest
