@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -22,6 +23,7 @@ from steelyard.errors import SteelyardError, TimedOut, Unauthenticated, Unreacha
 from steelyard.v1 import node_pb2
 
 MISSES: Final = 3  # unanswered questions in a row that make a node lost
+_MOMENT: Final = 1.0  # seconds
 REMEMBER_MS: Final = 60_000  # how far the time a node was last seen may lag behind on disk
 
 _log = structlog.get_logger(__name__)
@@ -80,6 +82,13 @@ class Directory:
         while True:
             await self.look(party)
             await asyncio.sleep(self._timing.describe)
+
+    async def look_again(self) -> None:
+        """At all that answer, for a moment: what they hold may have changed since they were asked."""
+        answering = [party for party, entry in self.entries.items() if entry.reachable]
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_MOMENT):
+                await asyncio.gather(*map(self.look, answering))
 
     async def look(self, party: str) -> None:
         """Asks one node now and writes down what it says."""

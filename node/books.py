@@ -111,7 +111,9 @@ class Books:
         sealing = SealingKeys(party, consortium, signing, home.sealing_key(), vault, database, audit, now_ms)
         inbox = Inbox(party, membership, policy, audit, sealing, database, folder, now_ms)
         for shelf in sharings.list():
-            inbox.drop([part.version for part in shelf.stored.parts if part.sponsor])  # taken up, and killed before they could go
+            inbox.drop(
+                [part.version for part in shelf.stored.parts if part.sponsor]
+            )  # taken up, and killed before they could go
         return cls(
             party=party,
             membership=membership,

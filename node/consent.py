@@ -16,6 +16,7 @@ from steelyard.documents.signed import Signed, read
 from steelyard.errors import Conflict, Invalid, Refused, Unauthenticated
 from steelyard.functions.catalogue import question_of
 from steelyard.functions.threshold import check as check_threshold
+from steelyard.functions.upkeep import Upkeep
 from steelyard.identity.membership import Membership
 from steelyard.ids import PartyId
 from steelyard.privacy.policy import Policy, Question, check_terms
@@ -127,6 +128,8 @@ class Consent:
         )
         policy.check(asked)
         self._check_absent(asked, question.wanted.stored)
+        if isinstance(question, Upkeep):
+            question.check_bound()
         size, threshold = self.membership.size, self.membership.threshold
         check_threshold(
             request.threshold, size, threshold, multiplies=question.multiplies and not question.wanted.stored

@@ -5,7 +5,7 @@ The rules by which a record may change are `steelyard.epochs`'; this is the `Sto
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -66,7 +66,7 @@ class Sharings:
     def find(self, name: str) -> Shelf | None:
         return next((shelf for shelf in self._named(name) if shelf.record.standing != "empty"), None)
 
-    def _named(self, name: str) -> list[Shelf]:
+    def _named(self, name: str) -> Sequence[Shelf]:
         return [shelf for shelf in self.list(every=True) if shelf.stored.name == name]
 
     def get(self, name: str) -> Shelf:
@@ -162,7 +162,7 @@ class Sharings:
         self._database.execute("DELETE FROM erasure WHERE number <= ?", (erased,))
         return rotation
 
-    def known(self) -> list[str]:
+    def known(self) -> Sequence[str]:
         """The ids of all that this node has a description or a record of."""
         rows = self._database.query("SELECT id FROM sharing UNION SELECT sharing FROM sharing_record")
         return sorted(str(id_) for (id_,) in rows)

@@ -32,6 +32,10 @@ class Reshare(Upkeep[Holders]):
     def figure_names(self) -> tuple[str, ...]:
         return ("epoch", "holders", "threshold", "values")
 
+    def made(self, known: Known) -> tuple[int, ...]:
+        change = known.certificate.change
+        return change.made.epoch, change.new.size, change.new.threshold, size_of(known.stored)
+
     def step(self, attempt: Attempt, greeting: Greeting, known: Known, shelves: Shelves) -> Protocol[tuple[int, ...]]:
         new, size = self._committee(attempt, shelves), size_of(known.stored)
         change = changed(attempt, known, "reshare", new, shelves.expires_ms)

@@ -142,6 +142,7 @@ class Share(Question[Shared]):
             description=stored.digest.hex(),
             manifest=attempt.manifest,
             attempt=attempt.attempt,
+            computation=attempt.computation,
             kind="share",
             base=NOTHING,
             old=None,

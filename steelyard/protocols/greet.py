@@ -47,7 +47,7 @@ class Offer:
     enough: bool = False
     minimum_rows: int = 0
     minimum_group: int = 0
-    terms: Terms = Terms()
+    terms: Terms = field(default_factory=Terms)
 
 
 @dataclass(frozen=True, slots=True)
