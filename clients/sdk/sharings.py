@@ -24,7 +24,7 @@ class Sharing(Fact, frozen=True, kw_only=True):
 
 
 def sharings_of(parties: Iterable[Party], agreeing: int = 2) -> tuple[Sharing, ...]:
-    """What the standings of at least `agreeing` nodes say alike, by name: the manifest's threshold, which liars miss."""
+    """What the standings of at least `agreeing` nodes say alike, by name: more than can lie."""
     answering = [party for party in parties if party.reachable]
     found: dict[str, list[tuple[str, Standing]]] = {}
     for party in answering:

@@ -13,14 +13,13 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections import Counter
 from collections.abc import Mapping
-from typing import Annotated, Any, Final, Literal, TypeVar
+from typing import Annotated, Any, Final, TypeVar
 
 import msgspec
 import numpy as np
 
 from steelyard.digest import digest
 from steelyard.documents.manifest import Name
-from steelyard.documents.request import Hex16
 from steelyard.documents.signed import Signed, decode, read
 from steelyard.documents.stored import Stored
 from steelyard.epochs.certificate import Commit
@@ -46,7 +45,7 @@ class Whole(Selection, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """
 
     column: str = ""
-    sharing: Hex16 | Literal[""] = ""
+    sharing: Annotated[str, msgspec.Meta(pattern="^([0-9a-f]{32})?\\Z")] = ""
     epoch: Annotated[int, msgspec.Meta(ge=0, le=1 << 53)] = 0
 
     @property
