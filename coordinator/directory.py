@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -23,7 +22,6 @@ from steelyard.errors import SteelyardError, TimedOut, Unauthenticated, Unreacha
 from steelyard.v1 import node_pb2
 
 MISSES: Final = 3  # unanswered questions in a row that make a node lost
-_MOMENT: Final = 1.0  # seconds
 REMEMBER_MS: Final = 60_000  # how far the time a node was last seen may lag behind on disk
 
 _log = structlog.get_logger(__name__)
@@ -83,12 +81,11 @@ class Directory:
             await self.look(party)
             await asyncio.sleep(self._timing.describe)
 
-    async def look_again(self) -> None:
-        """At all that answer, for a moment: what they hold may have changed since they were asked."""
-        answering = [party for party, entry in self.entries.items() if entry.reachable]
-        with suppress(TimeoutError):
-            async with asyncio.timeout(_MOMENT):
-                await asyncio.gather(*map(self.look, answering))
+    async def look_at_all(self) -> None:
+        """Every node, now."""
+        async with asyncio.TaskGroup() as group:
+            for party in self._nodes:
+                group.create_task(self.look(party))
 
     async def look(self, party: str) -> None:
         """Asks one node now and writes down what it says."""

@@ -23,6 +23,7 @@ from coordinator.metrics import Metrics
 from coordinator.nodes import NodeClient
 from coordinator.proposals import Agreement, Proposals
 from coordinator.registry import Registry
+from steelyard.epochs.change import CHANGING
 from steelyard.errors import Cancelled, Conflict, Failed, SteelyardError, TimedOut
 from steelyard.identity.membership import Membership
 from steelyard.randomness import token
@@ -100,6 +101,8 @@ class Scheduler:
             failure = error
         except Exception as error:
             failure = _defect(computation, error)
+        if computation.request.function in CHANGING and failure is None:
+            await self._directory.look_at_all()  # whoever is told of it may ask about it at once
         await self._end(computation, failure)
         self._metrics.ended(computation, time.monotonic() - began)
 

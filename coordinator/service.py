@@ -63,7 +63,6 @@ class CoordinatorService(coordinator_pb2_grpc.CoordinatorServiceServicer):
                 yield pb.FetchResultsResponse(chunk=chunk)
 
     async def ListParties(self, request: pb.ListPartiesRequest, context: Context) -> pb.ListPartiesResponse:
-        await self._directory.look_again()
         parties = [_party(entry) for entry in self._directory.entries.values()]
         return pb.ListPartiesResponse(parties=parties, manifest=self._desk.membership.digest)
 

@@ -112,7 +112,7 @@ class Engine:
         self._check_participants(order)
         offer = self._offer(order)[1]
         mailbox = self._open(order)  # refuses an attempt id of before, so that no two hellos are signed for it
-        introduction = introduce(self._context(order), offer)
+        introduction = introduce(self._context(order), offer, now_ms())
         self._hellos.keep(introduction, mailbox)
         return introduction.signed
 
@@ -248,12 +248,13 @@ class Engine:
             order.on_signed,
             shelf.stored if shelf else None,
         )
+        mine = mine or introduce(context, offer, now_ms())
         if upkeep:
-            return keep_up(context, upkeep, mine or introduce(context, offer), shelves, release, order.relayed)
+            return keep_up(context, upkeep, mine, shelves, release, order.relayed)
         return compute(
             context,
             question,
-            mine or introduce(context, offer),
+            mine,
             brought,
             release,
             SystemRandomness(),

@@ -1,6 +1,6 @@
 """A consortium whose nodes keep a sharing of vectors, and what is done to it by the SDK.
 
-Time runs from the call of the SDK until it has its answer: every node has committed, erased what was before, or given up.
+Time runs from the call of the SDK until it has its answer: every node has committed and erased, or given up.
 """
 
 from __future__ import annotations

@@ -153,7 +153,7 @@ class Client(Asking):
         """A contributor that this requester sponsors, its keys in this profile; made and registered if need be."""
         from .firm import Firm  # takes longer to import than a question to answer
 
-        firm = Firm.of(self.desk.profile, party)
+        firm = Firm.of(self.desk.profile, party, under=self.desk.membership)
         if firm.registration is None:
             firm.adopt(self.desk.vouch(firm.draft(self.desk.requester)))
         return firm

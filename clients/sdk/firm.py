@@ -61,9 +61,10 @@ class Firm:
         self._folder = folder
 
     @classmethod
-    def of(cls, profile: Profile, name: str, *, make: bool = True) -> Firm:
+    def of(cls, profile: Profile, name: str, *, make: bool = True, under: Membership | None = None) -> Firm:
         """The firm whose keys lie in the profile's `contributors` folder; they are made at the first use.
 
+        `under` saves the check of the profile's manifest where that has been made, for thousands of firms say.
         Raises NotFound when they are not there and not to be made.
         """
         home = Layout(profile.path).contributor(name)
@@ -73,6 +74,8 @@ class Firm:
                     f"there is no contributor {name} here: `steelyard contributor register {name}` makes one"
                 )
             home.create_document_keys()
+        if under is not None:
+            return cls(name, home, under, profile.path)
         held = profile.membership(profile.identity) if profile.identity else Home(profile.path).membership()
         return cls(name, home, held, profile.path)
 

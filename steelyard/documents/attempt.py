@@ -9,7 +9,7 @@ import msgspec
 
 from steelyard.digest import digest
 from steelyard.documents.manifest import Hex32, Name
-from steelyard.documents.request import Hex16
+from steelyard.documents.request import Hex16, Milliseconds
 from steelyard.documents.signed import Document
 from steelyard.documents.terms import Terms
 
@@ -41,6 +41,7 @@ class Hello(Document, frozen=True, kw_only=True):
     minimum_rows: Annotated[int, msgspec.Meta(ge=0, le=1_000_000_000)]
     minimum_group: Annotated[int, msgspec.Meta(ge=0, le=31)]
     terms: Terms = Terms()  # my owner's, for data that is to stay with the nodes
+    time_ms: Milliseconds = 0  # my clock, from which everybody reckons when a change of a stored sharing expires
 
 
 class DealingHeader(Document, frozen=True, kw_only=True):

@@ -26,6 +26,7 @@ class Base(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 CHANGING: Final = frozenset({"share", "refresh", "reshare", "recover", "forget"})  # functions that vote on a sharing
+LIFE_MS: Final = 15 * 60_000  # of a change of what there is: so long a silent voter may keep all others waiting
 NOTHING = Base(0, "")  # before a sharing exists
 
 

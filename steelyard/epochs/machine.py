@@ -19,7 +19,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from steelyard.documents.signed import Document, Signed, sign
 from steelyard.epochs.certificate import KINDS, Abort, Commit, Keys, Vote
-from steelyard.epochs.change import Change, Slot
+from steelyard.epochs.change import LIFE_MS, Change, Slot
 from steelyard.epochs.crash_points import Hook, pass_by
 from steelyard.epochs.record import Generation, Record, Undecided
 from steelyard.epochs.store import Store
@@ -206,6 +206,8 @@ class Machine:
             raise Invalid("this node is not among the voters")
         if now_ms > change.expires_ms:
             raise Conflict("this change has expired", party=self._me)
+        if change.old is not None and change.expires_ms > now_ms + 2 * LIFE_MS:
+            raise Invalid("this change could keep a sharing waiting for too long: compare the nodes' clocks")
         if self._store.used(change.attempt):
             raise Conflict("an attempt is used once", party=self._me)
         self._check_unlocked(record)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from steelyard.epochs.change import Change, Kind
+from steelyard.epochs.change import LIFE_MS, Change, Kind
 from steelyard.epochs.committee import Committee, reckoned
 from steelyard.functions.question import Leak
 from steelyard.functions.record import size_of
@@ -30,7 +30,7 @@ class Refresh(Upkeep[Whole]):
     def step(self, attempt: Attempt, greeting: Greeting, known: Known, shelves: Shelves) -> Protocol[tuple[int, ...]]:
         holding(attempt, known)
         committee = known.certificate.change.new
-        change = changed(attempt, known, "refresh", committee, shelves.expires_ms)
+        change = changed(attempt, greeting, known, "refresh", committee, shelves)
         share = my_share(known, shelves)
         ballot = shelves.begin(change, known.stored)
         ballot.conclude((yield from refresh(attempt, greeting, change, share, ballot)))
@@ -48,8 +48,8 @@ def about(name: str) -> Leak:
     return Leak(f"who holds shares of @{name}, of which epoch, and who took part", "every node, the coordinator")
 
 
-def changed(attempt: Attempt, known: Known, kind: Kind, new: Committee, expires_ms: int) -> Change:
-    """The change from the epoch that is known, with all participants as voters.
+def changed(attempt: Attempt, greeting: Greeting, known: Known, kind: Kind, new: Committee, shelves: Shelves) -> Change:
+    """The change from the epoch that is known, with all participants as voters; it does not wait for one for long.
 
     It reckons with as many liars as both committees can: none where there is no share too many.
     """
@@ -66,7 +66,7 @@ def changed(attempt: Attempt, known: Known, kind: Kind, new: Committee, expires_
         new=new,
         voters=tuple(sorted(attempt.participants)),
         liars=min(_liars(attempt, before.new), _liars(attempt, new)),
-        expires_ms=expires_ms,
+        expires_ms=min(shelves.expires_ms, greeting.latest_ms + LIFE_MS),
     )
 
 

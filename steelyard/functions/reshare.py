@@ -38,7 +38,7 @@ class Reshare(Upkeep[Holders]):
 
     def step(self, attempt: Attempt, greeting: Greeting, known: Known, shelves: Shelves) -> Protocol[tuple[int, ...]]:
         new, size = self._committee(attempt, shelves), size_of(known.stored)
-        change = changed(attempt, known, "reshare", new, shelves.expires_ms)
+        change = changed(attempt, greeting, known, "reshare", new, shelves)
         mine = attempt.me in known.certificate.change.new.points
         share = my_share(known, shelves) if mine else None
         ballot = shelves.begin(change, known.stored)

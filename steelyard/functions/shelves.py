@@ -23,7 +23,7 @@ class OneBallot(Ballot, Interface):
 class Shelves(Interface):
     """Calls return when it is on the disk, and may wait for it.
 
-    `points` are the manifest's; `expires_ms` is when a change of this request is over, the same at all nodes.
+    `points` are the manifest's; `expires_ms` is when this request, and any change, is over, the same at all nodes.
     """
 
     @property

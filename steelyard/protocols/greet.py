@@ -102,6 +102,11 @@ class Greeting:
         return max([self.least_group, *(hello.minimum_group for hello in self.hellos.values())])
 
     @property
+    def latest_ms(self) -> int:
+        """The latest clock of all, and so never before mine."""
+        return max(hello.time_ms for hello in self.hellos.values())
+
+    @property
     def minimum_rows(self) -> int:
         return max(hello.minimum_rows for hello in self.hellos.values())
 
@@ -118,10 +123,10 @@ class Greeting:
         )
 
 
-def introduce(attempt: Attempt, offer: Offer) -> Introduction:
+def introduce(attempt: Attempt, offer: Offer, now_ms: int = 0) -> Introduction:
     """A fresh key and nonce for this attempt, signed together with what I was asked.  At most once per attempt."""
     keys = AttemptKeys(attempt.me, bytes.fromhex(attempt.manifest), attempt.computation, attempt.attempt)
-    hello = _hello(attempt, offer, keys)
+    hello = _hello(attempt, offer, keys, now_ms)
     return Introduction(offer, hello, sign(hello, attempt.me, attempt.signing), keys)
 
 
@@ -187,7 +192,7 @@ def _opened(attempt: Attempt, party: PartyId, signed: Signed) -> Hello:
     return signed.open(Hello, {party: attempt.keys[party]})
 
 
-def _hello(attempt: Attempt, offer: Offer, keys: AttemptKeys) -> Hello:
+def _hello(attempt: Attempt, offer: Offer, keys: AttemptKeys, now_ms: int) -> Hello:
     return Hello(
         computation=attempt.computation,
         attempt=attempt.attempt,
@@ -207,6 +212,7 @@ def _hello(attempt: Attempt, offer: Offer, keys: AttemptKeys) -> Hello:
         minimum_rows=offer.minimum_rows,
         minimum_group=offer.minimum_group,
         terms=offer.terms,
+        time_ms=now_ms,
     )
 
 

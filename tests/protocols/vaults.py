@@ -12,6 +12,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from protocols.consortium import NAMES
 
 from steelyard.documents.signed import Signed
+from steelyard.documents.stored import Part, Stored
 from steelyard.epochs.certificate import Commit, decide
 from steelyard.epochs.change import NOTHING, Base, Change, Slot, share_digest
 from steelyard.epochs.committee import Committee, liars_for
@@ -32,6 +33,10 @@ from steelyard.sharing.shamir import reconstruct, share
 
 NOW = 1_000_000
 SHARING = "5a" * 16
+POOL = Stored(
+    id=SHARING, name="pool", dataset="accounts", columns=("balance",), where="", vector=True, enough=True,
+    minimum_rows=1, parts=(Part("bank-a", "ee" * 16, 3, (2,), (0,)),), threshold=2,
+)  # fmt: skip
 
 
 @dataclass

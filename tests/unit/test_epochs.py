@@ -10,7 +10,7 @@ from protocols.vaults import NOW, SHARING, Holders, values
 
 from steelyard.documents.signed import Signed, sign
 from steelyard.epochs.certificate import Abort, Commit, convict, decide
-from steelyard.epochs.change import Change
+from steelyard.epochs.change import LIFE_MS, Change
 from steelyard.epochs.committee import Committee, liars_for, needs, quorum, require
 from steelyard.epochs.record import Record
 from steelyard.epochs.votes import Aborted, Prepared, Unlocked
@@ -201,6 +201,7 @@ def test_a_restart_gives_up_what_was_begun_and_keeps_what_was_voted_on(holders: 
         {"liars": 2},
         {"description": "00" * 32},
         {"expires_ms": NOW - 1},
+        {"expires_ms": NOW + 2 * LIFE_MS + 1},
     ],
 )
 def test_a_change_that_is_none_is_not_begun(holders: Holders, changes: dict[str, object]) -> None:

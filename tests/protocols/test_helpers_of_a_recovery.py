@@ -8,10 +8,10 @@ from typing import Any
 
 import msgspec
 import numpy as np
-from protocols.vaults import NOBODY, SHARING, Holders, met, values
-from review.test_forged_commits import forged
+from protocols.forgeries import forged
+from protocols.vaults import NOBODY, POOL, SHARING, Holders, met, values
 
-from steelyard.documents.stored import Part, Stored
+from steelyard.documents.stored import Stored
 from steelyard.epochs.certificate import Commit
 from steelyard.epochs.change import Slot
 from steelyard.epochs.record import Record
@@ -24,11 +24,6 @@ from steelyard.ids import PartyId
 from steelyard.protocols.greet import introduce
 from steelyard.randomness import token
 from steelyard.rounds import run_locally
-
-POOL = Stored(
-    id=SHARING, name="pool", dataset="accounts", columns=("balance",), where="", vector=True, enough=True,
-    minimum_rows=1, parts=(Part("bank-a", "ee" * 16, 3, (2,), (0,)),), threshold=2,
-)  # fmt: skip
 
 
 @dataclass

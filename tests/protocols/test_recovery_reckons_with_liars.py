@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from protocols.vaults import Holders, values
-from review.test_helpers_of_a_recovery import POOL
+from protocols.vaults import POOL, Holders, values
 
 from steelyard.epochs.certificate import Commit
 from steelyard.errors import SteelyardError

@@ -5,28 +5,10 @@ from __future__ import annotations
 from contextlib import suppress
 
 import pytest
-from protocols.vaults import NOW, SHARING, Holders, values
+from protocols.forgeries import forged
+from protocols.vaults import SHARING, Holders, values
 
-from steelyard.documents.signed import sign
-from steelyard.epochs.certificate import Commit
-from steelyard.epochs.change import Base, Change
-from steelyard.epochs.committee import Committee
-from steelyard.epochs.votes import Prepared
 from steelyard.errors import SteelyardError
-
-
-def forged(holders: Holders, liars: tuple[str, ...], committee: tuple[str, ...]) -> Commit:
-    """At the threshold of as many as lie."""
-    new = Committee(len(liars), {each: holders.points[each] for each in committee})
-    change = Change(
-        sharing=SHARING, description="33" * 32, manifest="44" * 32, attempt="fe" * 16, kind="refresh",
-        base=Base(1000, "ee" * 16), old=new, new=new, voters=tuple(sorted(liars)), liars=0, expires_ms=NOW,
-    )  # fmt: skip
-    said = Prepared(
-        sharing=SHARING, attempt=change.attempt, change=change.digest, transcript="11" * 32, checks="22" * 32,
-        share="55" * 32,
-    )  # fmt: skip
-    return Commit(change.encode(), tuple(sign(said, each, holders.signing[each]) for each in sorted(liars)))
 
 
 @pytest.mark.parametrize(("k", "n"), [(3, 5), (3, 3), (4, 7)])

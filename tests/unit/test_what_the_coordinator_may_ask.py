@@ -5,10 +5,11 @@ from __future__ import annotations
 from contextlib import suppress
 
 import msgspec
+import pytest
 from protocols.vaults import NOW, SHARING, Holders, values
 
 from steelyard.epochs.change import Change
-from steelyard.errors import SteelyardError
+from steelyard.errors import Conflict, SteelyardError
 from steelyard.randomness import token
 
 
@@ -59,3 +60,27 @@ def test_a_vote_that_a_recovered_node_was_talked_into_does_not_make_it_stale() -
     vote = machine.unlock(change, NOW)
     machine.notice([vote])
     assert machine.record(SHARING).standing == "active"
+
+
+def test_what_a_recovered_node_promised_for_a_change_it_does_not_know_is_kept() -> None:
+    """It may have voted for that change before its disk was lost; others may have given up and count on its share."""
+    holders = Holders(2, 3, values(3))
+    party = recovered(holders)
+    machine, base = holders.machines[party], holders.base
+    machine.unlock(msgspec.structs.replace(invented(holders), expires_ms=NOW - 1), NOW)
+    ran = holders.refresh()
+    holders.settle(ran.change, ran.votes)
+    assert machine.record(SHARING).base == ran.change.made
+    assert holders.share_of(party, base) is not None
+    ran = holders.refresh()
+    holders.settle(ran.change, ran.votes)
+    assert holders.share_of(party, base) is None
+
+
+def test_a_change_of_other_holders_than_there_are_is_not_answered() -> None:
+    holders = Holders(2, 3, values(3))
+    change = invented(holders)
+    other = msgspec.structs.replace(holders.committee, threshold=3)
+    for lie in ({"old": other, "new": other, "liars": 0}, {"description": "00" * 32}):
+        with pytest.raises(Conflict):
+            holders.machines[holders.parties[0]].abort(msgspec.structs.replace(change, **lie))
