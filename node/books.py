@@ -59,7 +59,7 @@ class After:
     def __call__(self, change: Change, stored: Stored) -> None:
         """Contributions that are in it now leave the inbox; with every refresh there is a new sealing key."""
         if change.kind == "share":
-            self.inbox.drop([part.version for part in stored.parts])
+            self.inbox.drop([part.version for part in stored.parts if part.sponsor])
         elif change.kind == "refresh":
             self.inbox.rotate()
 
@@ -115,7 +115,8 @@ class Books:
         sealing = SealingKeys(party, consortium, signing, home.sealing_key(), vault, database, audit, now_ms)
         inbox = Inbox(party, membership, policy, audit, sealing, database, folder, now_ms)
         for shelf in sharings.list():
-            inbox.drop([part.version for part in shelf.stored.parts])  # taken up, and killed before they could go
+            taken = [part.version for part in shelf.stored.parts if part.sponsor]
+            inbox.drop(taken)  # taken up, and killed before they could go
         concerned = partial(concerns, datasets)
         return cls(
             party=party,

@@ -49,11 +49,12 @@ class Changes:
         self._now_ms = now_ms
         self._after = after
         self._crash_point = crash_point
-        self._keys_are_due = False
+        self._refused_after = -1  # the erasure after which no new keys could be had
         self._stopped = False
         self._turn = Condition()
-        for shelf in sharings.list():
-            machine.sweep(shelf.stored.id)
+        for sharing in sharings.known():
+            machine.sweep(sharing)
+        sharings.sweep()
 
     def begin(self, change: Change, stored: Stored) -> OneChange:
         """Before the first message of a change leaves; raises Conflict or Invalid, and nothing has changed then."""
@@ -101,7 +102,6 @@ class Changes:
             self._machine.abandon(certificate)
         if self._machine.record(certificate.change.sharing) != before:
             event = "change_committed" if isinstance(certificate, Commit) else "change_abandoned"
-            self._keys_are_due |= event == "change_committed" and certificate.change.old is not None
             self._note(event, certificate.change)
             stored = self.sharings.described(certificate.change.sharing)
             if isinstance(certificate, Commit) and stored:
@@ -149,7 +149,7 @@ class Changes:
 
     def restore(self, certificate: Commit, share: Vector, hashed: str) -> None:
         """My share is rebuilt; what may lie in its place was lost, or is wrong."""
-        self.sharings.replace(certificate.change.slot, share, hashed)
+        self.sharings.put(certificate.change.slot, share, hashed)
         with self._turn:
             self._machine.recover(certificate, hashed)
             self._note("share_recovered", certificate.change)
@@ -168,14 +168,18 @@ class Changes:
             self._turn.notify_all()
 
     def renew_keys(self) -> None:
-        """After a change: shares are under a KEK that no earlier copy of the key file opens.  Never raises."""
-        if not self._keys_are_due:
+        """After an erasure: a KEK that no earlier copy of the key file opens; what is not done now is at the next call.
+
+        Never raises.
+        """
+        erased = self.sharings.erased()
+        if erased <= max(self._refused_after, 0):
             return
-        self._keys_are_due = False
         try:
-            rotation = self.sharings.rotate()
+            rotation = self.sharings.rotate(erased)
         except SteelyardError as error:
-            self._keys_are_due = isinstance(error, Failed)  # what is refused now would be again
+            if not isinstance(error, Failed):  # what is refused now would be again
+                self._refused_after = erased
             log.error("keys_not_rotated", reason=error.reason, problem=error.message)
         else:
             log.info("keys_rotated", rewrapped=rotation.rewrapped)

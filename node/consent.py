@@ -17,9 +17,10 @@ from steelyard.errors import Conflict, Invalid, NotFound, Refused, Unauthenticat
 from steelyard.functions.catalogue import question_of
 from steelyard.functions.question import Question as Asked
 from steelyard.functions.threshold import check as check_threshold
+from steelyard.functions.upkeep import Upkeep
 from steelyard.identity.membership import Membership
 from steelyard.ids import PartyId
-from steelyard.privacy.policy import Policy, Question
+from steelyard.privacy.policy import Policy, Question, check_terms
 from steelyard.storage.database import Database
 
 MAX_OPENED: Final = 256  # requests, of at most a megabyte each
@@ -125,25 +126,34 @@ class Consent:
         if question.consented and not (concerned or self.concerns(question)):
             policy.check_help(request.requester, tuple(parties), self.party)
             return policy
-        policy.check(
-            Question(
-                function=question.allowed_as,
-                requester=request.requester,
-                dataset=self.sharings.origin(question),
-                columns=question.wanted.columns,
-                filter_columns=tuple(sorted(question.wanted.filter_columns)),
-                epsilon=question.epsilon,
-                delta=question.delta,
-                lower_threshold=request.threshold > 0,
-                me=self.party,
-                parties=tuple(parties),
-            )
+        asked = Question(
+            function=question.allowed_as,
+            requester=request.requester,
+            dataset=self.sharings.origin(question),
+            columns=question.wanted.columns,
+            filter_columns=tuple(sorted(question.wanted.filter_columns)),
+            epsilon=question.epsilon,
+            delta=question.delta,
+            lower_threshold=request.threshold > 0 or 0 < question.shares < self.membership.threshold,
+            me=self.party,
+            parties=tuple(parties),
         )
+        policy.check(asked)
+        self._check_absent(asked, question.wanted.stored)
+        if isinstance(question, Upkeep):
+            question.check_bound()
         size, threshold = self.membership.size, self.membership.threshold
         check_threshold(
             request.threshold, size, threshold, multiplies=question.multiplies and not question.wanted.stored
         )
         return policy
+
+    def _check_absent(self, asked: Question, stored: str) -> None:
+        """Owners whose data is in a sharing and whose nodes take no part: what they said when they shared it."""
+        shelf = self.sharings.find(stored) if stored else None
+        for part in shelf.stored.parts if shelf else ():
+            if not part.sponsor and part.contributor not in asked.parties:
+                check_terms(part.contributor, part.terms, asked)
 
     def _decide_first(self, request: Request, signed: Signed) -> Recorded:
         decision, refusal = self._judge(request)

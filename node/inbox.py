@@ -89,7 +89,10 @@ class Inbox:
         for each in self.list(dataset, purpose):
             with suppress(Failed, NotFound):
                 share = self.take(each.header.id)
-                found[PartyId(each.contributor.id)] = Parcel(each.header, each.digest, share, each.contributor.sealing)
+                contributor = each.contributor
+                found[PartyId(contributor.id)] = Parcel(
+                    each.header, each.digest, share, contributor.sealing, contributor.sponsor
+                )
         return found
 
     def doubt(self, contribution: str, culprits: Collection[str], suspects: Collection[str]) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 
 from node.datasets import Dataset, Datasets, Vector
 from node.sharings import Sharings
+from steelyard.documents.terms import Terms
 from steelyard.functions.question import Layers, Question
 from steelyard.privacy.policy import Policy
 from steelyard.protocols.greet import Offer
@@ -60,6 +61,7 @@ def offer(datasets: Datasets, sharings: Sharings, policy: Policy, question: Ques
         enough=not question.wanted.narrowed and held.rows >= policy.minimum_rows,
         minimum_rows=policy.minimum_rows,
         minimum_group=group,
+        terms=policy.terms(question.wanted.dataset) if question.stores else Terms(),
     )
 
 

@@ -96,6 +96,14 @@ class Ledger:
             self._check(candidate, limits, now_ms)
             return self._insert(candidate, computation, digest, now_ms)
 
+    def bind(self, computation: str, digest: str) -> None:
+        """A change of what is stored is made to one sharing, ever; raises Conflict for the input set of another."""
+        with self._database.transaction():
+            known = self._database.one("SELECT digest FROM upkeep WHERE computation = ?", (computation,))
+            if known is not None and known[0] != digest:
+                raise Conflict("this request was for another sharing of that name: ask again")
+            self._database.execute("INSERT OR IGNORE INTO upkeep VALUES (?, ?)", (computation, digest))
+
     def entry(self, computation: str) -> Entry | None:
         """The entry of a computation, if it ever entered."""
         row = self._database.one(f"{_SELECT} WHERE computation = ?", (computation,))

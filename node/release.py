@@ -8,9 +8,10 @@ from typing import Any
 
 from node.consent import Consent
 from node.ledger import Candidate, Ledger, Limits
-from steelyard.documents.attempt import Contribution, InputSet
+from steelyard.documents.attempt import Contribution, InputSet, independent
 from steelyard.documents.request import Request
 from steelyard.documents.stored import Stored
+from steelyard.errors import GroupTooSmall
 from steelyard.functions.question import Question
 from steelyard.privacy.policy import Policy
 
@@ -30,6 +31,7 @@ class PendingRelease:
 
     def check(self, contributions: Sequence[Contribution]) -> None:
         if self.question.releases:
+            self._check_group(contributions)
             self.ledger.check(self._candidate(contributions), self._limits, now_ms=self.consent.now_ms())
 
     def enter(self, input_set: InputSet) -> None:
@@ -38,13 +40,30 @@ class PendingRelease:
         self.on_signed()
 
     def _enter(self, input_set: InputSet) -> None:
+        if self.question.wanted.stored and not self.question.releases:
+            self.ledger.bind(input_set.computation, input_set.identity)
         if self.question.releases:
+            self._check_group(input_set.contributions)
             self.ledger.enter(
                 self._candidate(input_set.contributions),
                 self._limits,
                 computation=input_set.computation,
                 digest=input_set.identity,
                 now_ms=self.consent.now_ms(),
+            )
+
+    def _check_group(self, contributions: Sequence[Contribution]) -> None:
+        """One requester can invent any number of firms: they are one party, or none to the questions of their sponsor.
+
+        Raises GroupTooSmall.
+        """
+        if self.policy.sponsored_count:
+            return
+        count, least = independent(contributions, self.request.requester), self._limits.minimum_group
+        if count < least:
+            raise GroupTooSmall(
+                f"{count} independent parties; the minimum is {least}: firms of one sponsor count as one, those of the"
+                " requester not at all, unless the policies say sponsored_count"
             )
 
     @property

@@ -5,7 +5,7 @@ The rules by which a record may change are `steelyard.epochs`'; this is the `Sto
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -41,6 +41,11 @@ class Shelf:
         return epoch_digest(self.stored, self.record.base) if self.record.standing == "active" else ""
 
     @property
+    def stands(self) -> bool:
+        """Whether its name is taken: from its beginning until it is given up, or this node's share is erased."""
+        return self.record.standing != "empty" or self.record.undecided is not None
+
+    @property
     def slot(self) -> Slot:
         return Slot(self.stored.id, self.record.base.epoch, self.record.base.attempt)
 
@@ -59,7 +64,10 @@ class Sharings:
         return [shelf for shelf in shelves if every or shelf.record.standing != "empty"]
 
     def find(self, name: str) -> Shelf | None:
-        return next((shelf for shelf in self.list() if shelf.stored.name == name), None)
+        return next((shelf for shelf in self._named(name) if shelf.record.standing != "empty"), None)
+
+    def _named(self, name: str) -> Sequence[Shelf]:
+        return [shelf for shelf in self.list(every=True) if shelf.stored.name == name]
 
     def get(self, name: str) -> Shelf:
         """The sharing, of which this node has a share.  Raises NotFound, or Stale when others have gone on."""
@@ -71,7 +79,7 @@ class Sharings:
         return shelf
 
     def is_sound(self, record: Record) -> bool:
-        """Whether this node's share is in the vault."""
+        """Whether this node's share is in the vault; that no bit of it has changed, `vault status --verify` says."""
         base = record.base
         return record.standing != "active" or bool(self.digest(Slot(record.sharing, base.epoch, base.attempt)))
 
@@ -91,13 +99,17 @@ class Sharings:
         return shelf.stored.dataset if shelf else ""
 
     def describe(self, stored: Stored) -> None:
-        """Remembers what a sharing holds, for good.  Raises Conflict for a taken name, or another description."""
+        """Remembers what a sharing holds, for good.
+
+        Raises Conflict for a name that is taken, another description, or what was forgotten.
+        """
         with self._database.transaction():
             known = self._database.one("SELECT description FROM sharing WHERE id = ?", (stored.id,))
             if known is not None and known[0] != stored.encode():
                 raise Conflict("this sharing was described otherwise before")
-            taken = self.find(stored.name)
-            if taken is not None and taken.stored.id != stored.id:
+            if self._database.one("SELECT 1 FROM forgotten WHERE sharing = ?", (stored.id,)) is not None:
+                raise Conflict("this sharing was erased for good: share the data anew, by a new request")
+            if any(each.stored.id != stored.id and each.stands for each in self._named(stored.name)):
                 raise Conflict(f"there is a sharing @{stored.name} already: choose another name, or forget it first")
             if known is None:
                 row = (stored.id, stored.name, stored.encode())
@@ -118,14 +130,10 @@ class Sharings:
                 self.erase(slot)
             self._database.execute("DELETE FROM sharing WHERE id = ?", (sharing,))
             self._database.execute("DELETE FROM sharing_record WHERE sharing = ?", (sharing,))
+            self._database.execute("INSERT OR IGNORE INTO forgotten VALUES (?)", (sharing,))
 
     def put(self, slot: Slot, share: Vector, hashed: str) -> None:
-        """Durable when it returns; `hashed` is its digest.  A share that is there already stays."""
-        if self.digest(slot) != hashed:
-            self.replace(slot, share, hashed)
-
-    def replace(self, slot: Slot, share: Vector, hashed: str) -> None:
-        """As `put`, in place of a share that may be there and wrong."""
+        """Durable when it returns, in place of one that may be there, wrong or damaged; `hashed` is its digest."""
         unit = _unit(slot)
         if not self._vault.has(unit):
             self._vault.create(unit)
@@ -140,9 +148,32 @@ class Sharings:
             raise StoreFault.because(f"no share of {slot.sharing} at epoch {slot.epoch}")
         return from_bytes(self._vault.read(_unit(slot), _FILE), row[0])
 
-    def rotate(self) -> Rotation:
-        """A new KEK for all that this node keeps; raises StoreFault or Failed, and the next call goes on."""
-        return self._vault.rotate()
+    def erased(self) -> int:
+        """The number of the last share that was erased since the KEK was renewed; 0 when there is none."""
+        row = self._database.one("SELECT max(number) FROM erasure")
+        return int(row[0] or 0) if row else 0
+
+    def rotate(self, erased: int) -> Rotation:
+        """A new KEK for all that this node keeps, after the erasures up to this number.
+
+        Raises what the provider does, and the next call goes on.
+        """
+        rotation = self._vault.rotate()
+        self._database.execute("DELETE FROM erasure WHERE number <= ?", (erased,))
+        return rotation
+
+    def known(self) -> Sequence[str]:
+        """The ids of all that this node has a description or a record of."""
+        rows = self._database.query("SELECT id FROM sharing UNION SELECT sharing FROM sharing_record")
+        return sorted(str(id_) for (id_,) in rows)
+
+    def sweep(self) -> None:
+        """Erases the shares of sharings that have no record."""
+        names = {unit.name for unit in self._vault.units("share")}
+        names |= {str(sharing) for (sharing,) in self._database.query("SELECT sharing FROM share")}
+        for sharing in sorted(names):
+            for slot in () if self.load(sharing) else self.held(sharing):
+                self.erase(slot)
 
     # What `steelyard.epochs.store.Store` asks for.
 
@@ -161,8 +192,9 @@ class Sharings:
         return self._database.one("SELECT 1 FROM change_attempt WHERE attempt = ?", (attempt,)) is not None
 
     def digest(self, slot: Slot) -> str:
+        """Empty where the share is not there, or its file is gone or cut off."""
         row = self._database.one(f"SELECT digest FROM share WHERE {_SLOT}", slot)
-        return "" if row is None else str(row[0])
+        return "" if row is None or not self._vault.is_whole(_unit(slot), _FILE) else str(row[0])
 
     def held(self, sharing: str) -> Iterable[Slot]:
         rows = self._database.query("SELECT sharing, epoch, attempt FROM share WHERE sharing = ?", (sharing,))
@@ -173,6 +205,7 @@ class Sharings:
         unit = _unit(slot)
         with self._database.transaction():
             self._database.execute(f"DELETE FROM share WHERE {_SLOT}", slot)
+            self._database.execute("INSERT INTO erasure DEFAULT VALUES")
             if self._vault.has(unit):
                 self._vault.destroy(unit)
 

@@ -236,7 +236,7 @@ def _remarks(value: Mapping[str, Any]) -> list[str]:
     doubted = "Contributions left out as their check failed (owners see whose: steelyard audit show)"
     said = {
         "left_out": f"Left out, for too few rows: {_listed(value.get('left_out'))}",
-        "waiting": f"Contributions that wait for the next time, not at all nodes yet or no room: {value.get('waiting')}",
+        "waiting": f"Contributions that wait: not at all nodes yet, or no room: {value.get('waiting')}",
         "doubted": f"{doubted}: {value.get('doubted')}",
         "error_bound": f"Figures are within {value.get('error_bound')} of the exact ones{balanced}.",
         "missing": f"No party has a statement of: {_listed(value.get('missing'))}",

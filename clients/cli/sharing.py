@@ -101,6 +101,7 @@ def reshare_sharing(
     threshold: Annotated[int, Parameter(help="That many shares are to reconstruct.")],
     add: Annotated[str, Parameter(help="New holders, with commas between.")] = "",
     remove: Annotated[str, Parameter(help="Holders who leave, with commas between.")] = "",
+    yes: Annotated[bool, Parameter(negative="", help="Do not ask.")] = False,
     purpose: Purpose = "",
     timeout: Timeout = DEFAULT_TIMEOUT,
     json: Json = False,
@@ -112,6 +113,8 @@ def reshare_sharing(
     with open_client() as client:
         now = client.sharing(name).holders
     holders = [each for each in dict.fromkeys([*now, *_names(add)]) if each not in _names(remove)]
+    if not (yes or json) and not confirm(f"Let {', '.join(holders)} hold @{name}, any {threshold} of them together?"):
+        raise Cancelled("nothing was moved")
     upkeep("reshare", name, purpose, timeout, json, holders=holders, shares=threshold)
 
 

@@ -207,7 +207,7 @@ class AsyncClient:
         return await self._parties(Deadline(CALL))
 
     async def sharings(self) -> tuple[Sharing, ...]:
-        return sharings_of(await self.parties())
+        return await self._sharings(Deadline(CALL))
 
     async def sharing(self, name: str) -> Sharing:
         return named(await self.sharings(), name)
@@ -215,11 +215,16 @@ class AsyncClient:
     async def _page(self, request: pb.ListComputationsRequest) -> pb.ListComputationsResponse:
         return await self._call(lambda stub: stub.ListComputations(request, timeout=CALL))
 
+    async def _sharings(self, deadline: Deadline) -> tuple[Sharing, ...]:
+        return sharings_of(await self._parties(deadline), self.desk.membership.threshold)
+
     async def _signed(self, asked: Question, deadline: Deadline) -> Signed:
         if asked.needs_groups:
             asked = asked.with_groups_of(await self._parties(deadline)).checked()
         if asked.needs_column:
-            asked = asked.with_column_of(sharings_of(await self._parties(deadline))).checked()
+            asked = asked.with_column_of(await self._sharings(deadline)).checked()
+        if asked.needs_epoch:
+            asked = asked.with_epoch_of(await self._sharings(deadline)).checked()
         return self.desk.sign(asked)
 
     async def _create(self, signed: Signed, deadline: Deadline) -> Computation:

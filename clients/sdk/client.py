@@ -206,7 +206,7 @@ class Client(Asking):
 
     def sharings(self) -> tuple[Sharing, ...]:
         """The stored sharings, as the nodes that answer describe them."""
-        return sharings_of(self.parties())
+        return self._sharings(Deadline(CALL))
 
     def sharing(self, name: str) -> Sharing:
         """One of them; raises NotFound."""
@@ -228,11 +228,16 @@ class Client(Asking):
     def _page(self, request: pb.ListComputationsRequest) -> pb.ListComputationsResponse:
         return self._line.call(lambda stub: stub.ListComputations(request, timeout=CALL))
 
+    def _sharings(self, deadline: Deadline) -> tuple[Sharing, ...]:
+        return sharings_of(self._parties(deadline), self.desk.membership.threshold)
+
     def _signed(self, asked: Question, deadline: Deadline) -> Signed:
         if asked.needs_groups:
             asked = asked.with_groups_of(self._parties(deadline)).checked()
         if asked.needs_column:
-            asked = asked.with_column_of(sharings_of(self._parties(deadline))).checked()
+            asked = asked.with_column_of(self._sharings(deadline)).checked()
+        if asked.needs_epoch:
+            asked = asked.with_epoch_of(self._sharings(deadline)).checked()
         return self.desk.sign(asked)
 
     def _create(self, signed: Signed, deadline: Deadline) -> Computation:

@@ -16,6 +16,7 @@ from .sharings import Sharing, named
 
 DEFAULT_TIMEOUT: Final = 60.0  # seconds
 WHOLE: Final = frozenset({"refresh", "recover", "reshare", "audit", "forget"})  # functions on whole sharings
+UNCHANGING: Final = frozenset({"recover", "audit"})  # those that leave the epoch as it is
 FIRM: Final = "firm"  # the column that names statements
 DEFAULT_LIFE: Final = 24 * 3600.0  # seconds; an owner who decides by hand needs time
 OnProgress = Callable[[Computation], None]
@@ -92,6 +93,17 @@ class Question:
             name = self.arguments["dataset"]
             raise Invalid(f"{name} holds several columns: say which, such as {name}.{columns[0]}")
         return replace(self, arguments=self.arguments | {"column": columns[0]})
+
+    @property
+    def needs_epoch(self) -> bool:
+        """Whether it is about a whole sharing: which, and of which epoch, is signed, so that it is done once."""
+        return self.function in WHOLE and not self.arguments.get("sharing")
+
+    def with_epoch_of(self, sharings: Iterable[Sharing]) -> Question:
+        """The question about the sharing of that name as it stands; raises NotFound."""
+        found = named(sharings, self.arguments["dataset"])
+        epoch = {} if self.function in UNCHANGING else {"epoch": found.epoch}
+        return replace(self, arguments=self.arguments | {"sharing": found.id, **epoch})
 
     def with_groups_of(self, parties: Iterable[Party]) -> Question:
         """The question with the groups that every party's schema declares; raises Invalid when they differ."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Annotated, ClassVar, Final
 
 import msgspec
@@ -10,6 +11,7 @@ from steelyard.digest import digest
 from steelyard.documents.manifest import Hex32, Name
 from steelyard.documents.request import Hex16, Milliseconds
 from steelyard.documents.signed import Document
+from steelyard.documents.terms import Terms
 
 MAX_ROWS: Final = 1 << 22
 Decimals = Annotated[int, msgspec.Meta(ge=0, le=6)]
@@ -38,6 +40,7 @@ class Hello(Document, frozen=True, kw_only=True):
     enough: bool = False  # all rows are asked for, and I have as many as my owner's minimum
     minimum_rows: Annotated[int, msgspec.Meta(ge=0, le=1_000_000_000)]
     minimum_group: Annotated[int, msgspec.Meta(ge=0, le=31)]
+    terms: Terms = Terms()  # my owner's, for data that is to stay with the nodes
     time_ms: Milliseconds = 0  # my clock, from which everybody reckons when a change of a stored sharing expires
 
 
@@ -61,6 +64,12 @@ class Contribution(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     decimals: tuple[int, ...]  # of each column
     bounds: tuple[int, ...]
     rows: int = 0
+    sponsor: str = ""  # who vouches for a party without a node
+
+
+def independent(contributions: Iterable[Contribution], requester: str = "") -> int:
+    """How many parties these are worth to a minimum group: all firms of one sponsor are one, the requester's none."""
+    return len({(each.sponsor, "" if each.sponsor else each.party) for each in contributions} - {(requester, "")})
 
 
 def identity(computation: str, request: str, contributions: tuple[Contribution, ...]) -> str:

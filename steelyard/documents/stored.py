@@ -14,13 +14,14 @@ from steelyard.documents.attempt import MAX_ROWS, Bound, Contribution, Decimals
 from steelyard.documents.manifest import Name
 from steelyard.documents.request import Hex16
 from steelyard.documents.signed import Document
+from steelyard.documents.terms import Terms
 from steelyard.errors import Invalid
 
 MARK: Final = "@"  # before a stored sharing's name, where a dataset's could stand
 Identifier = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z_][A-Za-z0-9_]*\Z", max_length=63)]
 
 
-class Part(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class Part(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """What one party dealt, as its contribution to any question is described."""
 
     contributor: Name
@@ -28,11 +29,13 @@ class Part(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     rows: Annotated[int, msgspec.Meta(ge=0, le=MAX_ROWS)]  # dealt, padding included
     decimals: tuple[Decimals, ...]
     bounds: tuple[Bound, ...]
+    sponsor: Annotated[str, msgspec.Meta(max_length=100)] = ""  # of a contributor without a node
+    terms: Terms = Terms()  # the party's, for questions in which its node takes no part
 
     def contribution(self, columns: tuple[int, ...]) -> Contribution:
         """For a question about these columns, by their places among those stored."""
         decimals, bounds = (tuple(each[index] for index in columns) for each in (self.decimals, self.bounds))
-        return Contribution(self.contributor, self.version, decimals, bounds, self.rows)
+        return Contribution(self.contributor, self.version, decimals, bounds, self.rows, self.sponsor)
 
 
 class Stored(Document, frozen=True, kw_only=True):

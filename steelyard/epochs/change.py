@@ -47,6 +47,7 @@ class Change(Document, frozen=True, kw_only=True):
     description: Hex32  # digest of what is shared: dataset, columns, parts, layout
     manifest: Hex32
     attempt: Hex16
+    computation: Annotated[str, msgspec.Meta(pattern="^([0-9a-f]{32})?\\Z")] = ""  # that asked for it: it is done once
     kind: Kind
     base: Base
     old: Committee | None  # None when there was nothing

@@ -20,6 +20,10 @@ class Check(Upkeep[Whole]):
     """Fails as cheating when they do not; who holds a wrong share is named where that is proven."""
 
     @property
+    def changes(self) -> bool:
+        return False
+
+    @property
     def figure_names(self) -> tuple[str, ...]:
         return ("epoch", "holders", "values")
 

@@ -15,10 +15,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from msgspec.structs import replace
+
 from steelyard.digest import digest
-from steelyard.documents.attempt import identity
+from steelyard.documents.attempt import Contribution, identity
 from steelyard.documents.signed import Signed
-from steelyard.errors import Invalid
+from steelyard.errors import Conflict, Invalid
 from steelyard.field import Vector, from_signed
 from steelyard.functions.intake import Intake
 from steelyard.functions.means import Means
@@ -71,16 +73,18 @@ def compute(
     with mine.keys:
         # 1. Meet, take up what contributors have dealt, and see early whether the ledger would object.
         means = means or Means()
+        if kept and kept.epoch != mine.hello.stored:
+            raise Conflict(f"the sharing has gone on at {attempt.me} since its hello: ask again")
         known = _known(attempt, question, kept, means.shelves)
         taken: TakenUp | None = None
         brought: Layers | None = None
         shares: dict[PartyId, Vector] = {}
         if means.intake and question.purpose and not known:
             greeting = yield from meet(attempt, mine, relayed)
-            taken = yield from _taken(attempt, question, means.intake)
-            parts = {contributor: question.taken(parcel) for contributor, parcel in taken.parcels.items()}
-            greeting = joined(greeting, [part for part, _ in parts.values()])
-            shares = {contributor: share for contributor, (_, share) in parts.items()}
+            taken, joining, shares = _fitting(
+                question, greeting, (yield from _taken(attempt, question, means.intake)), means.intake
+            )
+            greeting = joined(greeting, joining)
         else:
             greeting = yield from greet(attempt, mine, relayed, known)
         ledger.check(greeting.contributions)
@@ -120,6 +124,23 @@ def _known(attempt: Attempt, question: Question[Any], kept: Kept | None, shelves
 def _taken(attempt: Attempt, question: Question[Any], intake: Intake) -> Protocol[TakenUp]:
     wanted, most = question.wanted, question.most
     return take_up(attempt, intake, wanted.dataset, question.purpose, wanted=question.takes, most=most)
+
+
+def _fitting(
+    question: Question[Any], greeting: Greeting, taken: TakenUp, intake: Intake
+) -> tuple[TakenUp, list[Contribution], dict[PartyId, Vector]]:
+    """Contributors with the decimals of the parties, or of most contributors; others are left out, for one firm must
+    not keep everybody's data out.
+    """
+    parts = {contributor: question.taken(parcel) for contributor, parcel in taken.parcels.items()}
+    said = sorted(part.decimals for part, _ in parts.values())
+    usual = greeting.decimals if greeting.contributions else max(said, key=said.count, default=())
+    odd = [contributor for contributor, (part, _) in parts.items() if part.decimals != usual]
+    for contributor in odd:
+        intake.doubt(taken.parcels[contributor].header.id, (), (contributor,))
+    taken = taken.without(odd)
+    joining = [replace(parts[each][0], sponsor=parcel.sponsor) for each, parcel in taken.parcels.items()]
+    return taken, joining, {each: parts[each][1] for each in taken.parcels}
 
 
 def _met(attempt: Attempt, greeting: Greeting) -> str:

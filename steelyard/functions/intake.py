@@ -19,6 +19,7 @@ class Parcel:
     digest: bytes  # of the signed header, which fixes every share
     share: Vector = field(repr=False)  # all layers, one after the other; masks behind them until it is admitted
     sealing: str = ""  # the contributor's public key (hex), to which answers are sealed
+    sponsor: str = ""  # who vouches for the contributor
 
     def layers(self) -> Mapping[str, Vector]:
         """My share of each named layer; views."""

@@ -296,6 +296,16 @@ class Question(ABC, Generic[A]):
         return False
 
     @property
+    def stores(self) -> bool:
+        """Whether what is brought stays with the nodes: its owners say on which terms."""
+        return False
+
+    @property
+    def shares(self) -> int:
+        """How many shares are to reconstruct what is stored from now on; 0 where that does not change."""
+        return 0
+
+    @property
     def parts(self) -> bool:
         """Whether the result is about single parties' parts: beside a total over the same data it may show them."""
         return False

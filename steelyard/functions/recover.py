@@ -28,6 +28,10 @@ class Recover(Upkeep[Lost]):
         return True
 
     @property
+    def changes(self) -> bool:
+        return False
+
+    @property
     def figure_names(self) -> tuple[str, ...]:
         return ("epoch", "helpers", "values")
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from steelyard.epochs.change import LIFE_MS, Change, Kind
 from steelyard.epochs.committee import Committee, reckoned
 from steelyard.functions.question import Leak
+from steelyard.functions.record import size_of
 from steelyard.functions.shelves import Shelves
 from steelyard.functions.upkeep import Known, Upkeep, Whole, holding, my_share
 from steelyard.protocols.attempt import Attempt
@@ -21,6 +22,10 @@ class Refresh(Upkeep[Whole]):
     @property
     def figure_names(self) -> tuple[str, ...]:
         return ("epoch", "holders", "values")
+
+    def made(self, known: Known) -> tuple[int, ...]:
+        change = known.certificate.change
+        return change.made.epoch, len(change.voters), size_of(known.stored)
 
     def step(self, attempt: Attempt, greeting: Greeting, known: Known, shelves: Shelves) -> Protocol[tuple[int, ...]]:
         holding(attempt, known)
@@ -54,6 +59,7 @@ def changed(attempt: Attempt, greeting: Greeting, known: Known, kind: Kind, new:
         description=before.description,
         manifest=attempt.manifest,
         attempt=attempt.attempt,
+        computation=attempt.computation,
         kind=kind,
         base=before.made,
         old=before.new,

@@ -25,8 +25,16 @@ class Reshare(Upkeep[Holders]):
         return True
 
     @property
+    def shares(self) -> int:
+        return self.wanted.shares
+
+    @property
     def figure_names(self) -> tuple[str, ...]:
         return ("epoch", "holders", "threshold", "values")
+
+    def made(self, known: Known) -> tuple[int, ...]:
+        change = known.certificate.change
+        return change.made.epoch, change.new.size, change.new.threshold, size_of(known.stored)
 
     def step(self, attempt: Attempt, greeting: Greeting, known: Known, shelves: Shelves) -> Protocol[tuple[int, ...]]:
         new, size = self._committee(attempt, shelves), size_of(known.stored)
@@ -42,7 +50,9 @@ class Reshare(Upkeep[Holders]):
         return f"that @{wanted.stored} is held by {', '.join(wanted.holders)}, {wanted.shares} of whom reconstruct it"
 
     def leaks(self) -> Sequence[Leak]:
-        return (about(self.wanted.stored),)
+        wanted = self.wanted
+        together = f"any {wanted.shares} of {', '.join(wanted.holders)}"
+        return (Leak(f"@{wanted.stored}, if they put their shares together", together), about(wanted.stored))
 
     def _committee(self, attempt: Attempt, shelves: Shelves) -> Committee:
         wanted = self.wanted

@@ -18,6 +18,7 @@ import msgspec
 from steelyard.documents.attempt import MAX_ROWS, Contribution
 from steelyard.documents.contribution import ContributionHeader
 from steelyard.documents.stored import Part, Stored
+from steelyard.documents.terms import Terms
 from steelyard.epochs.change import NOTHING, Change
 from steelyard.epochs.committee import Committee, reckoned
 from steelyard.errors import Invalid, Malformed
@@ -37,7 +38,7 @@ from steelyard.functions.record import (
 )
 from steelyard.functions.shelves import Shelves
 from steelyard.functions.upkeep import LONGEST, numbers
-from steelyard.ids import identifier
+from steelyard.ids import PartyId, identifier
 from steelyard.protocols.attempt import Attempt
 from steelyard.protocols.create import create
 from steelyard.protocols.greet import Greeting, Inputs
@@ -77,6 +78,10 @@ class Share(Question[Shared]):
 
     @property
     def waits(self) -> bool:
+        return True
+
+    @property
+    def stores(self) -> bool:
         return True
 
     @property
@@ -137,6 +142,7 @@ class Share(Question[Shared]):
             description=stored.digest.hex(),
             manifest=attempt.manifest,
             attempt=attempt.attempt,
+            computation=attempt.computation,
             kind="share",
             base=NOTHING,
             old=None,
@@ -157,9 +163,6 @@ class Share(Question[Shared]):
     def _description(self, attempt: Attempt, greeting: Greeting) -> Stored:
         """Of the sharing that this computation makes; its id is the computation's."""
         wanted = self.wanted
-        parts = (
-            Part(each.party, each.version, each.rows, each.decimals, each.bounds) for each in greeting.contributions
-        )
         return Stored(
             id=attempt.computation,
             name=wanted.name,
@@ -169,7 +172,7 @@ class Share(Question[Shared]):
             vector=wanted.vector,
             enough=greeting.enough,
             minimum_rows=greeting.minimum_rows,
-            parts=tuple(parts),
+            parts=tuple(_part(each, greeting) for each in greeting.contributions),
             threshold=attempt.threshold,
         )
 
@@ -205,6 +208,12 @@ class Share(Question[Shared]):
 
     def _layout(self, rows: int) -> Layout:
         return Layout(len(self.wanted.columns), rows, self.wanted.vector)
+
+
+def _part(each: Contribution, greeting: Greeting) -> Part:
+    hello = greeting.hellos.get(PartyId(each.party))
+    terms = hello.terms if hello else Terms()
+    return Part(each.party, each.version, each.rows, each.decimals, each.bounds, each.sponsor, terms)
 
 
 def _made(attempt: Attempt, shelves: Shelves) -> Stored | None:

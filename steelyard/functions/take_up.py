@@ -10,7 +10,7 @@ Differs     a contribution that fails its check is left out and the rest goes on
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field, replace
 
 from steelyard.documents.contribution import ContributionHeader
@@ -30,6 +30,11 @@ class TakenUp:
     waiting: int  # contributions that some participants do not hold, or that there was no room for
     doubted: tuple[PartyId, ...]  # whose contributions failed the check
     transcript: str  # hex digest of all that was admitted
+
+    def without(self, odd: Collection[PartyId]) -> TakenUp:
+        """Those contributors left out, as if their dealings were bad."""
+        parcels = {contributor: each for contributor, each in self.parcels.items() if contributor not in odd}
+        return replace(self, parcels=parcels, doubted=tuple(sorted({*self.doubted, *odd})))
 
 
 def take_up(
@@ -56,7 +61,7 @@ def take_up(
     doubted: list[PartyId] = []
     # 1. Admit what all hold; who fails the check is left out of the next round.
     while True:
-        held = {contributor: Held(each.digest, each.share) for contributor, each in mine.items()}
+        held = {contributor: Held(each.digest, each.share, each.sponsor) for contributor, each in mine.items()}
         try:
             admitted = yield from admit(attempt, held, attempt.threshold)
         except Cheated as error:

@@ -23,7 +23,7 @@ from steelyard.documents.manifest import Name
 from steelyard.documents.signed import Signed, decode, read
 from steelyard.documents.stored import Stored
 from steelyard.epochs.certificate import Commit
-from steelyard.errors import Invalid, Malformed, NotFound, Stale, SteelyardError
+from steelyard.errors import Conflict, Invalid, Malformed, NotFound, Stale, SteelyardError
 from steelyard.field import Vector
 from steelyard.functions.computation import ResultShare
 from steelyard.functions.question import Held, Layers, Opening, Question, Released, Selection, Table
@@ -39,9 +39,14 @@ LONGEST: Final = 1 << 25  # bytes of the longest message, whatever is stored: a 
 
 
 class Whole(Selection, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Arguments: a stored sharing, all of it."""
+    """Arguments: a stored sharing, all of it.  `sharing` is its id, for a later one may have its name.
+
+    `epoch` is the one that is to be changed: a request that is run again finds another.  0 where nothing is.
+    """
 
     column: str = ""
+    sharing: Annotated[str, msgspec.Meta(pattern="^([0-9a-f]{32})?\\Z")] = ""
+    epoch: Annotated[int, msgspec.Meta(ge=0, le=1 << 53)] = 0
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -97,6 +102,20 @@ class Upkeep(Question[W]):
         return True
 
     @property
+    def changes(self) -> bool:
+        """Whether the request must say which epoch it is about."""
+        return True
+
+    def check_bound(self) -> None:
+        """Raises Invalid for a request that does not say which sharing, and of which epoch, it is about."""
+        if not self.wanted.sharing or (self.changes and not self.wanted.epoch):
+            raise Invalid("the request says neither which sharing nor which epoch it is about: let the client write it")
+
+    def made(self, known: Known) -> tuple[int, ...] | None:
+        """The numbers again, where this change is what `known` came of; None for what makes no epoch."""
+        return None
+
+    @property
     @abstractmethod
     def figure_names(self) -> tuple[str, ...]:
         """What the numbers are."""
@@ -143,9 +162,21 @@ def keep_up(
         inputs = contributions(stored, ())
         transcript = digest("upkeep", known.description, change.encode()).hex()
         input_set, certificate = yield from agree(attempt, inputs, transcript, ledger)
-        # 3. Do it.
-        found = yield from question.step(attempt, greeting, known, shelves)
+        # 3. Do it, unless an earlier attempt has come to its end without anybody hearing of it.
+        found = question.made(known) if change.computation == attempt.computation else None
+        if found is None:
+            _check_bound(question.wanted, known)
+            found = yield from question.step(attempt, greeting, known, shelves)
     return ResultShare(numbers(found), (), (), input_set, certificate)
+
+
+def _check_bound(wanted: Whole, known: Known) -> None:
+    """Raises Conflict for another sharing or epoch than was asked about."""
+    epoch = known.certificate.change.made.epoch
+    if wanted.sharing not in ("", known.stored.id):
+        raise Conflict(f"@{wanted.stored} is another sharing than the request was signed for: ask again")
+    if wanted.epoch not in (0, epoch):
+        raise Conflict(f"@{wanted.stored} stands at epoch {epoch}, the request is about {wanted.epoch}: ask again")
 
 
 def numbers(found: tuple[int, ...]) -> Vector:

@@ -7,6 +7,8 @@
     approval = "automatic"
     minimum_group = 3                        # parties
     minimum_rows = 3                         # rows behind every figure
+    sponsored_count = false                  # all firms of one sponsor are one party to minimum_group, the requester's
+                                             # own none; true: each firm is one
     period_days = 30
     epsilon_per_period = 1.0
     delta_per_period = 1e-5                  # training with noise needs one
@@ -30,6 +32,7 @@ from typing import Annotated, Final, Literal
 
 import msgspec
 
+from steelyard.documents.terms import Terms
 from steelyard.errors import BudgetExhausted, GroupTooSmall, Invalid, PolicyRefused
 
 ALL: Final = "*"
@@ -111,6 +114,7 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     delta_per_period: Annotated[float, msgspec.Meta(ge=0, le=0.01)] = 0.0
     searches_per_version: Annotated[int, msgspec.Meta(ge=0, le=1_000)] = 8
     lower_threshold: bool = False
+    sponsored_count: bool = False
     parts_beside_totals: bool = False
     datasets: dict[str, DatasetRule] = {}
 
@@ -152,6 +156,13 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         _listed("requester", [requester], self.requesters)
         self.check_peers(parties, me)
 
+    def terms(self, dataset: str) -> Terms:
+        """What others may do without this node with data of this dataset that is left with them."""
+        rule = self.datasets.get(dataset) or self.datasets.get(ALL)
+        listed = self.functions if rule is None or rule.functions is None else rule.functions
+        functions = tuple(each for each in LOCAL if each in listed)
+        return Terms(functions, self.requesters, self.lower_threshold)
+
     def sponsored(self, sponsor: str) -> bool:
         """Whether contributors that this requester vouches for count here."""
         return sponsor in self.sponsors or ALL in self.sponsors
@@ -183,8 +194,20 @@ def permissive(requesters: Iterable[str]) -> Policy:
         epsilon_per_period=10.0,
         delta_per_period=1e-5,
         parts_beside_totals=True,
+        sponsored_count=True,
         datasets={ALL: DatasetRule(columns=(ALL,), filters=(ALL,))},
     )
+
+
+def check_terms(owner: str, terms: Terms, question: Question) -> None:
+    """Whether an owner whose node takes no part allowed this when it shared its data; raises PolicyRefused."""
+    absent = f"{owner} takes no part, and when it shared its data"
+    if question.function not in terms.functions:
+        raise PolicyRefused(f"{absent}, its policy did not list the function {_short(question.function)}")
+    if not {question.requester, ALL} & set(terms.requesters):
+        raise PolicyRefused(f"{absent}, its policy did not list the requester {_short(question.requester)}")
+    if question.lower_threshold and not terms.lower_threshold:
+        raise PolicyRefused(f"{absent}, its policy did not allow a lower threshold than the manifest's")
 
 
 def parse(text: str) -> Policy:

@@ -38,6 +38,12 @@ class Held:
 
     digest: bytes
     share: Vector = field(repr=False)
+    sponsor: str = ""
+
+    @property
+    def name(self) -> bytes:
+        """What must be the same at all who hold it; the challenge is of the header alone."""
+        return digest("contribution-held", self.digest, self.sponsor.encode())
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,15 +63,15 @@ def admit(attempt: Attempt, held: Mapping[PartyId, Held], threshold: int) -> Pro
     beside the holders that may have lied about it.
     """
     # 1. Everybody tells everybody what it holds.
-    mine = b"".join([_FRONT, *sorted(each.digest for each in held.values())])
+    mine = b"".join([_FRONT, *sorted(each.name for each in held.values())])
     received = yield broadcast("contributions", mine, attempt.others)
     lists = _lists(attempt, mine, received)
     common = sorted(frozenset.intersection(*(frozenset(each) for each in lists.values())))
     fixed = b"".join(digest("contributions-held", *lists[party]) for party in attempt.participants)
     # 2. One masked combination of each that all hold, to everybody.
-    who = {each.digest: contributor for contributor, each in held.items()}
+    who = {each.name: contributor for contributor, each in held.items()}
     shares = {who[each]: held[who[each]].share for each in common}
-    combined = [masked(digest("contribution-challenge", each), shares[who[each]]) for each in common]
+    combined = [masked(digest("contribution-challenge", held[who[each]].digest), shares[who[each]]) for each in common]
     combinations = np.concatenate([np.empty(0, dtype=np.uint64), *combined])
     checks = yield broadcast("contributions-check", fixed + to_bytes(combinations), attempt.others)
     # 3. Everybody heard the same, and all points of each contribution lie on one polynomial of degree k-1.

@@ -16,6 +16,7 @@ from dataclasses import dataclass, field, replace
 
 from steelyard.documents.attempt import Contribution, Hello
 from steelyard.documents.signed import Signed, from_wire, sign, to_wire
+from steelyard.documents.terms import Terms
 from steelyard.errors import Cheated, Conflict, GroupTooSmall, Invalid, Malformed, NotFound
 from steelyard.ids import PartyId
 from steelyard.protocols.attempt import Attempt
@@ -46,6 +47,7 @@ class Offer:
     enough: bool = False
     minimum_rows: int = 0
     minimum_group: int = 0
+    terms: Terms = field(default_factory=Terms)
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,6 +211,7 @@ def _hello(attempt: Attempt, offer: Offer, keys: AttemptKeys, now_ms: int) -> He
         enough=offer.enough,
         minimum_rows=offer.minimum_rows,
         minimum_group=offer.minimum_group,
+        terms=offer.terms,
         time_ms=now_ms,
     )
 

@@ -106,12 +106,18 @@ class Keys:
             self._opened[row.id] = opened
             if len(self._opened) > _REMEMBERED:
                 self._opened.popitem(last=False)
+        if self._database.one("SELECT 1 FROM vault_key WHERE id = ?", (row.id,)) is None:
+            self._forget(row.id)  # erased while it was opened
         return opened
 
     def delete(self, row: KeyRow) -> None:
         self._database.execute("DELETE FROM vault_key WHERE id = ?", (row.id,))
+        self._forget(row.id)
+        self._database.after_commit(lambda: self._forget(row.id))  # somebody may have opened it meanwhile
+
+    def _forget(self, identity: str) -> None:
         with self._lock:
-            self._opened.pop(row.id, None)
+            self._opened.pop(identity, None)
 
     def all(self, kind: str = "") -> list[KeyRow]:
         where = "WHERE kind = ?" if kind else ""

@@ -34,10 +34,14 @@ class Wrapped:
 
 @dataclass(frozen=True, slots=True)
 class Health:
-    """Which version is current, and every version whose keys this provider still unwraps."""
+    """Which version is current, and every version whose keys this provider still unwraps.
+
+    `fixed` says why it cannot make a new one; empty when it can.
+    """
 
     current: str
     held: frozenset[str]
+    fixed: str = ""
 
 
 class Provider(Protocol):

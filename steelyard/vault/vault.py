@@ -161,6 +161,16 @@ class Vault:
         found = self._folder.glob(f"{identity}.*{SUFFIX}")
         return [each.name.removeprefix(f"{identity}.").removesuffix(SUFFIX) for each in found]
 
+    def is_whole(self, unit: Unit, file: str) -> bool:
+        """Whether the file is there, the unit's own, and not cut short; its contents are not decrypted."""
+        row = self._keys.find(unit)
+        try:
+            if row is not None:
+                self._verify(row, self._path(row.id, file), deeply=False)
+        except StoreFault:
+            return False
+        return row is not None
+
     def units(self, kind: str = "") -> list[Unit]:
         """In order; of one kind, or all."""
         return [row.unit for row in self._keys.all(kind)]
@@ -202,7 +212,12 @@ class Vault:
         )
 
     def faults(self, *, verify: bool = False) -> Iterator[Fault]:
-        """Files that are missing, torn or another's; with `verify` also keys that do not open and bits that changed."""
+        """Files that are missing, torn or another's, and a KEK that cannot be renewed.
+
+        With `verify` also keys that do not open and bits that changed.
+        """
+        if fixed := self._provider.health().fixed:
+            yield Fault(Unit("node", "key", "1"), fixed)
         files: dict[str, list[Path]] = {}
         for file in sorted(self._folder.glob(f"*{SUFFIX}")):
             files.setdefault(file.name.partition(".")[0], []).append(file)

@@ -174,7 +174,7 @@ class InProcess(SdkRunner):
         shelf = sharings.get(name)
         share, hashed = sharings.vector(shelf.slot).copy(), sharings.digest(shelf.slot)
         share[0] = (int(share[0]) + 1) % P
-        sharings.replace(shelf.slot, share, hashed)
+        sharings.put(shelf.slot, share, hashed)
 
     def kill_at(self, party: str, step: str) -> None:
         self.nodes[party].dies_at = step
