@@ -61,7 +61,7 @@ class Changes:
         if bytes.fromhex(change.description) != stored.digest:
             raise Invalid("this change is of another sharing than is described")
         with self._turn:
-            self.sharings.describe(stored)
+            self.sharings.describe(stored, new=change.old is None)
             self._machine.start(change, self._now_ms())
             self._note("change_begun", change)
         return OneChange(self, change)

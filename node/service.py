@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
@@ -22,7 +21,7 @@ from steelyard.documents.request import Request
 from steelyard.documents.sealed_result import SealedResult
 from steelyard.documents.signed import read
 from steelyard.epochs.settlement import decode_step
-from steelyard.errors import Conflict, Invalid, SteelyardError
+from steelyard.errors import Conflict, Invalid, Stale, SteelyardError
 from steelyard.functions.catalogue import question_of
 from steelyard.identity.homes import Home
 from steelyard.identity.sealing import MAX_PLAINTEXT, OVERHEAD
@@ -95,8 +94,11 @@ class NodeService(OwnerService):
         if recorded.failure is not None:
             answer.failure.CopyFrom(failure_to_proto(recorded.failure))
         if request.attempt and recorded.decision == "approved":
-            with suppress(SteelyardError):  # what is in the way of the attempt, `Run` will say
+            try:
                 answer.hello.CopyFrom(codec.signed_to_proto(self._engine.introduce(_order(recorded, request))))
+            except SteelyardError as error:  # what is in the way of the attempt, `Run` will say
+                if isinstance(error, Stale):
+                    raise  # it is since the approval; the others go on without this node
         return answer
 
     async def Run(self, request: node_pb2.RunRequest, context: Context) -> AsyncIterator[node_pb2.RunResponse]:

@@ -98,16 +98,16 @@ class Sharings:
         shelf = self.find(wanted.stored) if question.restores else self.get(wanted.stored)
         return shelf.stored.dataset if shelf else ""
 
-    def describe(self, stored: Stored) -> None:
-        """Remembers what a sharing holds, for good.
+    def describe(self, stored: Stored, *, new: bool = False) -> None:
+        """Remembers what a sharing holds, for good; `new` when it is made of nothing.
 
-        Raises Conflict for a name that is taken, another description, or what was forgotten.
+        Raises Conflict for a name that is taken, another description, or something new that was forgotten before.
         """
         with self._database.transaction():
             known = self._database.one("SELECT description FROM sharing WHERE id = ?", (stored.id,))
             if known is not None and known[0] != stored.encode():
                 raise Conflict("this sharing was described otherwise before")
-            if self._database.one("SELECT 1 FROM forgotten WHERE sharing = ?", (stored.id,)) is not None:
+            if new and self._database.one("SELECT 1 FROM forgotten WHERE sharing = ?", (stored.id,)) is not None:
                 raise Conflict("this sharing was erased for good: share the data anew, by a new request")
             if any(each.stored.id != stored.id and each.stands for each in self._named(stored.name)):
                 raise Conflict(f"there is a sharing @{stored.name} already: choose another name, or forget it first")

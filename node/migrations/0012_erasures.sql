@@ -3,7 +3,7 @@ CREATE TABLE erasure (
     number      INTEGER PRIMARY KEY AUTOINCREMENT
 ) STRICT;
 
--- Sharings that were erased for good: nothing is made or given back under their ids any more.
+-- Sharings that were erased for good: nothing is made anew under their ids any more.
 CREATE TABLE forgotten (
     sharing     TEXT PRIMARY KEY
 ) STRICT;

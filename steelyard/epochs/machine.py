@@ -199,8 +199,6 @@ class Machine:
         """As it is on the disk; a new one when nothing is known of this sharing."""
         return self._store.load(sharing) or Record(sharing)
 
-    # ---- the rules --------------------------------------------------------------------------------------------------
-
     def _check_start(self, record: Record, change: Change, now_ms: int) -> None:
         if self._me not in change.voters:
             raise Invalid("this node is not among the voters")
@@ -321,8 +319,6 @@ class Machine:
         there = (generation.base, generation.committee) == (change.base, change.old)
         return there and generation.commit.change.description == change.description
 
-    # ---- transitions ------------------------------------------------------------------------------------------------
-
     def _advance(self, record: Record, change: Change, certificate: Commit) -> None:
         staying = self._me in change.new.points
         record = msgspec.structs.replace(
@@ -366,8 +362,6 @@ class Machine:
                 self._crash_point("erase.before")
                 self._store.erase(slot)
                 self._crash_point("erase.done")
-
-    # ---- small things -----------------------------------------------------------------------------------------------
 
     def _of(self, change: Change) -> tuple[Record, Undecided]:
         record = self.record(change.sharing)

@@ -24,6 +24,7 @@ from steelyard.errors import Invalid, Malformed
 from steelyard.field import Vector, total
 from steelyard.functions.intake import Parcel
 from steelyard.functions.means import Means
+from steelyard.functions.recalled import Record as Record
 from steelyard.functions.shelves import Shelves
 from steelyard.functions.take_up import TakenUp
 from steelyard.ids import PartyId, identifier
@@ -146,23 +147,6 @@ class Table(Interface):
 
     def has(self, column: str) -> bool:
         """Whether there is such a column."""
-
-
-class Record(Interface):
-    """One party's record of a stored sharing (steelyard.functions.record), on shares, for the question's columns."""
-
-    @property
-    def vector(self) -> bool:
-        """Whether rows have positions, and none is padding."""
-
-    def of_all(self, name: str) -> Vector:
-        """A layer that is the same for all columns, flat."""
-
-    def of(self, name: str, column: int = 0) -> Vector:
-        """A layer's part of the question's column of that number, flat."""
-
-    def moments(self) -> Vector:
-        """(pairs of columns, limbs), as `steelyard.functions.moments` orders them."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -165,12 +165,12 @@ def keep_up(
         # 3. Do it, unless an earlier attempt has come to its end without anybody hearing of it.
         found = question.made(known) if change.computation == attempt.computation else None
         if found is None:
-            _check_bound(question.wanted, known)
+            check_bound(question.wanted, known)
             found = yield from question.step(attempt, greeting, known, shelves)
     return ResultShare(numbers(found), (), (), input_set, certificate)
 
 
-def _check_bound(wanted: Whole, known: Known) -> None:
+def check_bound(wanted: Whole, known: Known) -> None:
     """Raises Conflict for another sharing or epoch than was asked about."""
     epoch = known.certificate.change.made.epoch
     if wanted.sharing not in ("", known.stored.id):

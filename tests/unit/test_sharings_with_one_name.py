@@ -6,8 +6,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from protocols.vaults import NOW, Holders, values
-from review.test_helpers_of_a_recovery import POOL
+from protocols.vaults import NOW, POOL, Holders, values
 from unit.vaults import Place
 
 from node.sharings import Sharings

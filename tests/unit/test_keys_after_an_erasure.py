@@ -6,8 +6,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-from protocols.vaults import NOW, SHARING, Holders, values
-from review.test_helpers_of_a_recovery import POOL
+from protocols.vaults import NOW, POOL, SHARING, Holders, values
 from unit.vaults import Place
 
 from node.changes import Changes

@@ -6,7 +6,7 @@ from types import SimpleNamespace
 
 import msgspec
 from protocols.pools import Pool
-from review.test_helpers_of_a_recovery import POOL
+from protocols.vaults import POOL
 
 from node.books import After
 from steelyard.documents.stored import Part
