@@ -119,10 +119,7 @@ class Machine:
             self._advance(record, change, certificate)
 
     def abandon(self, certificate: Abort) -> None:
-        """Takes an Abort from anybody; it wins over a Commit of the same change, whichever came first.
-
-        Of a change that I have no part in only what k holders that I know signed.
-        """
+        """Takes an Abort from anybody; it wins over a Commit of the same change, whichever came first."""
         change = certificate.verify(self._keys, self._manifest)
         record = self.record(change.sharing)
         mine = record.undecided is not None and record.undecided.change == change
@@ -250,7 +247,7 @@ class Machine:
         change.check(self._manifest)
         if self._me not in change.voters or self._store.used(change.attempt):
             raise Conflict("this change is decided here, or not this node's to decide", party=self._me)
-        if not self._may_vote(record, change) or record.recovered:
+        if record.standing != "active" or not self._may_leave(record, change) or record.recovered:
             raise Conflict("this node cannot tell whether it has voted on this change", party=self._me)
 
     def _is_ready(self, record: Record, change: Change, certificate: Commit) -> bool:
@@ -271,10 +268,8 @@ class Machine:
         return change.made.epoch > record.base.epoch or (change.made.epoch == record.base.epoch and record.reverted)
 
     def _is_sibling(self, record: Record, change: Change, certificate: Abort) -> bool:
-        """Another attempt to leave what I hold."""
-        if record.active is None or (change.base, change.old) != (record.base, record.active.committee):
-            return False
-        return record.believes(certificate)
+        """Another attempt to leave what I hold, which k holders that I know gave up."""
+        return self._may_leave(record, change) and record.believes(certificate)
 
     def _check_way(self, record: Record, certificate: Commit) -> None:
         """Forward only, unless what I have was given up; and only where an honest holder that I know went."""
@@ -308,16 +303,15 @@ class Machine:
     def _may_have_forgotten(self, record: Record, change: Change) -> bool:
         """I hold this base by recovery: before that I may have prepared.  So I cannot refuse, but keep the base."""
         change.check(self._manifest)
-        mine = self._may_vote(record, change) and self._me in change.keepers
+        mine = record.standing == "active" and self._may_leave(record, change) and self._me in change.keepers
         return mine and record.recovered and not record.gave_up(change)
 
-    def _may_vote(self, record: Record, change: Change) -> bool:
+    def _may_leave(self, record: Record, change: Change) -> bool:
         """It would leave the epoch that I hold, if anybody began it."""
-        if record.standing != "active" or record.active is None:
+        if record.active is None:
             return False
-        generation = record.active
-        there = (generation.base, generation.committee) == (change.base, change.old)
-        return there and generation.commit.change.description == change.description
+        there = (record.base, record.active.committee) == (change.base, change.old)
+        return there and record.active.commit.change.description == change.description
 
     def _advance(self, record: Record, change: Change, certificate: Commit) -> None:
         staying = self._me in change.new.points
