@@ -26,7 +26,10 @@ from tests.cluster.runner import PARTIES
 
 DATASET = "dues"
 SCHEMA = '[columns.amount]\ntype = "decimal"\ndecimals = 2\n'
-ALLOWED = ("functions = [", 'sponsors = ["analyst"]\nsponsored_count = true\nfunctions = [\n    "share", "refresh", "forget",')
+ALLOWED = (
+    "functions = [",
+    'sponsors = ["analyst"]\nsponsored_count = true\nfunctions = [\n    "share", "refresh", "forget",',
+)
 RULE = f'\n[datasets.{DATASET}]\ncolumns = ["amount"]\n'
 
 
