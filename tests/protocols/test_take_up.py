@@ -8,7 +8,7 @@ import pytest
 from protocols.pools import Pool
 from protocols.tables import Rows, ask
 
-from steelyard.errors import Failed, GroupTooSmall, Invalid, NotFound
+from steelyard.errors import Failed, GroupTooSmall, NotFound
 from steelyard.functions.catalogue import question
 from steelyard.ids import PartyId
 from steelyard.rounds import Round
@@ -114,13 +114,6 @@ def test_a_holder_that_lies_about_a_firm_is_suspected_beside_it_and_nothing_is_s
         assert (len(box.doubted), box.parcels.keys()) == (party != "bank-b", FIRMS.keys())
     ((_, culprits, suspects),) = pool.boxes[PartyId("bank-a")].doubted
     assert (culprits, "bank-b" in suspects, len(suspects)) == ((), True, 2)
-
-
-def test_other_decimals_are_refused_by_name() -> None:
-    pool = pooled()
-    pool.firm("firm-odd", [9], decimals=3)
-    with pytest.raises(Invalid, match="firm-odd"):
-        pool.share(BANKS)
 
 
 def test_only_the_columns_asked_for_are_taken_in_whatever_order_the_firm_has_them() -> None:
