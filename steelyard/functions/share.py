@@ -19,7 +19,7 @@ from steelyard.documents.attempt import MAX_ROWS, Contribution
 from steelyard.documents.contribution import ContributionHeader
 from steelyard.documents.stored import Part, Stored
 from steelyard.documents.terms import Terms
-from steelyard.epochs.change import NOTHING, Change
+from steelyard.epochs.change import LIFE_MS, NOTHING, Change
 from steelyard.epochs.committee import Committee, reckoned
 from steelyard.errors import Invalid, Malformed
 from steelyard.field import Vector
@@ -149,7 +149,7 @@ class Share(Question[Shared]):
             new=committee,
             voters=tuple(sorted(attempt.participants)),
             liars=reckoned(committee.size, committee.size, committee.threshold),
-            expires_ms=shelves.expires_ms,
+            expires_ms=min(shelves.expires_ms, held.greeting.latest_ms + LIFE_MS),
         )
         ballot = shelves.begin(change, stored)
         votes = yield from create(attempt, held.greeting, change, held.shares, held.transcript, ballot)
