@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-HELP: Final = """Totals, counts and means over the data of several organisations, and nobody
-sees anybody's data.
+HELP: Final = """Totals, comparisons, ratios, models and set-off over the data of several
+organisations, and nobody sees anybody's data.
 
 Try it:
   steelyard local up --dir d --parties 4 --threshold 2 --data examples/balances
@@ -46,20 +46,31 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "train": ("clients.cli.train:train_model", "Train a model on all parties' rows; only sums are ever formed."),
     "model": ("clients.cli.model:app", "The models that your node keeps; exporting and deleting them."),
     "predict": ("clients.cli.predict:predict_rows", "What a model says of the rows of a file, on this machine."),
-    "computation": ("clients.cli.computation:app", "Look at, follow, cancel, approve and refuse computations."),
     "contribute": ("clients.cli.contribute:contribute", "Seal a firm's table for the nodes: a party without a node."),
     "contribution": ("clients.cli.contribution:app", "Contributions that you sponsor, and who has taken them."),
     "contributor": ("clients.cli.contributor:app", "Register firms that contribute without a node."),
+    "computation": ("clients.cli.computation:app", "Look at, follow, cancel, approve and refuse computations."),
     "party": ("clients.cli.party:app", "The parties of the consortium and what they describe."),
     "data": ("clients.cli.data:app", "Import, list, show and delete your own data at your own node."),
     "vault": ("clients.cli.vault:app", "What your node keeps sealed, under which keys; new keys."),
-    "audit": ("clients.cli.audit:app", "Your node's audit log."),
+    "audit": ("clients.cli.audit:app", "Your node's audit log; whether a sharing's shares belong together."),
     "ledger": ("clients.cli.ledger:app", "What your node has released, and the privacy budget left."),
     "local": ("clients.cli.local:app", "A whole consortium on this machine, to try things with."),
     "pki": ("clients.cli.pki:app", "Certificates and keys, enrolment, renewal."),
     "manifest": ("clients.cli.manifest:app", "The signed document that says who belongs to the consortium."),
     "doctor": ("clients.cli.doctor:doctor", "Explain what is wrong with keys, certificates, clock or connections."),
     "version": ("clients.cli.version:version", "The versions of what is installed."),
+}
+
+HEADINGS: Final = {  # before these commands
+    "sum": "Ask about everybody's data",
+    "setoff": "Settle debts and payments",
+    "share": "Leave data with the nodes in shares",
+    "ratio": "Statements that stay encrypted",
+    "train": "Models that parties train together",
+    "contribute": "Firms without a node",
+    "computation": "Owners and requesters",
+    "local": "Set up and look after",
 }
 
 
@@ -70,7 +81,12 @@ def is_wanted(arguments: Sequence[str]) -> bool:
 
 def front_page() -> str:
     width = max(len(name) for name in COMMANDS)
-    commands = "\n".join(f"  {name:{width}}  {summary}" for name, (_, summary) in COMMANDS.items())
+    lines = (f"{_heading(name)}  {name:{width}}  {summary}" for name, (_, summary) in COMMANDS.items())
+    commands = "\n".join(lines)
     return (
         f"Usage: steelyard COMMAND [OPTIONS]\n\n{HELP}\nCommands, each with its own --help:\n{commands}\n\n{EPILOGUE}"
     )
+
+
+def _heading(name: str) -> str:
+    return f"\n{HEADINGS[name]}:\n" if name in HEADINGS else ""

@@ -37,6 +37,7 @@ functions = [
 ]
 requesters = ["analyst"]
 sponsors = ["analyst"]
+sponsored_count = true
 approval = "automatic"
 minimum_group = 3
 minimum_rows = 3

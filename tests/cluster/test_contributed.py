@@ -28,7 +28,7 @@ DATASET = "dues"
 SCHEMA = '[columns.amount]\ntype = "decimal"\ndecimals = 2\n'
 ALLOWED = (
     "functions = [",
-    'sponsors = ["analyst"]\nsponsored_count = true\nfunctions = [\n    "share", "refresh", "forget",',
+    'functions = [\n    "share", "refresh", "forget",',
 )
 RULE = f'\n[datasets.{DATASET}]\ncolumns = ["amount"]\n'
 
