@@ -172,7 +172,7 @@ class Pool:
         return compute(
             attempt,
             asked,
-            introduce(attempt, self.consortium.offer(table is not None, **offered)),
+            introduce(attempt, self.consortium.offer(table is not None, **offered), NOW),
             Secret(asked.bring(table, rows)) if table else None,
             self.consortium.ledgers[party],
             SystemRandomness(),
