@@ -89,7 +89,7 @@ answer=$(steelyard setoff run --obligations "$STEELYARD_PROFILE/obligations.csv"
 echo "$answer"
 case "$answer" in *'"total":8465010'*) ;; *) echo "all debts together should be 8465010: $answer" >&2; exit 1 ;; esac
 round=$(printf '%s' "$answer" | sed 's/.*"id":"\([0-9a-f]*\)".*/\1/')
-run steelyard setoff notice --run "$round" --firm F01 --format csv
+run steelyard setoff notice --run "$round" --firm F006 --format csv
 run steelyard setoff finalise "$round"
 
 say 'Done'
