@@ -18,6 +18,11 @@ _HOME = "/var/lib/steelyard"
 _WRITE = "import pathlib, sys; pathlib.Path(sys.argv[1]).write_text(sys.argv[2])"
 
 
+def _kept(party: str) -> str:
+    """What of KEPT lies where on a volume: key and mark beside the node's identity."""
+    return " ".join(each if each == "state" else f"nodes/{party}/{each}" for each in KEPT)
+
+
 class Contained(CliRunner):
     """Started by `with`; needs a Docker engine and the image."""
 
@@ -73,10 +78,11 @@ class Contained(CliRunner):
         self.cluster.without(party, "/bin/rm", "-rf", f"{_HOME}/state")
 
     def lend(self, party: str) -> None:
-        self._move(party, f"mkdir aside && mv {' '.join(KEPT)} aside")
+        self._move(party, f"mkdir aside && mv {_kept(party)} aside")
 
     def give_back(self, party: str) -> None:
-        self._move(party, f"rm -rf {' '.join(KEPT)} && mv aside/* . && rmdir aside")
+        sealing = f"aside/vault.key aside/vault.mark nodes/{party}/"
+        self._move(party, f"rm -rf {_kept(party)} && mv {sealing} && mv aside/* . && rmdir aside")
 
     def _move(self, party: str, command: str) -> None:
         self.cluster.without(party, "sh", "-c", f"cd {_HOME} && {command}")
