@@ -134,15 +134,18 @@ class Machine:
         self._settle(record)
 
     def notice(self, votes: Iterable[Signed]) -> None:
-        """Votes that others show me.  One of mine that I do not know of means that my disk went back in time."""
+        """Votes that others show me.  One of mine that I do not know of means that my disk went back in time.
+
+        From then on I know of it: who recovered would be stale again, and for ever, by what it voted before.
+        """
         for signed in votes:
             kind = KINDS.get(signed.kind)
             if signed.signer != self._me or kind is None:
                 continue
             vote = signed.open(kind, self._keys)
             record = self.record(vote.sharing)
-            if not self._store.used(vote.attempt) and record.standing == "active":
-                self._save(msgspec.structs.replace(record, standing="stale"), "stale")
+            if not self._store.used(vote.attempt) and record.standing != "empty":
+                self._save(msgspec.structs.replace(record, standing="stale"), "stale", claim=vote.attempt)
 
     def expect(self, certificate: Commit) -> None:
         """Before my share of the epoch that `certificate` made is rebuilt: its slot is kept free from now on."""
@@ -177,7 +180,7 @@ class Machine:
             ahead=None,
             recovered=True,
         )
-        self._save(record, "recover")
+        self._save(record, "recover", claim=change.attempt)
         self._settle(record)
         return done
 

@@ -191,7 +191,10 @@ class Node:
         slot = Slot(record.sharing, record.base.epoch, record.base.attempt)
         return Status(self.party, record, bool(self.disk.digest(slot)))
 
-    def follow(self, step: Step) -> None:
+    def follow(self, step: Step, votes: Iterable[Signed] = ()) -> None:
+        """`votes`: what others have of mine."""
+        if not isinstance(step, Recover):
+            self.machine.notice(votes)
         if isinstance(step, Show):
             self.show(step.certificate)
         elif isinstance(step, Ask):

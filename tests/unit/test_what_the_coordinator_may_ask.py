@@ -62,6 +62,24 @@ def test_a_vote_that_a_recovered_node_was_talked_into_does_not_make_it_stale() -
     assert machine.record(SHARING).standing == "active"
 
 
+def test_a_recovered_node_stays_so_whatever_it_voted_before_its_disk_was_lost() -> None:
+    """Its vote on the epoch that it has again says nothing new; one on another change makes it stale once, not for ever."""
+    holders = Holders(2, 3, values(3))
+    party = holders.parties[0]
+    forgotten = holders.machines[party].abort(invented(holders))
+    party = recovered(holders)
+    machine, commit = holders.machines[party], holders.commit
+    assert commit is not None
+    machine.notice(commit.votes)
+    assert machine.record(SHARING).standing == "active"
+    machine.notice([forgotten])
+    assert machine.record(SHARING).standing == "stale"
+    machine.expect(commit)
+    machine.recover(commit, commit.digests[party])
+    machine.notice([forgotten])
+    assert machine.record(SHARING).standing == "active"
+
+
 def test_what_a_recovered_node_promised_for_a_change_it_does_not_know_is_kept() -> None:
     """It may have voted for that change before its disk was lost; others may have given up and count on its share."""
     holders = Holders(2, 3, values(3))
