@@ -71,13 +71,15 @@ class Machine:
         record = self.record(change.sharing)
         if (before := record.refusal(change)) is not None:
             return before
+        if self._store.refused(change.attempt) == change.digest:
+            return self._refuse_again(record, change)
         mine = record.undecided is not None and record.undecided.change == change
         self._check_abort(record, change, mine=mine)
         signed = self._sign(Aborted(**_about(change)))
         record = record.refusing(signed)
         if mine:
             record = self._step_back(msgspec.structs.replace(record, undecided=None))
-        self._save(record, "abort", claim=change.attempt)
+        self._save(record, "abort", claim=change.attempt, refused=change.digest)
         self._settle(record)
         return signed
 
@@ -374,9 +376,15 @@ class Machine:
             raise Conflict("this node has prepared this change with other checks", party=self._me)
         return before
 
-    def _save(self, record: Record, step: str, claim: str = "") -> None:
+    def _refuse_again(self, record: Record, change: Change) -> Signed:
+        """The same vote, which is no longer among the last: others may wait for it."""
+        signed = self._sign(Aborted(**_about(change)))
+        self._save(record.refusing(signed), "abort")
+        return signed
+
+    def _save(self, record: Record, step: str, claim: str = "", refused: str = "") -> None:
         self._crash_point(f"{step}.before")
-        self._store.save(record, claim)
+        self._store.save(record, claim, refused)
         self._crash_point(f"{step}.saved")
 
     def _sign(self, document: Document) -> Signed:

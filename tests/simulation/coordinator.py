@@ -98,9 +98,15 @@ class Coordinator:
             expires_ms=self.world.now + 2500,
         )
         self.schedule.proposed(change)
+        self._start(change)
+
+    def _start(self, change: Change) -> None:
         for party in change.voters:
-            node = self.schedule.nodes[party]
-            self.world.send(NAME, party, lambda node=node: node.do(lambda: node.propose(change)))
+            self._tell(party, change)
+
+    def _tell(self, party: str, change: Change) -> None:
+        node = self.schedule.nodes[party]
+        self.world.send(NAME, party, lambda: node.do(lambda: node.propose(change)))
 
     def _crash_point(self, name: str) -> None:
         self.schedule.passed.add(name)

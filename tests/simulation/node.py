@@ -204,6 +204,7 @@ class Node:
 
     def show(self, certificate: Certificate) -> None:
         if isinstance(certificate, Commit):
+            certificate.verify(self.schedule.keys, self.schedule.points)
             self.schedule.committed(certificate)
             self.machine.commit(certificate)
         elif isinstance(certificate, Abort):
