@@ -181,15 +181,19 @@ class Sharings:
         row = self._database.one("SELECT record FROM sharing_record WHERE sharing = ?", (sharing,))
         return None if row is None else msgspec.json.decode(row[0], type=Record)
 
-    def save(self, record: Record, claim: str = "") -> None:
+    def save(self, record: Record, claim: str = "", refused: str = "") -> None:
         with self._database.transaction():
             row = (record.sharing, msgspec.json.encode(record))
             self._database.execute("INSERT OR REPLACE INTO sharing_record VALUES (?, ?)", row)
             if claim:
-                self._database.execute("INSERT OR IGNORE INTO change_attempt VALUES (?)", (claim,))
+                self._database.execute(_CLAIM, (claim, refused))
 
     def used(self, attempt: str) -> bool:
         return self._database.one("SELECT 1 FROM change_attempt WHERE attempt = ?", (attempt,)) is not None
+
+    def refused(self, attempt: str) -> str:
+        row = self._database.one("SELECT refused FROM change_attempt WHERE attempt = ?", (attempt,))
+        return "" if row is None else str(row[0])
 
     def digest(self, slot: Slot) -> str:
         """Empty where the share is not there, or its file is gone or cut off."""
@@ -211,6 +215,8 @@ class Sharings:
 
 
 _SLOT: Final = "sharing = ? AND epoch = ? AND attempt = ?"
+_CLAIM: Final = """INSERT INTO change_attempt VALUES (?, ?)
+    ON CONFLICT (attempt) DO UPDATE SET refused = excluded.refused WHERE excluded.refused <> ''"""
 
 
 def epoch_digest(stored: Stored, base: Base) -> str:

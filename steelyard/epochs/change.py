@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cached_property
 from typing import Annotated, ClassVar, Final, Literal, NamedTuple
 
 import msgspec
@@ -38,7 +39,7 @@ class Slot(NamedTuple):
     attempt: str
 
 
-class Change(Document, frozen=True, kw_only=True):
+class Change(Document, frozen=True, kw_only=True, dict=True):
     """From `base` to the next epoch, made by `attempt`.  `voters` take part; all of them must vote for it."""
 
     KIND: ClassVar[str] = "change"
@@ -56,7 +57,7 @@ class Change(Document, frozen=True, kw_only=True):
     liars: Liars
     expires_ms: Milliseconds  # after it, an undecided voter may help to give the change up
 
-    @property
+    @cached_property
     def digest(self) -> str:
         return digest("document", self.KIND.encode(), self.encode()).hex()
 

@@ -71,13 +71,15 @@ class Machine:
         record = self.record(change.sharing)
         if (before := record.refusal(change)) is not None:
             return before
+        if self._store.refused(change.attempt) == change.digest:
+            return self._refuse_again(record, change)
         mine = record.undecided is not None and record.undecided.change == change
         self._check_abort(record, change, mine=mine)
         signed = self._sign(Aborted(**_about(change)))
         record = record.refusing(signed)
         if mine:
             record = self._step_back(msgspec.structs.replace(record, undecided=None))
-        self._save(record, "abort", claim=change.attempt)
+        self._save(record, "abort", claim=change.attempt, refused=change.digest)
         self._settle(record)
         return signed
 
@@ -134,15 +136,18 @@ class Machine:
         self._settle(record)
 
     def notice(self, votes: Iterable[Signed]) -> None:
-        """Votes that others show me.  One of mine that I do not know of means that my disk went back in time."""
+        """Votes that others show me.  One of mine that I do not know of means that my disk went back in time.
+
+        From then on I know of it: who recovered would be stale again, and for ever, by what it voted before.
+        """
         for signed in votes:
             kind = KINDS.get(signed.kind)
             if signed.signer != self._me or kind is None:
                 continue
             vote = signed.open(kind, self._keys)
             record = self.record(vote.sharing)
-            if not self._store.used(vote.attempt) and record.standing == "active":
-                self._save(msgspec.structs.replace(record, standing="stale"), "stale")
+            if not self._store.used(vote.attempt) and record.standing != "empty":
+                self._save(msgspec.structs.replace(record, standing="stale"), "stale", claim=vote.attempt)
 
     def expect(self, certificate: Commit) -> None:
         """Before my share of the epoch that `certificate` made is rebuilt: its slot is kept free from now on."""
@@ -177,7 +182,7 @@ class Machine:
             ahead=None,
             recovered=True,
         )
-        self._save(record, "recover")
+        self._save(record, "recover", claim=change.attempt)
         self._settle(record)
         return done
 
@@ -371,9 +376,15 @@ class Machine:
             raise Conflict("this node has prepared this change with other checks", party=self._me)
         return before
 
-    def _save(self, record: Record, step: str, claim: str = "") -> None:
+    def _refuse_again(self, record: Record, change: Change) -> Signed:
+        """The same vote, which is no longer among the last: others may wait for it."""
+        signed = self._sign(Aborted(**_about(change)))
+        self._save(record.refusing(signed), "abort")
+        return signed
+
+    def _save(self, record: Record, step: str, claim: str = "", refused: str = "") -> None:
         self._crash_point(f"{step}.before")
-        self._store.save(record, claim)
+        self._store.save(record, claim, refused)
         self._crash_point(f"{step}.saved")
 
     def _sign(self, document: Document) -> Signed:

@@ -18,11 +18,17 @@ class Store(Interface):
     def load(self, sharing: str) -> Record | None:
         """The record as it was saved last."""
 
-    def save(self, record: Record, claim: str = "") -> None:
-        """Replaces the record in one transaction, in which the attempt `claim` becomes used."""
+    def save(self, record: Record, claim: str = "", refused: str = "") -> None:
+        """Replaces the record in one transaction, in which the attempt `claim` becomes used.
+
+        `refused`: digest of the change under that attempt against which I vote.
+        """
 
     def used(self, attempt: str) -> bool:
         """Whether this attempt was ever claimed here."""
+
+    def refused(self, attempt: str) -> str:
+        """Digest of the change under this attempt against which I voted; empty where I did not."""
 
     def digest(self, slot: Slot) -> str:
         """Hex digest of the share that is durable in this slot; empty when there is none, or half of one."""

@@ -44,19 +44,23 @@ class MemoryStore:
     """A disk that never fails."""
 
     records: dict[str, Record] = field(default_factory=dict)
-    claims: set[str] = field(default_factory=set)
+    claims: dict[str, str] = field(default_factory=dict)  # with what was refused
     shares: dict[Slot, bytes] = field(default_factory=dict)
     digests: dict[Slot, str] = field(default_factory=dict)
 
     def load(self, sharing: str) -> Record | None:
         return self.records.get(sharing)
 
-    def save(self, record: Record, claim: str = "") -> None:
+    def save(self, record: Record, claim: str = "", refused: str = "") -> None:
         self.records[record.sharing] = record
-        self.claims |= {claim} - {""}
+        if claim:
+            self.claims[claim] = refused or self.claims.get(claim, "")
 
     def used(self, attempt: str) -> bool:
         return attempt in self.claims
+
+    def refused(self, attempt: str) -> str:
+        return self.claims.get(attempt, "")
 
     def digest(self, slot: Slot) -> str:
         return self.digests.get(slot, "")

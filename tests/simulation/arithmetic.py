@@ -13,7 +13,7 @@ from simulation.dice import Dice
 from steelyard.digest import digest
 from steelyard.documents.signed import Signed, from_wire, to_wire
 from steelyard.epochs.change import Change, share_digest
-from steelyard.errors import Malformed
+from steelyard.errors import Cheated, Malformed
 from steelyard.ids import PartyId
 from steelyard.protocols.vote import Ballot
 from steelyard.rounds import Protocol, Round, broadcast
@@ -53,8 +53,16 @@ def from_bytes(share: bytes) -> int:
 def cheap_change(
     me: str, change: Change, share: bytes | None, ballot: Ballot, dice: Dice
 ) -> Protocol[tuple[Signed, ...]]:
-    """Old holders deal their weighted shares (of a refresh: zero) to all new ones; each message names its dealing."""
+    """Old holders deal their weighted shares (of a refresh: zero) to all new ones; each message names its dealing.
+
+    Hellos come first, as in the real ones: who was told of another change is not dealt with.
+    """
     new = change.new
+    others = frozenset(PartyId(each) for each in change.voters if each != me)
+    hellos = yield Round("hello", dict.fromkeys(others, change.digest.encode()), others)
+    if {bytes(each) for each in hellos.values()} - {change.digest.encode()}:
+        ballot.abort()
+        raise Cheated("somebody was asked something else", suspects=("coordinator",))
     dealers = _dealers(change)
     messages = {}
     mine: dict[str, bytes] = {}

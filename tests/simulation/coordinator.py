@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from simulation.world import Crash
 
+from steelyard.documents.signed import Signed
 from steelyard.epochs.change import Change
 from steelyard.epochs.committee import quorum
-from steelyard.epochs.settlement import Outlook, Status, outlook
+from steelyard.epochs.settlement import Outlook, Status, Step, outlook, votes_of
 
 if TYPE_CHECKING:
     from simulation.node import Node
@@ -61,12 +63,15 @@ class Coordinator:
         self.last = seen
         self._crash_point("deliver.before")
         for step in seen.steps:
-            node = self.schedule.nodes[step.party]
-            self.world.send(NAME, step.party, lambda node=node, step=step: node.do(lambda: node.follow(step)))
+            self._bring(step, votes_of(step.party, self.statuses.values()))
             self._crash_point("deliver.between")
         self._crash_point("deliver.done")
         if seen.settled and seen.current is not None and self.schedule.wants_change():
             self._propose(seen.current.change)
+
+    def _bring(self, step: Step, votes: Sequence[Signed]) -> None:
+        node = self.schedule.nodes[step.party]
+        self.world.send(NAME, step.party, lambda: node.do(lambda: node.follow(step, votes)))
 
     def _propose(self, current: Change) -> None:
         idle = [p for p, s in self.statuses.items() if s.record.undecided is None and s.sound]
@@ -93,9 +98,15 @@ class Coordinator:
             expires_ms=self.world.now + 2500,
         )
         self.schedule.proposed(change)
+        self._start(change)
+
+    def _start(self, change: Change) -> None:
         for party in change.voters:
-            node = self.schedule.nodes[party]
-            self.world.send(NAME, party, lambda node=node: node.do(lambda: node.propose(change)))
+            self._tell(party, change)
+
+    def _tell(self, party: str, change: Change) -> None:
+        node = self.schedule.nodes[party]
+        self.world.send(NAME, party, lambda: node.do(lambda: node.propose(change)))
 
     def _crash_point(self, name: str) -> None:
         self.schedule.passed.add(name)

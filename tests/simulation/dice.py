@@ -25,7 +25,7 @@ class Dice:
         return self.number() % bound
 
     def chance(self, per_mille: int) -> bool:
-        return self.number() % 1000 < per_mille
+        return per_mille > 0 and self.number() % 1000 < per_mille
 
     def pick(self, options: Sequence[T]) -> T:
         return options[self.number() % len(options)]

@@ -14,11 +14,11 @@ from steelyard.epochs.record import Record
 @dataclass
 class Content:
     records: dict[str, Record] = field(default_factory=dict)
-    claims: frozenset[str] = frozenset()
+    claims: dict[str, str] = field(default_factory=dict)  # attempts, with what was refused
     shares: dict[Slot, tuple[bytes, str]] = field(default_factory=dict)  # content and digest; none of half a share
 
     def copy(self) -> Content:
-        return replace(self, records=dict(self.records), shares=dict(self.shares))
+        return replace(self, records=dict(self.records), claims=dict(self.claims), shares=dict(self.shares))
 
 
 Write = Callable[[Content], None]
@@ -36,15 +36,19 @@ class Disk:
     def load(self, sharing: str) -> Record | None:
         return self.now.records.get(sharing)
 
-    def save(self, record: Record, claim: str = "") -> None:
+    def save(self, record: Record, claim: str = "", refused: str = "") -> None:
         def write(content: Content) -> None:
             content.records[record.sharing] = record
-            content.claims |= {claim} - {""}
+            if claim:
+                content.claims[claim] = refused or content.claims.get(claim, "")
 
         self._write(write)
 
     def used(self, attempt: str) -> bool:
         return attempt in self.now.claims
+
+    def refused(self, attempt: str) -> str:
+        return self.now.claims.get(attempt, "")
 
     def digest(self, slot: Slot) -> str:
         return self.now.shares.get(slot, (b"", ""))[1]

@@ -26,6 +26,9 @@ TWO_FACED = Options(5, 3, 2, 1)
 SMALL = Options(3, 2, 1, 1)
 TWO_FACED_LOSSES = Options(5, 3, 2, 1, 1)
 RESHARES = Options(5, 3, 1, reshares=True, spare=2)
+SABOTAGE = Options(3, 2, 1, sabotage=True)
+SABOTAGE_LOSSES = Options(5, 3, 1, losses=1, sabotage=True)
+SABOTAGE_LIAR = Options(3, 2, 1, 1, sabotage=True)
 
 
 @dataclass(frozen=True)
@@ -195,6 +198,41 @@ def _few_voters(patch: Patch) -> None:
     patch.setattr("simulation.coordinator.quorum", lambda size, threshold, liars: threshold)
 
 
+def _certificates_are_believed(patch: Patch) -> None:
+    def verify(self: certificate.Commit, keys: Any, manifest: Any) -> Change:
+        return self.change
+
+    patch.setattr(certificate.Commit, "verify", verify)
+
+
+def _votes_are_believed(patch: Patch) -> None:
+    """Of whomever they say they are, on whatever they are."""
+
+    def opened(signed: Signed, keys: Any, expected: Any) -> Vote:
+        return signed.expect(certificate.KINDS[signed.kind])
+
+    patch.setattr(certificate, "_open", opened)
+
+
+def _goes_back(patch: Patch) -> None:
+    patch.setattr(Machine, "_check_way", _nothing)
+    patch.setattr(Machine, "_is_whole", lambda *_: False)
+
+
+def _forgets_refusals(patch: Patch) -> None:
+    patch.setattr(Disk, "refused", lambda self, attempt: "")
+
+
+def _never_learns_of_its_votes(patch: Patch) -> None:
+    """A vote that was forgotten stays so."""
+    original = Machine._save
+
+    def save(self: Machine, record: Record, step: str, claim: str = "", refused: str = "") -> None:
+        original(self, record, step, "" if step in ("stale", "recover") else claim, refused)
+
+    patch.setattr(Machine, "_save", save)
+
+
 MUTANTS = [
     Mutant("a majority of votes commits", _majority_commits, CRASHES),
     Mutant("the old share goes before the certificate", _erase_before_certificate, CRASHES),
@@ -214,4 +252,9 @@ MUTANTS = [
     Mutant("a recovered node votes as if it remembered", _forgets_nothing, LOSSES, first=600),
     Mutant("a restart clears away what is not active", _sweeps_everything, CRASHES),
     Mutant("too few voters are enough", _few_voters, SMALL),
+    Mutant("a certificate is believed as it comes", _certificates_are_believed, SABOTAGE),
+    Mutant("a vote counts for whatever it is shown for", _votes_are_believed, SABOTAGE_LIAR),
+    Mutant("a recovery goes back to what is over", _goes_back, SABOTAGE_LOSSES),
+    Mutant("a vote is forgotten under many others", _forgets_refusals, SABOTAGE),
+    Mutant("who is told of a vote that it forgot does not remember", _never_learns_of_its_votes, TWO_FACED_LOSSES),
 ]

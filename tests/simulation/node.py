@@ -191,7 +191,10 @@ class Node:
         slot = Slot(record.sharing, record.base.epoch, record.base.attempt)
         return Status(self.party, record, bool(self.disk.digest(slot)))
 
-    def follow(self, step: Step) -> None:
+    def follow(self, step: Step, votes: Iterable[Signed] = ()) -> None:
+        """`votes`: what others have of mine."""
+        if not isinstance(step, Recover):
+            self.machine.notice(votes)
         if isinstance(step, Show):
             self.show(step.certificate)
         elif isinstance(step, Ask):
@@ -201,6 +204,7 @@ class Node:
 
     def show(self, certificate: Certificate) -> None:
         if isinstance(certificate, Commit):
+            certificate.verify(self.schedule.keys, self.schedule.points)
             self.schedule.committed(certificate)
             self.machine.commit(certificate)
         elif isinstance(certificate, Abort):

@@ -18,7 +18,8 @@ from simulation.coordinator import Coordinator
 from simulation.dice import Dice
 from simulation.disk import Content
 from simulation.node import Node
-from simulation.pens import signing, verifying
+from simulation.pens import remembering, signing, verifying
+from simulation.saboteur import Saboteur
 from simulation.world import Weather, World
 
 from steelyard.documents.signed import Signed
@@ -42,6 +43,7 @@ class Options:
     set_back: bool = True  # or replaced by an old copy: such a node counts as a liar until it is recovered
     reshares: bool = False
     spare: int = 0  # nodes that hold nothing at first
+    sabotage: bool = False  # by the coordinator, for as long as there are faults
     changes: int = 3  # that the coordinator begins while there are faults
     faults_ms: int = 12_000
     calm_ms: int = 60_000
@@ -81,10 +83,14 @@ class Schedule:
             kind = self.dice.pick([Patient, TwoFaced]) if name in self.faces else Node
             self.nodes[name] = kind(name, self)
         self._share_out(names[: options.size])
-        self.coordinator = Coordinator(self)
+        self.coordinator = (Saboteur if options.sabotage else Coordinator)(self)
 
     def run(self) -> Outcome:
         """Raises Violation."""
+        with remembering():
+            return self._run()
+
+    def _run(self) -> Outcome:
         weather, dice = self.world.weather, self.dice
         weather.loss, weather.repeat = dice.pick([0, 0, 2, 10, 40]), dice.below(200)
         weather.slow, weather.crash = dice.pick([0, 10, 50]), dice.pick([0, 1, 2, 5, 20])
@@ -149,6 +155,7 @@ class Schedule:
             node.machine.start(change, 0)
             node.disk.stage(change.slot, body, digest)
             votes.append(node.machine.prepare(change, "00" * 32, "00" * 32, digest))
+        self.note(votes)
         commit = decide(change, votes, self.keys)
         for name in names:
             self.nodes[name].show(commit)  # type: ignore[arg-type]

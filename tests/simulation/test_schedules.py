@@ -19,7 +19,7 @@ from steelyard.epochs import crash_points
 def test_no_schedule_loses_a_value_or_leaves_anybody_behind(shape: str, part: int) -> None:
     first = part * EACH // PARTS
     outcomes = [run(seed, SHAPES[shape]) for seed in range(first, first + EACH // PARTS)]
-    assert sum(outcome.commits for outcome in outcomes) >= len(outcomes) // 4  # or they would say nothing
+    assert sum(outcome.commits for outcome in outcomes) >= len(outcomes) // 10  # or they would say nothing
 
 
 @pytest.mark.parametrize(

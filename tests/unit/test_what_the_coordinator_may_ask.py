@@ -9,6 +9,7 @@ import pytest
 from protocols.vaults import NOW, SHARING, Holders, values
 
 from steelyard.epochs.change import Change
+from steelyard.epochs.record import REFUSALS
 from steelyard.errors import Conflict, SteelyardError
 from steelyard.randomness import token
 
@@ -25,6 +26,19 @@ def test_refusals_of_changes_that_nobody_began_do_not_pile_up() -> None:
         with suppress(SteelyardError):
             machine.abort(invented(holders))
     assert len(machine.record(SHARING).refusals) < 50
+
+
+def test_a_vote_that_others_wait_for_cannot_be_buried_under_votes_on_what_nobody_began() -> None:
+    holders = Holders(2, 3, values(3))
+    machine = holders.machines[holders.parties[0]]
+    change = invented(holders)
+    machine.start(change, NOW)
+    vote = machine.abort(change)
+    for _ in range(2 * REFUSALS):
+        machine.abort(invented(holders))
+    assert machine.record(SHARING).refusal(change) is None
+    assert machine.abort(change) == vote
+    assert machine.record(SHARING).refusal(change) == vote
 
 
 def recovered(holders: Holders) -> str:
@@ -59,6 +73,24 @@ def test_a_vote_that_a_recovered_node_was_talked_into_does_not_make_it_stale() -
     change = msgspec.structs.replace(invented(holders), expires_ms=NOW - 1)
     vote = machine.unlock(change, NOW)
     machine.notice([vote])
+    assert machine.record(SHARING).standing == "active"
+
+
+def test_a_recovered_node_stays_so_whatever_it_voted_before_its_disk_was_lost() -> None:
+    """Its vote on the epoch that it has again says nothing new; one on another change makes it stale once, not for ever."""
+    holders = Holders(2, 3, values(3))
+    party = holders.parties[0]
+    forgotten = holders.machines[party].abort(invented(holders))
+    party = recovered(holders)
+    machine, commit = holders.machines[party], holders.commit
+    assert commit is not None
+    machine.notice(commit.votes)
+    assert machine.record(SHARING).standing == "active"
+    machine.notice([forgotten])
+    assert machine.record(SHARING).standing == "stale"
+    machine.expect(commit)
+    machine.recover(commit, commit.digests[party])
+    machine.notice([forgotten])
     assert machine.record(SHARING).standing == "active"
 
 
