@@ -1,7 +1,7 @@
 """Frames: pieces of messages as they travel between nodes, and back; what no honest peer writes is refused here.
 
-A message of a peer stream is protobuf of one field, `frames` (protos/steelyard/v1/peer.proto), written and read by hand:
-thousands of small rounds a second are not worth an object and five copies each.  There is one way to write a frame:
+A message of a peer stream is protobuf of one field, `frames` (protos/steelyard/v1/peer.proto), written and read by
+hand: thousands of small rounds are not worth several objects and five copies each.  There is one way to write a frame:
 
     attempt 16, branch 4, round 4, length 8, offset 8, bytes of the body 4, bytes of the step 1, kind 1, step, body
 
