@@ -12,7 +12,7 @@ from node.authorisation import ROLES
 from node.books import Books
 from node.config import NodeConfig
 from node.engine import Engine
-from node.peers import PeerService, links_of
+from node.peers import links_of, peer_service
 from node.service import NodeService
 from node.sessions import Sessions
 from node.settlement import keep_settling, settle
@@ -22,8 +22,8 @@ from steelyard.identity.homes import Home
 from steelyard.rpc import memory
 from steelyard.rpc.authorisation import Authorise
 from steelyard.rpc.log import as_json
-from steelyard.rpc.server import Server, until_told_to_stop
-from steelyard.v1 import node_pb2_grpc, peer_pb2_grpc
+from steelyard.rpc.server import Server, Service, until_told_to_stop
+from steelyard.v1 import node_pb2_grpc
 
 log = structlog.get_logger(__name__)
 
@@ -36,9 +36,9 @@ async def run(config: NodeConfig, crash_point: Hook = pass_by) -> None:
     sessions = Sessions()
     links = links_of(books.party, books.membership, home.path, sessions)
     engine = Engine(books, sessions, links, config.round_seconds, config.attempts_at_once)
-    services = [
+    services: list[Service] = [
         partial(node_pb2_grpc.add_NodeServiceServicer_to_server, NodeService(books, engine, links, home, config.state)),
-        partial(peer_pb2_grpc.add_PeerServiceServicer_to_server, PeerService(links)),
+        peer_service(links),
     ]
     server = Server(config.listen, home.path, Authorise(books.membership, ROLES, books.party), services)
     _serve_metrics(config)

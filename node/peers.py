@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
+
+import grpc
 
 from node.sessions import Sessions
 from steelyard.identity.certificates import Identity, Role
@@ -12,19 +15,22 @@ from steelyard.ids import PartyId
 from steelyard.rpc.authorisation import caller
 from steelyard.rpc.channel import PinnedChannel
 from steelyard.rpc.interceptors import Context
-from steelyard.rpc.links import Links
+from steelyard.rpc.links import METHOD, Links
+from steelyard.rpc.server import Service
 from steelyard.rpc.tls import Endpoint
-from steelyard.v1 import peer_pb2, peer_pb2_grpc
 
 
-class PeerService(peer_pb2_grpc.PeerServiceServicer):
-    """Hands each incoming stream to the links."""
+def peer_service(links: Links) -> Service:
+    """Hands each incoming stream to the links; its messages are what steelyard.rpc.frames makes of frames."""
 
-    def __init__(self, links: Links) -> None:
-        self._links = links
+    async def exchange(requests: AsyncIterator[bytes], context: Context) -> None:
+        await links.serve(PartyId(caller().id), requests, context)
 
-    async def Exchange(self, requests: AsyncIterator[peer_pb2.ExchangeRequest], context: Context) -> None:  # type: ignore[override]  # it writes for itself
-        await self._links.serve(PartyId(caller().id), requests, context)
+    name, _, method = METHOD.strip("/").partition("/")
+    handlers: dict[str, Any] = {
+        method: grpc.stream_stream_rpc_method_handler(exchange)
+    }  # neither serialised nor parsed
+    return lambda server: server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(name, handlers),))
 
 
 def links_of(party: PartyId, membership: Membership, home: Path, sessions: Sessions) -> Links:

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections import OrderedDict
 from typing import Final
 
-from steelyard.errors import Conflict, Unreachable
+from msgspec.structs import replace
+
+from steelyard.errors import Conflict, SteelyardError, Unreachable
 from steelyard.ids import PartyId
+from steelyard.rpc.frames import Frame
 from steelyard.rpc.mailbox import Mailbox
-from steelyard.v1 import peer_pb2
 
 EARLY_FRAMES: Final = 64  # a peer may begin before the coordinator has told us: one hello an attempt
 EARLY_BYTES: Final = 64 << 10
@@ -20,7 +22,7 @@ class Sessions:
 
     def __init__(self) -> None:
         self._open: dict[bytes, Mailbox] = {}
-        self._early: OrderedDict[tuple[bytes, PartyId], peer_pb2.Frame] = OrderedDict()
+        self._early: OrderedDict[tuple[bytes, PartyId], Frame] = OrderedDict()
         self._ended: OrderedDict[bytes, None] = OrderedDict()
 
     def open(self, attempt: bytes, peers: frozenset[PartyId], max_message: int) -> Mailbox:
@@ -38,24 +40,24 @@ class Sessions:
         while len(self._ended) > REMEMBERED:
             self._ended.popitem(last=False)
 
-    def deliver(self, peer: PartyId, frame: peer_pb2.Frame) -> None:
+    def deliver(self, peer: PartyId, frame: Frame) -> None:
         mailbox = self._open.get(frame.attempt)
         if mailbox is not None:
             mailbox.deliver(peer, frame)
-        elif len(frame.attempt) == 16 and frame.attempt not in self._ended:
+        elif frame.attempt not in self._ended:
             self._keep(peer, frame)
 
-    def lose(self, peer: PartyId) -> None:
-        """The stream to this peer ended: whatever waits for it must not go on waiting."""
-        error = Unreachable(f"the stream to {peer} ended", party=peer)
+    def lose(self, peer: PartyId, error: SteelyardError | None = None) -> None:
+        """The stream to this peer ended, or it cheats: whatever waits for it must not go on waiting."""
+        error = error or Unreachable(f"the stream to {peer} ended", party=peer)
         for mailbox in self._open.values():
             mailbox.lose(peer, error)
         for key in [key for key in self._early if key[1] == peer]:
             del self._early[key]
 
-    def _keep(self, peer: PartyId, frame: peer_pb2.Frame) -> None:
+    def _keep(self, peer: PartyId, frame: Frame) -> None:
         mine = [key for key in self._early if key[1] == peer]
-        if frame.round == 0 and frame.ByteSize() <= EARLY_BYTES:
+        if frame.round == 0 and frame.bytes <= EARLY_BYTES:
             if len(mine) >= EARLY_FRAMES:
                 del self._early[mine[0]]
-            self._early.setdefault((frame.attempt, peer), frame)
+            self._early.setdefault((frame.attempt, peer), replace(frame, body=bytes(frame.body)))  # without the rest

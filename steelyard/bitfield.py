@@ -59,9 +59,14 @@ def inverse(a: int, m: int) -> int:
 
 def lagrange(points: Sequence[int], m: int, at: int = 0) -> list[int]:
     """Weights w with f(at) = sum of w[j] * f(points[j]) for every f of degree below len(points)."""
+    return list(_lagrange(tuple(points), m, at))
+
+
+@lru_cache(maxsize=1024)
+def _lagrange(points: tuple[int, ...], m: int, at: int) -> tuple[int, ...]:
     if len(set(points)) != len(points) or not points:
         raise Invalid("interpolation needs distinct points")
-    return [_weight(points, own, m, at) for own in points]
+    return tuple(_weight(points, own, m, at) for own in points)
 
 
 def _weight(points: Sequence[int], own: int, m: int, at: int) -> int:

@@ -8,6 +8,7 @@ vectors of different lengths or another type.  That values are below P is checke
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Final
 
 import numpy as np
@@ -194,7 +195,12 @@ def _alike(*vectors: Vector) -> list[Vector]:
             raise Invalid("a vector over the field is a one-dimensional array of uint64")
         if each.size != vectors[0].size:
             raise Invalid("vectors of different lengths do not fit together")
-    return [np.require(each, requirements=["C", "A"]) for each in vectors]
+    return [_in_order(each) for each in vectors]
+
+
+def _in_order(vector: Vector) -> Vector:
+    flags = vector.flags
+    return vector if flags.c_contiguous and flags.aligned else np.require(vector, requirements=["C", "A"])
 
 
 def _integers(values: Sequence[int]) -> NDArray[np.int64]:
@@ -208,6 +214,12 @@ def _integers(values: Sequence[int]) -> NDArray[np.int64]:
 
 def _limbs(rows: Sequence[Sequence[int]]) -> NDArray[np.uint32]:
     """Coefficients as `kernels.mix` wants them: c and 2^31 c, each as 30 low and 31 high bits."""
+    return _split(tuple(map(tuple, rows)))
+
+
+@lru_cache(maxsize=1024)
+def _split(rows: tuple[tuple[int, ...], ...]) -> NDArray[np.uint32]:
+    """Coefficients are public, and mostly the same ones."""
     reduced = [[(c % P, (c << 31) % P) for c in row] for row in rows]
     split = [[(c & 2**30 - 1, c >> 30, d & 2**30 - 1, d >> 30) for c, d in row] for row in reduced]
     return np.array(split, dtype=np.uint32)

@@ -23,7 +23,7 @@ from benchmarks.counted import Count, counted
 from benchmarks.inputs import digest
 from benchmarks.systems.engine_programs import PROGRAMS, Program, meet
 from node.authorisation import ROLES
-from node.peers import PeerService, links_of
+from node.peers import links_of, peer_service
 from node.sessions import Sessions
 from steelyard.identity.homes import Home
 from steelyard.identity.membership import Membership
@@ -34,10 +34,10 @@ from steelyard.rounds import Protocol, broadcast
 from steelyard.rpc import memory
 from steelyard.rpc.authorisation import Authorise
 from steelyard.rpc.drive import drive
+from steelyard.rpc.frames import Frame
 from steelyard.rpc.links import Links
 from steelyard.rpc.log import as_json
 from steelyard.rpc.server import Server
-from steelyard.v1 import peer_pb2, peer_pb2_grpc
 
 PATIENCE: Final = 120.0  # seconds for a round
 LONGEST: Final = 1 << 28  # bytes of a message
@@ -51,9 +51,9 @@ class Delayed(Sessions):
     def __init__(self, delay: float) -> None:
         super().__init__()
         self._delay = delay
-        self._flying = deque[tuple[PartyId, peer_pb2.Frame]]()
+        self._flying = deque[tuple[PartyId, Frame]]()
 
-    def deliver(self, peer: PartyId, frame: peer_pb2.Frame) -> None:
+    def deliver(self, peer: PartyId, frame: Frame) -> None:
         self._flying.append((peer, frame))
         asyncio.get_running_loop().call_later(self._delay, self._arrive)
 
@@ -66,8 +66,7 @@ async def main(home: str, listen: str, name: str, size: int, delay: float) -> No
     sessions, place = Delayed(delay) if delay else Sessions(), Home(Path(home))
     membership, me = place.membership(), PartyId(place.path.name)
     links = links_of(me, membership, place.path, sessions)
-    add = partial(peer_pb2_grpc.add_PeerServiceServicer_to_server, PeerService(links))
-    server = Server(listen, place.path, Authorise(membership, ROLES, me), [add])
+    server = Server(listen, place.path, Authorise(membership, ROLES, me), [peer_service(links)])
     party = _Party(PROGRAMS[name], size, partial(_context, membership, me, place.signing_key()), links, sessions)
     memory.settle()
     await server.start()

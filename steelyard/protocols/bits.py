@@ -11,17 +11,19 @@ Differs     of its local product in GF(2^m) a party deals only the lowest coeffi
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from steelyard import bitfield
-from steelyard.bitfield import Bits
+from steelyard.bitfield import Bits, Matrix
 from steelyard.errors import Cheated, Invalid
 from steelyard.ids import PartyId
 from steelyard.protocols.circle import Circle
 from steelyard.protocols.disputes import blaming
+from steelyard.randomness import Keystream
 from steelyard.rounds import Protocol, Round, broadcast
 from steelyard.sharing.bit_recipe import Recipe, recipe
 
@@ -34,16 +36,13 @@ def deal_bits(
     circle: Circle, step: str, dealers: Sequence[PartyId], mine: Bits | None, shape: tuple[int, int]
 ) -> Protocol[Mapping[PartyId, Bits]]:
     """Shares (m, rows, words) of what each dealer has dealt; `mine` are the (rows, words) bits of a dealer."""
-    cooking = recipe(circle.n, circle.threshold, _positions(circle, dealers), circle.position(circle.me), False)
-    shares = yield from _deal(circle, step, cooking, mine, shape)
+    shares = yield from _deal(circle, step, _kitchen(circle, tuple(dealers), False), mine, shape)
     return {dealer: shares[circle.m * i : circle.m * (i + 1)] for i, dealer in enumerate(dealers)}
 
 
 def add_dealt(circle: Circle, step: str, mine: Bits | None, shape: tuple[int, int]) -> Protocol[Bits]:
     """A share (m, rows, words) of the sum of what all multipliers deal."""
-    dealers = _positions(circle, circle.multipliers)
-    cooking = recipe(circle.n, circle.threshold, dealers, circle.position(circle.me), True)
-    share = yield from _deal(circle, step, cooking, mine, shape)
+    share = yield from _deal(circle, step, _kitchen(circle, circle.multipliers, True), mine, shape)
     circle.turn()
     return share
 
@@ -70,6 +69,10 @@ def multiplication_form(circle: Circle) -> bitfield.Matrix | None:
     """The lowest coefficient of my weighted product as a bilinear form; None for a party that deals none."""
     if circle.me not in circle.multipliers:
         return None
+    return circle.once(("form", circle.multipliers), lambda: _form(circle))
+
+
+def _form(circle: Circle) -> bitfield.Matrix:
     weights = bitfield.lagrange(_positions(circle, circle.multipliers), circle.m)
     return bitfield.product_form(weights[circle.multipliers.index(circle.me)], circle.m)
 
@@ -105,38 +108,59 @@ def _opened(circle: Circle, shares: Mapping[PartyId, Bits], shape: tuple[int, ..
     return opened
 
 
-def _deal(circle: Circle, step: str, cooking: Recipe, mine: Bits | None, shape: tuple[int, int]) -> Protocol[Bits]:
+@dataclass(frozen=True, slots=True)
+class _Kitchen:
+    """A recipe with the parties' names and the streams of the lane."""
+
+    cooking: Recipe
+    streams: tuple[Keystream, ...]  # of each random row
+    sends: Mapping[PartyId, slice]
+    hears: Mapping[PartyId, tuple[slice, Matrix]]
+
+
+def _kitchen(circle: Circle, dealers: tuple[PartyId, ...], together: bool) -> _Kitchen:
+    return circle.once(("kitchen", dealers, together), lambda: _furnished(circle, dealers, together))
+
+
+def _furnished(circle: Circle, dealers: tuple[PartyId, ...], together: bool) -> _Kitchen:
+    cooking = recipe(circle.n, circle.threshold, _positions(circle, dealers), circle.position(circle.me), together)
+    names = dict(enumerate(circle.parties, start=1))
+    streams = tuple(
+        circle.stream("bits", names[dealer], frozenset(names[each] for each in group))
+        for dealer, group in cooking.streams
+    )
+    sends = {names[to]: part for to, part in cooking.sends.items()}
+    return _Kitchen(cooking, streams, sends, {names[dealer]: how for dealer, how in cooking.hears.items()})
+
+
+def _deal(circle: Circle, step: str, kitchen: _Kitchen, mine: Bits | None, shape: tuple[int, int]) -> Protocol[Bits]:
     rows, words = shape
+    cooking = kitchen.cooking
     # 1. My bits and the random rows that I know, mapped to shares and messages.
     if cooking.deals and (mine is None or mine.size != rows * words):
         raise Invalid("a dealer deals as many bits as were announced")
-    out = _mapped(circle, cooking, mine, rows * words)
-    names = dict(enumerate(circle.parties, start=1))
-    messages = {names[to]: bitfield.to_bytes(out[part]) for to, part in cooking.sends.items()}
-    received = yield Round(step, messages, frozenset(names[dealer] for dealer in cooking.hears))
+    out = _mapped(kitchen, mine, rows * words)
+    messages = {to: bitfield.to_bytes(out[part]) for to, part in kitchen.sends.items()}
+    received = yield Round(step, messages, frozenset(kitchen.hears))
     # 2. What I was sent, added.
-    for dealer, (part, matrix) in cooking.hears.items():
-        with blaming(names[dealer]):
-            message = bitfield.from_bytes(received[names[dealer]], matrix.shape[1], rows * words)
+    for dealer, (part, matrix) in kitchen.hears.items():
+        with blaming(dealer):
+            message = bitfield.from_bytes(received[dealer], matrix.shape[1], rows * words)
         bitfield.add_mapped(matrix, message, out[part])
     return out[: cooking.share_rows].reshape(cooking.share_rows, rows, words)
 
 
-def _mapped(circle: Circle, cooking: Recipe, mine: Bits | None, length: int) -> Bits:
+def _mapped(kitchen: _Kitchen, mine: Bits | None, length: int) -> Bits:
     """(share rows + message rows, length).  Random rows are made block by block and never leave the caches."""
+    cooking = kitchen.cooking
     out = np.empty((cooking.before.shape[0], length), dtype=np.uint64)
     block = np.empty((cooking.before.shape[1], min(BLOCK, length)), dtype=np.uint64)
-    names = dict(enumerate(circle.parties, start=1))
-    streams = [
-        circle.stream("bits", names[dealer], frozenset(names[each] for each in group))
-        for dealer, group in cooking.streams
-    ]
     own = mine.reshape(-1) if cooking.deals and mine is not None else None
     for start in range(0, length, BLOCK):
         count = min(BLOCK, length - start)
         if own is not None:
             block[0, :count] = own[start : start + count]
-        for row, stream in zip(block[int(cooking.deals) :], streams, strict=True):
+        for row, stream in zip(block[int(cooking.deals) :], kitchen.streams, strict=True):
             stream.fill(row[:count].data.cast("B"))
         bitfield.set_mapped(cooking.before, block, count, out, start)
     return out

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Hashable, Mapping
 from functools import cached_property
+from typing import Any, TypeVar
 from zlib import crc32
 
 from steelyard import bitfield
@@ -11,6 +12,8 @@ from steelyard.errors import Invalid, PolicyRefused
 from steelyard.ids import PartyId
 from steelyard.randomness import Keystream
 from steelyard.sharing.streams import Streams
+
+T = TypeVar("T")
 
 
 class Circle:
@@ -44,6 +47,7 @@ class Circle:
         self._streams = streams
         self._open: dict[tuple[str, PartyId, frozenset[PartyId]], Keystream] = {}
         self._asides = 0
+        self._made: dict[Hashable, Any] = {}
 
     @property
     def n(self) -> int:
@@ -58,12 +62,12 @@ class Circle:
     def others(self) -> frozenset[PartyId]:
         return frozenset(self.parties) - {self.me}
 
-    @property
+    @cached_property
     def adders(self) -> tuple[PartyId, ...]:
         """k parties, whose weighted shares add up to the secret."""
         return self.parties[: self.threshold]
 
-    @property
+    @cached_property
     def first(self) -> tuple[PartyId, ...]:
         """2k-1 parties that could multiply, the adders among them: for what only those know in part."""
         return self.parties[: 2 * self.threshold - 1]
@@ -74,16 +78,24 @@ class Circle:
 
         So all have the same work, and nobody gets ahead of a slow party by more rounds than it takes to come to it.
         """
+        return self._rota[self._turn % self.n]
+
+    @cached_property
+    def _rota(self) -> tuple[tuple[PartyId, ...], ...]:
         count = 2 * self.threshold - 1
-        turned = {(self._turn * count + step) % self.n for step in range(count)}
-        return tuple(party for index, party in enumerate(self.parties) if index in turned)
+        turns = ({(turn * count + step) % self.n for step in range(count)} for turn in range(self.n))
+        return tuple(tuple(each for at, each in enumerate(self.parties) if at in turned) for turned in turns)
 
     def turn(self) -> None:
         """To be called when the multipliers have dealt."""
         self._turn += 1
 
     def position(self, party: PartyId) -> int:
-        return self.parties.index(party) + 1
+        return self._positions[party]
+
+    @cached_property
+    def _positions(self) -> dict[PartyId, int]:
+        return {party: position for position, party in enumerate(self.parties, start=1)}
 
     def branch(self, name: str | int) -> Circle:
         """The same parties in another lane, whose streams have nothing to do with this one's."""
@@ -93,6 +105,13 @@ class Circle:
         """A branch that was never there before, for all parties that ask for one at the same point."""
         self._asides += 1
         return self.branch(f"aside {self._asides}")
+
+    def once(self, key: Hashable, make: Callable[[], T]) -> T:
+        """What `make` returns, which is made for this lane once: thousands of rounds ask for the same."""
+        if key not in self._made:
+            self._made[key] = make()
+        made: T = self._made[key]
+        return made
 
     def stream(self, kind: str, dealer: PartyId, receivers: frozenset[PartyId]) -> Keystream:
         """The stream of `dealer` and `receivers` in this lane, where it stands."""

@@ -35,7 +35,7 @@ class Digits:
     @property
     def firsts(self) -> tuple[int, ...]:
         """The row where the code of each digit begins, and where the last ends."""
-        return tuple(accumulate(((1 << width) - 1 for width in self.widths), initial=0))
+        return _firsts(self.widths)
 
     @property
     def rows(self) -> int:
@@ -109,6 +109,11 @@ def differing_bits(digits: Digits, u: Bits, v: Bits) -> Bits:
             steps = [first + t - 1 for t in range(1 << bit, 1 << width, 1 << bit)]
             rows.append(np.bitwise_xor.reduce(np.concatenate([u[:, unset], v[:, steps]], axis=1), axis=1))
     return bitfield.flipped(np.stack(rows, axis=1))
+
+
+@lru_cache(maxsize=256)
+def _firsts(widths: tuple[int, ...]) -> tuple[int, ...]:
+    return tuple(accumulate(((1 << width) - 1 for width in widths), initial=0))
 
 
 @lru_cache(maxsize=64)

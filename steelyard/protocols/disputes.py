@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from typing import Final, TypeVar
 
@@ -87,13 +87,19 @@ def judge(values: Mapping[PartyId, Vector], points: Mapping[PartyId, int], thres
     return Judgement(tuple(party for party in points if party in values and points[party] in wrong))
 
 
-@contextmanager
-def blaming(party: PartyId) -> Iterator[None]:
+def blaming(party: PartyId) -> AbstractContextManager[None]:
     """Whatever is malformed or badly signed in here came over the authenticated stream of `party`."""
-    try:
-        yield
-    except (Malformed, Unauthenticated) as error:
-        raise Malformed(f"{party} sent what no honest party sends: {error.message}", culprits=(party,)) from None
+    return _Blaming(party)
+
+
+@dataclass(frozen=True, slots=True)
+class _Blaming(AbstractContextManager[None]):
+    party: PartyId
+
+    def __exit__(self, _: object, error: BaseException | None, trace: object) -> None:
+        if isinstance(error, Malformed | Unauthenticated):
+            text = f"{self.party} sent what no honest party sends: {error.message}"
+            raise Malformed(text, culprits=(self.party,)) from None
 
 
 @contextmanager

@@ -10,6 +10,7 @@ Differs     dealings are seeded (steelyard.sharing.seeded), so one element is se
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 from steelyard import field
 from steelyard.errors import Invalid
@@ -17,6 +18,7 @@ from steelyard.field import Vector, from_bytes, to_bytes, total
 from steelyard.ids import PartyId
 from steelyard.protocols.circle import Circle
 from steelyard.protocols.disputes import blaming
+from steelyard.randomness import Keystream
 from steelyard.rounds import Protocol, Round
 from steelyard.sharing import seeded
 from steelyard.sharing.shamir import lagrange
@@ -69,25 +71,39 @@ def deal_values(
 ) -> Protocol[Mapping[PartyId, Vector]]:
     """My share of the vector of each dealer, in the order of `dealers`; `mine` is a dealer's own."""
     # 1. Deal mine: k-1 receivers expand theirs, the others are sent it.
+    ways = circle.once(("ways", tuple(dealers)), lambda: _ways(circle, dealers))
     shares: dict[PartyId, Vector] = {}
     messages: dict[PartyId, bytes] = {}
     if circle.me in dealers:
         if mine is None or mine.size != length:
             raise Invalid("a dealer deals as many values as were announced")
-        receivers = seeded.seeded_receivers(circle.me, circle.parties, circle.threshold)
-        streams = {to: circle.stream("values", circle.me, frozenset({to})) for to in receivers}
-        dealing = seeded.deal_from(mine, circle.me, circle.points, circle.threshold, streams)
+        dealing = seeded.deal_from(mine, circle.me, circle.points, circle.threshold, ways.to)
         shares[circle.me] = dealing.own
         messages = {to: to_bytes(share) for to, share in dealing.explicit.items()}
-    others = [dealer for dealer in dealers if dealer != circle.me]
-    known = {d for d in others if circle.me in seeded.seeded_receivers(d, circle.parties, circle.threshold)}
-    received = yield Round(step, messages, frozenset(others) - known)
+    received = yield Round(step, messages, ways.hears)
     # 2. Take what was dealt to me.
-    for dealer in others:
+    for dealer, stream in ways.known.items():
+        shares[dealer] = field.uniform(stream, length)
+    for dealer in ways.hears:
         with blaming(dealer):
-            shares[dealer] = (
-                field.uniform(circle.stream("values", dealer, frozenset({circle.me})), length)
-                if dealer in known
-                else from_bytes(received[dealer], length)
-            )
+            shares[dealer] = from_bytes(received[dealer], length)
     return {dealer: shares[dealer] for dealer in dealers}
+
+
+@dataclass(frozen=True, slots=True)
+class _Ways:
+    """The streams of a dealing to those I seed, and of those who seed me; from whom else I hear."""
+
+    to: Mapping[PartyId, Keystream]
+    known: Mapping[PartyId, Keystream]
+    hears: frozenset[PartyId]
+
+
+def _ways(circle: Circle, dealers: Sequence[PartyId]) -> _Ways:
+    def seeds(dealer: PartyId) -> tuple[PartyId, ...]:
+        return seeded.seeded_receivers(dealer, circle.parties, circle.threshold)
+
+    me, others = circle.me, [dealer for dealer in dealers if dealer != circle.me]
+    to = {each: circle.stream("values", me, frozenset({each})) for each in (seeds(me) if me in dealers else ())}
+    known = {each: circle.stream("values", each, frozenset({me})) for each in others if me in seeds(each)}
+    return _Ways(to, known, frozenset(others) - known.keys())

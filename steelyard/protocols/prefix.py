@@ -16,6 +16,7 @@ from functools import lru_cache
 from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from steelyard import field
 from steelyard.bitfield import Bits, flipped
@@ -60,25 +61,34 @@ def prefix_carries(circle: Circle, generate: Bits, propagate: Bits, wanted: Sequ
     generate, propagate = generate.copy(), propagate.copy()
     for level in _carry_levels(generate.shape[1], tuple(wanted)):
         through, both = level.through, level.both
-        below = [generate[:, [j for _, j in through]], propagate[:, [j for _, j in both]]]
-        products = yield from conjunction(circle, "carry", propagate, np.concatenate(below, axis=1), level.terms)
-        generate[:, [i for i, _ in through]] ^= products[:, : len(through)]
-        propagate[:, [i for i, _ in both]] = products[:, len(through) :]
+        below = np.concatenate([generate[:, through[1]], propagate[:, both[1]]], axis=1)
+        products = yield from conjunction(circle, "carry", propagate, below, level.terms)
+        generate[:, through[0]] ^= products[:, : through[0].size]
+        propagate[:, both[0]] = products[:, through[0].size :]
     return generate[:, list(wanted)]
+
+
+Rows = tuple[NDArray[np.int64], NDArray[np.int64]]
 
 
 @dataclass(frozen=True, slots=True)
 class _Level:
-    """Rows i whose digits take in those of row j."""
+    """Rows i whose digits take in those of row j: i and j."""
 
-    through: Pairs  # to know what they generate together
-    both: Pairs  # to know what they propagate together
+    through: Rows  # to know what they generate together
+    both: Rows  # to know what they propagate together
+    terms: Terms  # (output, row of `propagate`, row below), as `conjunction` takes them
 
-    @property
-    def terms(self) -> Terms:
-        """(output, row of `propagate`, row below), as `conjunction` takes them."""
-        rows = [i for i, _ in (*self.through, *self.both)]
-        return np.array([(output, i, output) for output, i in enumerate(rows)], dtype=np.int64)
+    @classmethod
+    def of(cls, through: Pairs, both: Pairs) -> _Level:
+        rows = [i for i, _ in (*through, *both)]
+        terms = np.array([(output, i, output) for output, i in enumerate(rows)], dtype=np.int64)
+        return cls(_split(through), _split(both), terms)
+
+
+def _split(pairs: Pairs) -> Rows:
+    left, right = np.array(pairs, dtype=np.int64).reshape(-1, 2).T.copy()
+    return left, right
 
 
 @lru_cache(maxsize=64)
@@ -98,8 +108,8 @@ def _carry_levels(count: int, wanted: tuple[int, ...]) -> tuple[_Level, ...]:
         both = tuple((i, j) for i, j in pairs if i in propagates)
         generates |= {j for _, j in through}
         propagates |= {i for i, _ in through} | {j for _, j in both}
-        levels.append(_Level(through, both))
-    return tuple(level for level in reversed(levels) if level.through)
+        levels.append(_Level.of(through, both))
+    return tuple(level for level in reversed(levels) if level.through[0].size)
 
 
 def _terms(pairs: Pairs) -> Terms:

@@ -4,27 +4,32 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Executor
 from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import count
-from typing import Generic, TypeVar
+from typing import Final, Generic, TypeVar
 from typing import Protocol as Interface
 
 from steelyard.errors import Invalid, SteelyardError, Unreachable
 from steelyard.ids import PartyId
 from steelyard.rounds import Fork, Inbox, Message, Protocol, Round
-from steelyard.rpc.mailbox import FRAME_BYTES, MAIN, Mailbox
-from steelyard.v1 import peer_pb2
+from steelyard.rpc.frames import FRAME_BYTES, Frame
+from steelyard.rpc.mailbox import MAIN, Mailbox
+from steelyard.rpc.pace import Pace, Stopwatch
+from steelyard.v1.peer_pb2 import Abort
 
 T = TypeVar("T")
+_FAREWELL: Final = 2.0  # seconds for the word that an attempt is given up
 
 
 class Link(Interface):
     """One live stream to a peer."""
 
-    async def send(self, frame: peer_pb2.Frame) -> None: ...
+    def post(self, frame: Frame) -> None: ...
+
+    async def flush(self) -> None: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +50,8 @@ async def drive(
     """The protocol's output.  Raises its errors, TimedOut or Unreachable; no round waits longer than `patience` s.
 
     Without an executor the steps run on the event loop, with whatever they wait for: right for short vectors, where the
-    changes of threads cost more than the steps.  `first` is the number of the protocol's first round.
+    changes of threads cost more than the steps.  With one they run there while they are short (steelyard.rpc.pace),
+    which in long protocols over some thousand values they are.  `first` is the number of the protocol's first round.
     """
     return await _Drive(attempt, mailbox, links, executor, patience, on_step).run(protocol, MAIN, first)
 
@@ -63,10 +69,10 @@ class _Drive:
     async def run(self, protocol: Protocol[T], branch: int, first: int = 0) -> T:
         number = first
         inbox: Inbox | None = None
-        sending: set[asyncio.Task[None]] = set()
+        pace = Pace()
         try:
             while True:
-                step = await self._advance(protocol, inbox)
+                step = await self._advance(protocol, inbox, pace)
                 if isinstance(step, _Output):
                     return step.value
                 if isinstance(step, Fork):
@@ -77,25 +83,25 @@ class _Drive:
                     continue
                 if branch == MAIN:
                     self.on_step(step.step)
-                sending |= {
-                    asyncio.create_task(self._send(peer, branch, number, step.step, message))
-                    for peer, message in step.send.items()
-                }
+                for peer, message in step.send.items():
+                    self._send(peer, branch, number, step.step, message)
                 inbox = await self.mailbox.collect(branch, number, step, self.patience)
-                sending = {task for task in sending if not task.done()}
                 number += 1
         finally:
             try:
-                await _settle(sending, self.patience)
+                if branch == MAIN:
+                    await _settle(self.links.values(), self.patience)
             finally:
                 self.mailbox.end(branch)
                 with suppress(ValueError):  # it runs still: see `_advance`
                     protocol.close()
 
-    async def _advance(self, protocol: Protocol[T], inbox: Inbox | None) -> Round | Fork | _Output[T]:
+    async def _advance(self, protocol: Protocol[T], inbox: Inbox | None, pace: Pace) -> Round | Fork | _Output[T]:
         if self.executor is None:
             return _step(protocol, inbox)
-        step = asyncio.get_running_loop().run_in_executor(self.executor, _step, protocol, inbox)
+        if pace.brisk:
+            return _timed(protocol, inbox, pace)
+        step = asyncio.get_running_loop().run_in_executor(self.executor, _timed, protocol, inbox, pace)
         try:
             return await asyncio.shield(step)
         except asyncio.CancelledError:
@@ -118,24 +124,14 @@ class _Drive:
                 task.cancel()
             await asyncio.gather(*running, return_exceptions=True)
 
-    async def _send(self, peer: PartyId, branch: int, number: int, step: str, message: Message) -> None:
-        view = memoryview(message)
+    def _send(self, peer: PartyId, branch: int, number: int, step: str, message: Message) -> None:
+        view = memoryview(message).cast("B")
         if not len(view):
             raise Invalid("an empty message cannot be told from none")
         try:
             for offset in range(0, len(view), FRAME_BYTES):
-                piece = view[offset : offset + FRAME_BYTES]
-                body = message if isinstance(message, bytes) and len(piece) == len(message) else bytes(piece)
-                frame = peer_pb2.Frame(
-                    attempt=self.attempt,
-                    branch=branch,
-                    round=number,
-                    step=step,
-                    length=len(view),
-                    offset=offset,
-                    body=body,
-                )
-                await self.links[peer].send(frame)
+                body = view[offset : offset + FRAME_BYTES]
+                self.links[peer].post(Frame(self.attempt, branch, number, step, len(view), offset, body))
         except Unreachable as error:
             self.mailbox.lose(peer, error)
 
@@ -147,18 +143,22 @@ def _step(protocol: Protocol[T], inbox: Inbox | None) -> Round | Fork | _Output[
         return _Output(end.value)
 
 
-async def _settle(sending: set[asyncio.Task[None]], patience: float) -> None:
+def _timed(protocol: Protocol[T], inbox: Inbox | None, pace: Pace) -> Round | Fork | _Output[T]:
+    with Stopwatch(pace):
+        return _step(protocol, inbox)
+
+
+async def _settle(links: Iterable[Link], patience: float) -> None:
     """What we owe the others must still leave, though not for ever."""
-    if sending:
-        _, late = await asyncio.wait(sending, timeout=patience)
-        for task in late:
-            task.cancel()
+    with suppress(TimeoutError):
+        async with asyncio.timeout(patience):
+            await asyncio.gather(*(link.flush() for link in links), return_exceptions=True)
 
 
 async def give_up(error: SteelyardError, attempt: bytes, links: Mapping[PartyId, Link]) -> None:
     """Tells the peers, as far as they listen, why this attempt ends here."""
-    abort = peer_pb2.Abort(reason=error.reason, message=error.message, culprits=error.culprits, suspects=error.suspects)
-    frame = peer_pb2.Frame(attempt=attempt, abort=abort)
-    await asyncio.wait_for(
-        asyncio.gather(*(link.send(frame) for link in links.values()), return_exceptions=True), timeout=2
-    )
+    abort = Abort(reason=error.reason, message=error.message, culprits=error.culprits, suspects=error.suspects)
+    for link in links.values():
+        with suppress(Unreachable):
+            link.post(Frame(attempt, abort=abort))
+    await _settle(links.values(), _FAREWELL)

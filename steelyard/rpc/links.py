@@ -3,40 +3,91 @@
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from typing import Final
 
 import grpc
+import grpc.aio
 import structlog
 
-from steelyard.errors import SteelyardError, Unreachable
+from steelyard.errors import Malformed, SteelyardError, Unreachable
 from steelyard.ids import PartyId
 from steelyard.rpc.channel import PinnedChannel
-from steelyard.v1 import peer_pb2, peer_pb2_grpc
+from steelyard.rpc.frames import Frame, decode, encode
 
 log = structlog.get_logger()
 RETRY: Final = (0.05, 0.1, 0.2, 0.5, 1.0, 2.0)  # seconds between dials; the last one repeats
+TOGETHER: Final = 1 << 20  # bytes of frames that share a message, if they are there at once
+METHOD: Final = "/steelyard.v1.PeerService/Exchange"
 
-OnFrame = Callable[[PartyId, peer_pb2.Frame], None]
-OnLost = Callable[[PartyId], None]
+OnFrame = Callable[[PartyId, Frame], None]
+OnLost = Callable[[PartyId, SteelyardError | None], None]
 
 
 class StreamLink:
-    """One live stream; writes are serialised because a gRPC stream takes one at a time."""
+    """One live stream.  What is posted leaves in its order, one message at a time, as a gRPC stream takes them."""
 
-    def __init__(self, peer: PartyId, write: Callable[[peer_pb2.Frame], Awaitable[None]]) -> None:
+    def __init__(self, peer: PartyId, write: Callable[[bytes], Awaitable[None]]) -> None:
         self.peer = peer
         self._write = write
-        self._lock = asyncio.Lock()
+        self._waiting = deque[Frame | asyncio.Future[None]]()  # a future marks where somebody waits
+        self._writer: asyncio.Task[None] | None = None
+        self._broken = False
         self.sent = 0  # bytes of messages, without headers
 
-    async def send(self, frame: peer_pb2.Frame) -> None:
+    def post(self, frame: Frame) -> None:
+        """To leave soon.  Raises Unreachable when the stream has broken; later, whoever keeps the links hears of it."""
+        if self._broken:
+            raise self._unreachable()
+        self._waiting.append(frame)
+        if self._writer is None:
+            self._writer = asyncio.create_task(self._empty())
+
+    async def flush(self) -> None:
+        """Returns when all that was posted before has left; raises Unreachable when it cannot."""
+        if self._writer is not None:
+            mark: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+            self._waiting.append(mark)
+            await mark
+        if self._broken:
+            raise self._unreachable()
+
+    async def _empty(self) -> None:
         try:
-            async with self._lock:
-                await self._write(frame)
-            self.sent += len(frame.body)
+            while self._waiting:
+                if frames := self._next():
+                    await self._write(encode(frames))
+                    self.sent += sum(len(frame.body) for frame in frames)
         except (grpc.RpcError, asyncio.InvalidStateError, SteelyardError):
-            raise Unreachable(f"the stream to {self.peer} broke", party=self.peer) from None
+            self._broken = True
+        finally:
+            self._writer = None
+            while self._waiting:  # nothing is, unless it broke
+                self._passed(self._waiting.popleft())
+
+    def _next(self) -> list[Frame]:
+        """Frames that leave together: those before the next mark."""
+        frames: list[Frame] = []
+        size = 0
+        while self._waiting:
+            item = self._waiting[0]
+            if isinstance(item, Frame):
+                size += item.bytes
+                if frames and size > TOGETHER:
+                    break
+                frames.append(item)
+            elif frames:
+                break
+            self._passed(self._waiting.popleft())
+        return frames
+
+    def _passed(self, item: Frame | asyncio.Future[None]) -> None:
+        if not isinstance(item, Frame) and not item.done():
+            item.set_result(None)
+
+    def _unreachable(self) -> Unreachable:
+        return Unreachable(f"the stream to {self.peer} broke", party=self.peer)
 
 
 class Links:
@@ -81,17 +132,16 @@ class Links:
     async def serve(
         self,
         peer: PartyId,
-        requests: AsyncIterator[peer_pb2.ExchangeRequest],
-        context: grpc.aio.ServicerContext[peer_pb2.ExchangeRequest, peer_pb2.ExchangeResponse],
+        requests: AsyncIterator[bytes],
+        context: grpc.aio.ServicerContext[bytes, bytes],
     ) -> None:
         """The server's side of a stream the peer opened; returns when it ends."""
-        link = StreamLink(peer, lambda frame: context.write(peer_pb2.ExchangeResponse(frame=frame)))
-        await context.write(peer_pb2.ExchangeResponse())  # an empty message tells the dialler that the stream stands
+        link = StreamLink(peer, context.write)
+        await context.write(b"")  # an empty message tells the dialler that the stream stands
         await self._attach(link)
         try:
             async for message in requests:
-                if message.HasField("frame"):
-                    self._on_frame(peer, message.frame)
+                self._take(peer, message)
         finally:
             await self._detach(link)
 
@@ -115,15 +165,14 @@ class Links:
         except SteelyardError as error:
             log.info("peer_unreachable", peer=peer, problem=error.message)
             return
-        call = peer_pb2_grpc.PeerServiceStub(channel).Exchange()
-        link = StreamLink(peer, lambda frame: call.write(peer_pb2.ExchangeRequest(frame=frame)))
+        call: grpc.aio.StreamStreamCall[bytes, bytes] = channel.stream_stream(METHOD)()
+        link = StreamLink(peer, call.write)
         try:
-            await call.write(peer_pb2.ExchangeRequest())
+            await call.write(b"")
             async for message in call:
                 if self._links.get(peer) is not link:
                     await self._attach(link)
-                if message.HasField("frame"):
-                    self._on_frame(peer, message.frame)
+                self._take(peer, message)
         except (grpc.RpcError, asyncio.InvalidStateError) as error:
             log.info("peer_stream_ended", peer=peer, code=str(getattr(error, "code", lambda: "")()))
         finally:
@@ -131,17 +180,28 @@ class Links:
             self._channels[peer].suspect()
             await self._detach(link)
 
+    def _take(self, peer: PartyId, message: bytes) -> None:
+        try:
+            frames = decode(message)
+        except Malformed as error:
+            return self._on_lost(peer, Malformed(f"{peer}: {error.message}", culprits=(peer,)))
+        except SteelyardError as error:
+            return self._on_lost(peer, error)
+        for frame in frames:
+            self._on_frame(peer, frame)
+        return None
+
     async def _attach(self, link: StreamLink) -> None:
         async with self._changed:
             replaced = self._links.get(link.peer)
             self._links[link.peer] = link
             self._changed.notify_all()
         if replaced is not None:
-            self._on_lost(link.peer)
+            self._on_lost(link.peer, None)
 
     async def _detach(self, link: StreamLink) -> None:
         async with self._changed:
             if self._links.get(link.peer) is not link:
                 return
             del self._links[link.peer]
-        self._on_lost(link.peer)
+        self._on_lost(link.peer, None)

@@ -13,9 +13,9 @@ from typing import Final
 from steelyard.errors import Cheated, Failed, Malformed, Overloaded, Refused, SteelyardError, TimedOut
 from steelyard.ids import PartyId
 from steelyard.rounds import Inbox, Round
-from steelyard.v1 import peer_pb2
+from steelyard.rpc.frames import Frame
+from steelyard.v1.peer_pb2 import Abort
 
-FRAME_BYTES: Final = 1 << 20
 MAIN: Final = 0  # the branch of the protocol itself
 ROUNDS_AHEAD: Final = 64  # who hears from few is ahead of the others by no more rounds than it takes to hear from all
 BRANCHES_AHEAD: Final = 64
@@ -43,7 +43,23 @@ class _Branch:
     round: int = 0
     wanted: int = 0  # whole messages of this round still to come before it is worth while to look
     messages: dict[tuple[int, PartyId], _Message] = field(default_factory=dict)
-    news: asyncio.Event = field(default_factory=asyncio.Event)
+    waiter: asyncio.Future[None] | None = None
+
+    def tell(self) -> None:
+        """That there is news, for whoever waits for it."""
+        if self.waiter is not None and not self.waiter.done():
+            self.waiter.set_result(None)
+
+    async def wait(self, seconds: float) -> None:
+        """For news, at most so long."""
+        loop = asyncio.get_running_loop()
+        self.waiter = loop.create_future()
+        alarm = loop.call_later(seconds, self.tell)
+        try:
+            await self.waiter
+        finally:
+            alarm.cancel()
+            self.waiter = None
 
     def size(self, number: int) -> int:
         """Bytes of all messages of a round, those that are on their way whole."""
@@ -63,7 +79,7 @@ class Mailbox:
         self._begun = False
         self._kept = Counter[PartyId]()  # bytes
 
-    def deliver(self, peer: PartyId, frame: peer_pb2.Frame) -> None:
+    def deliver(self, peer: PartyId, frame: Frame) -> None:
         """Takes one frame; a peer that breaks a bound is gone, as a cheat."""
         if peer not in self._peers or peer in self._gone:
             return
@@ -76,7 +92,7 @@ class Mailbox:
         """Nothing more will come from this peer."""
         self._gone.setdefault(peer, error)
         for branch in self._branches.values():
-            branch.news.set()
+            branch.tell()
 
     def end(self, branch: int) -> None:
         """The branch is over here; what others still send for it is not looked at."""
@@ -96,6 +112,9 @@ class Mailbox:
         start = asyncio.get_running_loop().time()
         while True:
             inbox = self._inbox(here, number, round_)
+            if len(inbox) == len(round_.hear):
+                self._forget(here, number)
+                return inbox
             missing = round_.hear - inbox.keys()
             alive = missing - self._gone.keys()
             if len(inbox) + len(alive) < round_.needed:
@@ -110,10 +129,10 @@ class Mailbox:
             if waited >= patience:
                 names = ", ".join(sorted(alive))
                 raise TimedOut(f"no {round_.step} message from {names} in {patience:.0f} s", party=min(alive))
-            await _wait(here.news, (grace if enough else patience) - waited)
+            await here.wait((grace if enough else patience) - waited)
 
-    def _take(self, peer: PartyId, frame: peer_pb2.Frame) -> None:
-        if frame.HasField("abort"):
+    def _take(self, peer: PartyId, frame: Frame) -> None:
+        if frame.abort is not None:
             raise_ = Failed(f"{peer} gave the attempt up: {frame.abort.message[:500]}", party=peer)
             return self.lose(peer, _claimed(peer, frame.abort) or raise_)
         if frame.branch in self._over:
@@ -129,10 +148,10 @@ class Mailbox:
         if message.whole and frame.round == branch.round:
             branch.wanted -= 1
             if branch.wanted <= 0:
-                branch.news.set()
+                branch.tell()
         return None
 
-    def _filled(self, peer: PartyId, branch: _Branch, frame: peer_pb2.Frame) -> _Message:
+    def _filled(self, peer: PartyId, branch: _Branch, frame: Frame) -> _Message:
         """The message that the frame belongs to, with what it brought."""
         message, body = branch.messages.get((frame.round, peer)), frame.body
         if message is not None:
@@ -143,15 +162,15 @@ class Mailbox:
         self._kept[peer] += frame.length
         if self._kept[peer] > MESSAGES_KEPT * self._max_message:
             raise Overloaded(f"{peer} is further ahead than this node can keep", party=peer)
-        if len(body) == frame.length and not frame.offset:  # whole at once, and kept as it is
-            message = _Message(frame.step, body, frame.length)
+        if len(body) == frame.length and not frame.offset:  # whole at once; what came with it is not kept
+            message = _Message(frame.step, bytes(body), frame.length)
         else:
             message = _Message(frame.step, bytearray(frame.length))
             self._append(peer, message, frame, body)
         branch.messages[frame.round, peer] = message
         return message
 
-    def _append(self, peer: PartyId, message: _Message, frame: peer_pb2.Frame, body: bytes) -> None:
+    def _append(self, peer: PartyId, message: _Message, frame: Frame, body: bytes | memoryview) -> None:
         end = frame.offset + len(body)
         described = (frame.step, frame.length, frame.offset)
         if described != (message.step, len(message.buffer), message.filled) or not body or end > frame.length:
@@ -185,16 +204,7 @@ class Mailbox:
         return next(error for kind in order for error in errors if isinstance(error, kind))
 
 
-async def _wait(news: asyncio.Event, seconds: float) -> None:
-    try:
-        async with asyncio.timeout(seconds):
-            await news.wait()
-    except TimeoutError:
-        return
-    news.clear()
-
-
-def _claimed(peer: PartyId, abort: peer_pb2.Abort) -> SteelyardError | None:
+def _claimed(peer: PartyId, abort: Abort) -> SteelyardError | None:
     from steelyard.errors import by_reason
 
     kind = by_reason(abort.reason)

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 from steelyard.errors import Invalid
 from steelyard.field import Vector, extrapolate, uniform
@@ -33,6 +34,11 @@ def seeded_receivers(dealer: PartyId, parties: Sequence[PartyId], threshold: int
 
     The order in which `parties` come does not matter, so all parties agree.
     """
+    return _seeded_receivers(dealer, tuple(parties), threshold)
+
+
+@lru_cache(maxsize=1024)
+def _seeded_receivers(dealer: PartyId, parties: tuple[PartyId, ...], threshold: int) -> tuple[PartyId, ...]:
     ring = sorted(parties)
     check_threshold(threshold, len(ring))
     if len(set(ring)) != len(ring) or dealer not in ring:
@@ -66,15 +72,24 @@ def deal_from(
     streams: Mapping[PartyId, Randomness],
 ) -> Dealing:
     """As `deal`, from streams that stand where both sides have left them."""
-    check_points(list(points.values()))
-    seeded = seeded_receivers(dealer, list(points), threshold)
-    if set(streams) != set(seeded):
+    seeded, targets, weights = _plan(dealer, tuple(points.items()), threshold)
+    if streams.keys() != set(seeded):
         raise Invalid("a dealing takes one key of its own for each seeded receiver")
-    targets = [dealer, *(each for each in points if each != dealer and each not in seeded)]
-    known = [0, *(points[each] for each in seeded)]
-    weights = [lagrange(known, points[each])[1:] for each in targets]
     shares = extrapolate(secret, [streams[each] for each in seeded], weights)
     return Dealing(own=shares[0], explicit=dict(zip(targets[1:], shares[1:], strict=True)))
+
+
+@lru_cache(maxsize=1024)
+def _plan(
+    dealer: PartyId, named: tuple[tuple[PartyId, int], ...], threshold: int
+) -> tuple[tuple[PartyId, ...], tuple[PartyId, ...], tuple[tuple[int, ...], ...]]:
+    """The seeded receivers; the dealer and all others; the weights of the streams in the shares of these."""
+    points = dict(named)
+    check_points(list(points.values()))
+    seeded = seeded_receivers(dealer, list(points), threshold)
+    targets = (dealer, *(each for each in points if each != dealer and each not in seeded))
+    known = [0, *(points[each] for each in seeded)]
+    return seeded, targets, tuple(tuple(lagrange(known, points[each])[1:]) for each in targets)
 
 
 def expand(key: bytes, count: int) -> Vector:

@@ -24,19 +24,19 @@ class ExchangeRequest(_message.Message):
 
     DESCRIPTOR: _descriptor.Descriptor
 
-    FRAME_FIELD_NUMBER: _builtins.int
-    @_builtins.property
-    def frame(self) -> Global___Frame:
-        """The frame."""
-
+    FRAMES_FIELD_NUMBER: _builtins.int
+    frames: _builtins.bytes
+    """Frames, one after another, at most 4 MiB: pieces of messages, and ends of attempts.  They are written as
+    steelyard/rpc/frames.py says; nothing, where the stream is to stand.
+    """
     def __init__(
         self,
         *,
-        frame: Global___Frame | None = ...,
+        frames: _builtins.bytes = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["frame", b"frame"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["frame", b"frame"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["frames", b"frames"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -48,79 +48,25 @@ class ExchangeResponse(_message.Message):
 
     DESCRIPTOR: _descriptor.Descriptor
 
-    FRAME_FIELD_NUMBER: _builtins.int
-    @_builtins.property
-    def frame(self) -> Global___Frame:
-        """The frame."""
-
+    FRAMES_FIELD_NUMBER: _builtins.int
+    frames: _builtins.bytes
+    """As in a request."""
     def __init__(
         self,
         *,
-        frame: Global___Frame | None = ...,
+        frames: _builtins.bytes = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["frame", b"frame"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["frame", b"frame"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["frames", b"frames"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ExchangeResponse: _TypeAlias = ExchangeResponse  # noqa: Y015
 
 @_typing.final
-class Frame(_message.Message):
-    """A piece of one message of one round, or the end of an attempt."""
-
-    DESCRIPTOR: _descriptor.Descriptor
-
-    ATTEMPT_FIELD_NUMBER: _builtins.int
-    BRANCH_FIELD_NUMBER: _builtins.int
-    ROUND_FIELD_NUMBER: _builtins.int
-    STEP_FIELD_NUMBER: _builtins.int
-    LENGTH_FIELD_NUMBER: _builtins.int
-    OFFSET_FIELD_NUMBER: _builtins.int
-    BODY_FIELD_NUMBER: _builtins.int
-    ABORT_FIELD_NUMBER: _builtins.int
-    attempt: _builtins.bytes
-    """The attempt, 16 bytes."""
-    branch: _builtins.int
-    """Parallel branch of the protocol; 0 unless pipelined."""
-    round: _builtins.int
-    """Number of the round within the branch, from 0."""
-    step: _builtins.str
-    """The round's name; it must be the one the receiver expects."""
-    length: _builtins.int
-    """Length of the whole message in bytes."""
-    offset: _builtins.int
-    """Where this piece begins."""
-    body: _builtins.bytes
-    """At most 1 MiB."""
-    @_builtins.property
-    def abort(self) -> Global___Abort:
-        """Set alone: the sender gives this attempt up."""
-
-    def __init__(
-        self,
-        *,
-        attempt: _builtins.bytes = ...,
-        branch: _builtins.int = ...,
-        round: _builtins.int = ...,
-        step: _builtins.str = ...,
-        length: _builtins.int = ...,
-        offset: _builtins.int = ...,
-        body: _builtins.bytes = ...,
-        abort: Global___Abort | None = ...,
-    ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["abort", b"abort"]  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["abort", b"abort", "attempt", b"attempt", "body", b"body", "branch", b"branch", "length", b"length", "offset", b"offset", "round", b"round", "step", b"step"]  # noqa: Y015
-    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
-
-Global___Frame: _TypeAlias = Frame  # noqa: Y015
-
-@_typing.final
 class Abort(_message.Message):
-    """Why a node gives an attempt up."""
+    """Why a node gives an attempt up: the body of a frame of its own kind."""
 
     DESCRIPTOR: _descriptor.Descriptor
 

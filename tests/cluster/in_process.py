@@ -23,15 +23,16 @@ from node import config as node_config
 from node.authorisation import ROLES
 from node.books import Books
 from node.engine import Engine, Order
-from node.peers import PeerService, links_of
+from node.peers import links_of, peer_service
 from node.service import NodeService
 from node.sessions import Sessions
 from steelyard.field import P
 from steelyard.identity.homes import Home
 from steelyard.rpc.authorisation import Authorise
+from steelyard.rpc.frames import Frame, decode, encode
 from steelyard.rpc.links import Links
 from steelyard.rpc.server import Server
-from steelyard.v1 import node_pb2_grpc, peer_pb2, peer_pb2_grpc
+from steelyard.v1 import node_pb2_grpc
 from tests.cluster.by_sdk import SdkRunner
 from tests.cluster.runner import COORDINATOR, END, PARTIES
 from tests.service.fakes import abandon
@@ -62,7 +63,7 @@ class Node:
         service = NodeService(self.books, self.engine, self.links, home, config.state)
         services = [
             partial(node_pb2_grpc.add_NodeServiceServicer_to_server, service),
-            partial(peer_pb2_grpc.add_PeerServiceServicer_to_server, PeerService(self.links)),
+            peer_service(self.links),
         ]
         authorise = Authorise(self.books.membership, ROLES, self.books.party)
         self.server = Server(config.listen, home.path, authorise, services)
@@ -78,7 +79,7 @@ class Node:
         await self.engine.stop()
         self.books.database.close()
 
-    def _mute(self, dropped: Callable[[peer_pb2.Frame], bool]) -> None:
+    def _mute(self, dropped: Callable[[Frame], bool]) -> None:
         """From now on these frames do not leave; nobody notices."""
         for link in self.links._links.values():
             link._write = partial(_written, dropped, link._write)
@@ -94,7 +95,7 @@ class Node:
 
     def _step(self, tell: Callable[[str], None], name: str) -> None:
         if name == self.dies_at:
-            self._mute(lambda frame: frame.step == name or frame.HasField("abort"))
+            self._mute(lambda frame: frame.step == name or frame.abort is not None)
             self.dying = asyncio.create_task(self._die())
         tell(name)
 
@@ -103,11 +104,9 @@ class Node:
         await self.kill()
 
 
-async def _written(
-    dropped: Callable[[peer_pb2.Frame], bool], write: Callable[[peer_pb2.Frame], Awaitable[None]], frame: peer_pb2.Frame
-) -> None:
-    if not dropped(frame):
-        await write(frame)
+async def _written(dropped: Callable[[Frame], bool], write: Callable[[bytes], Awaitable[None]], message: bytes) -> None:
+    if frames := [frame for frame in decode(message) if not dropped(frame)]:
+        await write(encode(frames))
 
 
 async def _ended(task: asyncio.Task[None]) -> None:

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, Final
 
 import pytest
+from msgspec.structs import replace
 
+from steelyard.rpc import frames
+from steelyard.rpc.frames import FRAME_BYTES, Frame, decode
 from steelyard.rpc.links import StreamLink
-from steelyard.rpc.mailbox import FRAME_BYTES
-from steelyard.v1 import peer_pb2
+from steelyard.v1.peer_pb2 import Abort
 from tests.cluster import samples, scenarios
 from tests.cluster.in_process import InProcess
 from tests.cluster.runner import PARTIES
@@ -22,8 +24,7 @@ LIAR: Final = "bank-b"
 HONEST: Final = tuple(party for party in PARTIES if party != LIAR)
 BOUND: Final = 45.0  # seconds: the coordinator's for a computation is 30
 
-Frame = peer_pb2.Frame
-Lie = Callable[[Frame], list[Frame]]
+Lie = Callable[[Frame], Sequence[Frame | bytes]]
 
 
 def name(lie: Lie) -> str:
@@ -31,11 +32,7 @@ def name(lie: Lie) -> str:
 
 
 def changed(frame: Frame, **fields: Any) -> Frame:
-    copy = Frame()
-    copy.CopyFrom(frame)
-    for name, value in fields.items():
-        setattr(copy, name, value)
-    return copy
+    return replace(frame, body=bytes(fields.pop("body", frame.body)), **fields)
 
 
 def says_a_length_it_does_not_keep(frame: Frame) -> list[Frame]:
@@ -47,7 +44,7 @@ def sends_a_shorter_message(frame: Frame) -> list[Frame]:
 
 
 def sends_a_longer_message(frame: Frame) -> list[Frame]:
-    return [changed(frame, body=frame.body + bytes(8), length=frame.length + 8)]
+    return [changed(frame, body=bytes(frame.body) + bytes(8), length=frame.length + 8)]
 
 
 def sends_an_empty_message(frame: Frame) -> list[Frame]:
@@ -55,11 +52,11 @@ def sends_an_empty_message(frame: Frame) -> list[Frame]:
 
 
 def sends_values_outside_the_field(frame: Frame) -> list[Frame]:
-    return [changed(frame, body=frame.body[:-8] + b"\xff" * 8)]
+    return [changed(frame, body=bytes(frame.body[:-8]) + b"\xff" * 8)]
 
 
 def sends_other_values(frame: Frame) -> list[Frame]:
-    return [changed(frame, body=frame.body[:-8] + bytes([frame.body[-8] ^ 1]) + frame.body[-7:])]
+    return [changed(frame, body=bytes(frame.body[:-8]) + bytes([frame.body[-8] ^ 1]) + bytes(frame.body[-7:]))]
 
 
 def sends_another_rounds_frame(frame: Frame) -> list[Frame]:
@@ -107,8 +104,30 @@ def sends_nothing(frame: Frame) -> list[Frame]:
 
 
 def accuses_somebody_else(frame: Frame) -> list[Frame]:
-    abort = peer_pb2.Abort(reason="CHEATED", message="it was bank-c", culprits=["bank-c"])
+    abort = Abort(reason="CHEATED", message="it was bank-c", culprits=["bank-c"])
     return [Frame(attempt=frame.attempt, abort=abort)]
+
+
+def written(frame: Frame) -> bytes:
+    """As an honest node writes it, but that nobody looks whether it is honest."""
+    step, body = frame.step.encode(), frame.abort.SerializeToString() if frame.abort else bytes(frame.body)
+    numbers = frame.branch, frame.round, frame.length, frame.offset, len(body), len(step), int(frame.abort is not None)
+    contents = frames._HEAD.pack(frame.attempt, *numbers) + step + body
+    return bytes([frames._TAG]) + frames._varint(len(contents)) + contents
+
+
+def is_cut_short(frame: Frame) -> list[bytes]:
+    return [written(frame)[:-1]]
+
+
+def goes_on_after_the_end(frame: Frame) -> list[bytes]:
+    return [written(frame) + b"x"]
+
+
+def is_of_another_kind(frame: Frame) -> list[bytes]:
+    contents = bytearray(written(frame))
+    contents[-len(frame.body) - len(frame.step) - 1] = 2
+    return [bytes(contents)]
 
 
 @contextmanager
@@ -117,12 +136,13 @@ def lying(runner: InProcess, step: str, lie: Lie) -> Iterator[None]:
     links = runner.nodes[LIAR].links._links
     true = {peer: link._write for peer, link in links.items()}
 
-    def liar(link: StreamLink) -> Callable[[Frame], Any]:
+    def liar(link: StreamLink) -> Callable[[bytes], Any]:
         tell = link._write
 
-        async def write(frame: Frame) -> None:
-            for each in lie(frame) if frame.step == step else [frame]:
-                await tell(each)
+        async def write(message: bytes) -> None:
+            for frame in decode(message):
+                for each in lie(frame) if frame.step == step else [frame]:
+                    await tell(each if isinstance(each, bytes) else written(each))
 
         return write
 
@@ -157,6 +177,9 @@ MALFORMED: Final = [
     leaves_a_gap,
     announces_too_much,
     sends_too_much_at_once,
+    is_cut_short,
+    goes_on_after_the_end,
+    is_of_another_kind,
 ]
 
 

@@ -19,8 +19,8 @@ from steelyard.protocols.bits import conjunction
 from steelyard.protocols.convene import convene
 from steelyard.rounds import Inbox, Protocol, Round, broadcast, pipeline
 from steelyard.rpc.drive import Link, drive, give_up
-from steelyard.rpc.mailbox import FRAME_BYTES, MAIN, ROUNDS_AHEAD, Mailbox
-from steelyard.v1 import peer_pb2
+from steelyard.rpc.frames import FRAME_BYTES, Frame
+from steelyard.rpc.mailbox import MAIN, ROUNDS_AHEAD, Mailbox
 
 PARTIES = tuple(PartyId(f"bank-{letter}") for letter in "abc")
 ATTEMPT = bytes(range(16))
@@ -38,20 +38,29 @@ class Wire:
 
     sender: PartyId
     mailbox: Mailbox
-    frames: list[peer_pb2.Frame] = field(default_factory=list)
+    frames: list[Frame] = field(default_factory=list)
 
-    async def send(self, frame: peer_pb2.Frame) -> None:
+    def post(self, frame: Frame) -> None:
         self.frames.append(frame)
         self.mailbox.deliver(self.sender, frame)
 
+    async def flush(self) -> None:
+        pass
+
 
 class Broken:
-    async def send(self, frame: peer_pb2.Frame) -> None:
+    def post(self, frame: Frame) -> None:
+        raise Unreachable("the stream broke", party=PARTIES[1])
+
+    async def flush(self) -> None:
         raise Unreachable("the stream broke", party=PARTIES[1])
 
 
 class Stuck:
-    async def send(self, frame: peer_pb2.Frame) -> None:
+    def post(self, frame: Frame) -> None:
+        pass
+
+    async def flush(self) -> None:
         await asyncio.sleep(3600)
 
 
@@ -126,7 +135,7 @@ async def test_a_stream_that_breaks_while_we_send_is_the_peers_loss(executor: Th
     mailboxes, wires = consortium()
     me = PARTIES[0]
     wires[me][PARTIES[1]] = Broken()
-    mailboxes[me].deliver(PARTIES[2], peer_pb2.Frame(attempt=ATTEMPT, step="step-0", length=1, body=b"c"))
+    mailboxes[me].deliver(PARTIES[2], Frame(attempt=ATTEMPT, step="step-0", length=1, body=b"c"))
     with pytest.raises(Unreachable, match="broke") as caught:
         await drive(exchange(me, (1,)), ATTEMPT, mailboxes[me], wires[me], executor, 60)
     assert caught.value.party == PARTIES[1]

@@ -6,7 +6,6 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from functools import partial
 from pathlib import Path
 from typing import Any, cast
 
@@ -14,24 +13,24 @@ import grpc
 import pytest
 
 from node.authorisation import ROLES
-from node.peers import PeerService, endpoint, links_of
-from steelyard.errors import Unreachable
+from node.peers import endpoint, links_of, peer_service
+from steelyard.errors import Failed, Malformed, SteelyardError, Unreachable
 from steelyard.identity.certificates import Role
 from steelyard.identity.homes import Layout
 from steelyard.identity.membership import Membership
 from steelyard.ids import PartyId
 from steelyard.rpc.authorisation import Authorise
 from steelyard.rpc.channel import PinnedChannel
-from steelyard.rpc.links import Links, StreamLink
+from steelyard.rpc.frames import FRAME_BYTES, Frame, decode, encode
+from steelyard.rpc.links import METHOD, TOGETHER, Links, StreamLink
 from steelyard.rpc.server import Server
-from steelyard.v1 import peer_pb2, peer_pb2_grpc
 from tests.service.fakes import make_consortium, until
 
 A, B, C = PartyId("bank-a"), PartyId("bank-b"), PartyId("bank-c")
 
 
-def frame(body: bytes = b"hello") -> peer_pb2.Frame:
-    return peer_pb2.Frame(attempt=bytes(16), step="hello", length=len(body), body=body)
+def frame(body: bytes = b"hello") -> Frame:
+    return Frame(attempt=bytes(16), step="hello", length=len(body), body=body)
 
 
 @dataclass
@@ -40,12 +39,14 @@ class Heard:
 
     frames: list[tuple[PartyId, bytes]] = field(default_factory=list)
     losses: list[PartyId] = field(default_factory=list)
+    errors: list[SteelyardError | None] = field(default_factory=list)
 
-    def deliver(self, peer: PartyId, got: peer_pb2.Frame) -> None:
-        self.frames.append((peer, got.body))
+    def deliver(self, peer: PartyId, got: Frame) -> None:
+        self.frames.append((peer, bytes(got.body)))
 
-    def lose(self, peer: PartyId) -> None:
+    def lose(self, peer: PartyId, error: SteelyardError | None = None) -> None:
         self.losses.append(peer)
+        self.errors.append(error)
 
 
 @dataclass
@@ -61,9 +62,8 @@ class Peer:
 
     async def start(self) -> None:
         self.links = links_of(self.party, self.membership, self.home, cast(Any, self.heard))
-        add = partial(peer_pb2_grpc.add_PeerServiceServicer_to_server, PeerService(self.links))
         authorise = Authorise(self.membership, ROLES, self.party)
-        self.server = Server(self.membership.address(self.party), self.home, authorise, [add])
+        self.server = Server(self.membership.address(self.party), self.home, authorise, [peer_service(self.links)])
         await self.server.start()
         self.links.start()
 
@@ -91,7 +91,7 @@ async def test_every_pair_has_one_stream_which_carries_both_ways_under_the_sende
     async with peers(tmp_path) as made:
         for me, peer in made.items():
             for to, link in (await peer.links.to({A, B, C} - {me}, 5)).items():
-                await link.send(frame(f"{me} to {to}".encode()))
+                link.post(frame(f"{me} to {to}".encode()))
         for me, peer in made.items():
             heard = peer.heard
             await until(lambda heard=heard: len(heard.frames) == 2)  # type: ignore[misc]
@@ -124,7 +124,7 @@ async def test_a_peer_that_ends_is_lost_and_found_again_when_it_comes_back(tmp_p
         assert made[A].links.connected == ()
         await made[B].start()
         [link] = (await made[A].links.to({B}, 10)).values()
-        await link.send(frame(b"again"))
+        link.post(frame(b"again"))
         await until(lambda: made[B].heard.frames == [(A, b"again")])
 
 
@@ -133,8 +133,9 @@ async def test_a_link_that_broke_says_so_when_it_is_used(tmp_path: Path) -> None
         [link] = (await made[A].links.to({B}, 5)).values()
         await made[B].stop()
         await until(lambda: made[A].heard.losses == [B])
+        link.post(frame())
         with pytest.raises(Unreachable) as caught:
-            await link.send(frame())
+            await link.flush()
         assert caught.value.party == B
         await made[B].start()
 
@@ -145,13 +146,13 @@ async def test_a_second_stream_of_a_peer_replaces_the_first(tmp_path: Path) -> N
         await until(lambda: A in made[B].links.connected)
         channel = PinnedChannel(made[A].home, endpoint(made[A].membership, B))
         try:
-            call = peer_pb2_grpc.PeerServiceStub(await channel.get()).Exchange()
-            await call.write(peer_pb2.ExchangeRequest(frame=frame(b"second")))
+            call: Any = (await channel.get()).stream_stream(METHOD)()
+            await call.write(encode([frame(b"second")]))
             await until(lambda: made[B].heard.frames == [(A, b"second")])
             assert made[B].heard.losses == [A]  # what waits for the first must not wait on
-            await (await made[B].links.to({A}, 5))[A].send(frame(b"answer"))
-            answers = [cast(peer_pb2.ExchangeResponse, await call.read()) for _ in range(2)]
-            assert [each.frame.body for each in answers] == [b"", b"answer"]  # the first says that the stream stands
+            (await made[B].links.to({A}, 5))[A].post(frame(b"answer"))
+            answers = [decode(await call.read()) for _ in range(2)]
+            assert [[each.body for each in some] for some in answers] == [[], [b"answer"]]  # the stream stands, first
         finally:
             await channel.close()
 
@@ -160,13 +161,13 @@ class Line:
     """A server's side of a stream, played by hand."""
 
     def __init__(self) -> None:
-        self.written: list[peer_pb2.ExchangeResponse] = []
-        self.incoming: asyncio.Queue[peer_pb2.ExchangeRequest | None] = asyncio.Queue()
+        self.written: list[bytes] = []
+        self.incoming: asyncio.Queue[bytes | None] = asyncio.Queue()
 
-    async def write(self, message: peer_pb2.ExchangeResponse) -> None:
+    async def write(self, message: bytes) -> None:
         self.written.append(message)
 
-    async def requests(self) -> AsyncIterator[peer_pb2.ExchangeRequest]:
+    async def requests(self) -> AsyncIterator[bytes]:
         while (message := await self.incoming.get()) is not None:
             yield message
 
@@ -178,8 +179,8 @@ def served(links: Links, line: Line, peer: PartyId = A) -> asyncio.Task[None]:
 async def test_a_message_without_a_frame_is_nothing() -> None:
     heard, line = Heard(), Line()
     task = served(Links({}, heard.deliver, heard.lose), line)
-    line.incoming.put_nowait(peer_pb2.ExchangeRequest())
-    line.incoming.put_nowait(peer_pb2.ExchangeRequest(frame=frame()))
+    line.incoming.put_nowait(b"")
+    line.incoming.put_nowait(encode([frame()]))
     line.incoming.put_nowait(None)
     await task
     assert (heard.frames, heard.losses) == ([(A, b"hello")], [A])
@@ -196,26 +197,69 @@ async def test_the_end_of_a_replaced_stream_does_not_take_the_new_one_away() -> 
     await first
     assert links.connected == (A,)
     assert heard.losses == [A]
-    await (await links.to({A}, 1))[A].send(frame(b"to the new one"))
-    assert new.written[-1].frame.body == b"to the new one"
+    link = (await links.to({A}, 1))[A]
+    link.post(frame(b"to the new one"))
+    await link.flush()
+    assert [each.body for each in decode(new.written[-1])] == [b"to the new one"]
     new.incoming.put_nowait(None)
     await second
     assert not links.connected
 
 
 async def test_writes_of_several_attempts_do_not_overlap_on_one_stream() -> None:
-    under_way, most = 0, 0
+    under_way, most, heard = 0, 0, list[bytes]()
 
-    async def write(_: peer_pb2.Frame) -> None:
+    async def write(message: bytes) -> None:
         nonlocal under_way, most
         under_way += 1
         most = max(most, under_way)
         await asyncio.sleep(0)
+        heard.extend(bytes(each.body) for each in decode(message))
         under_way -= 1
 
     link = StreamLink(A, write)
-    await asyncio.gather(*(link.send(frame()) for _ in range(20)))
+    bodies = [str(number).encode() for number in range(20)]
+    for at, body in enumerate(bodies):
+        link.post(frame(body))
+        if not at % 5:
+            await asyncio.sleep(0)
+    await link.flush()
     assert most == 1
+    assert heard == bodies
+    assert link.sent == sum(map(len, bodies))
+
+
+async def test_what_waits_together_leaves_together_up_to_a_bound() -> None:
+    messages = []
+
+    async def write(message: bytes) -> None:
+        messages.append([len(each.body) for each in decode(message)])
+
+    link = StreamLink(A, write)
+    for size in (1, 2, 3, FRAME_BYTES, TOGETHER // 2, TOGETHER // 2):
+        link.post(frame(bytes(size)))
+    await link.flush()
+    assert messages == [[1, 2, 3], [FRAME_BYTES], [TOGETHER // 2], [TOGETHER // 2]]
+
+
+async def test_a_flush_waits_for_what_was_posted_before_it_and_for_no_more() -> None:
+    gate, written = asyncio.Semaphore(0), list[bytes]()
+
+    async def write(message: bytes) -> None:
+        await gate.acquire()
+        written.append(message)
+
+    link = StreamLink(A, write)
+    link.post(frame(b"before"))
+    waiting = asyncio.create_task(link.flush())
+    await asyncio.sleep(0)
+    link.post(frame(b"after"))
+    gate.release()
+    await waiting
+    assert len(written) == 1
+    gate.release()
+    await link.flush()
+    assert len(written) == 2
 
 
 def broken_by_grpc() -> Exception:
@@ -224,9 +268,35 @@ def broken_by_grpc() -> Exception:
 
 @pytest.mark.parametrize("make", [broken_by_grpc, asyncio.InvalidStateError, lambda: Unreachable("gone")])
 async def test_whatever_breaks_a_write_is_the_peers_absence(make: Callable[[], Exception]) -> None:
-    async def write(_: peer_pb2.Frame) -> None:
+    async def write(_: bytes) -> None:
         raise make()
 
+    link = StreamLink(A, write)
+    link.post(frame())
     with pytest.raises(Unreachable) as caught:
-        await StreamLink(A, write).send(frame())
+        await link.flush()
     assert caught.value.party == A
+    with pytest.raises(Unreachable):
+        link.post(frame())
+
+
+async def test_who_sends_what_are_no_frames_is_named_and_the_stream_goes_on() -> None:
+    heard, line = Heard(), Line()
+    task = served(Links({}, heard.deliver, heard.lose), line)
+    line.incoming.put_nowait(encode([frame()])[:-1])
+    line.incoming.put_nowait(encode([frame(b"again")]))
+    line.incoming.put_nowait(None)
+    await task
+    [error, end] = heard.errors
+    assert isinstance(error, Malformed)
+    assert (error.culprits, end, heard.frames) == ((A,), None, [(A, b"again")])
+
+
+async def test_a_peer_of_an_earlier_release_is_no_cheat() -> None:
+    heard, line = Heard(), Line()
+    task = served(Links({}, heard.deliver, heard.lose), line)
+    line.incoming.put_nowait(bytes.fromhex("0a04120068656c6c6f"))
+    line.incoming.put_nowait(None)
+    await task
+    assert isinstance(heard.errors[0], Failed)
+    assert heard.errors[0].culprits == ()

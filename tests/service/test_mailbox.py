@@ -20,8 +20,9 @@ from steelyard.errors import (
 from steelyard.ids import PartyId
 from steelyard.rounds import Round
 from steelyard.rpc import mailbox as module
-from steelyard.rpc.mailbox import BRANCHES_AHEAD, FRAME_BYTES, MAIN, MESSAGES_KEPT, ROUNDS_AHEAD, ROUNDS_BEFORE, Mailbox
-from steelyard.v1 import peer_pb2
+from steelyard.rpc.frames import FRAME_BYTES, Frame
+from steelyard.rpc.mailbox import BRANCHES_AHEAD, MAIN, MESSAGES_KEPT, ROUNDS_AHEAD, ROUNDS_BEFORE, Mailbox
+from steelyard.v1.peer_pb2 import Abort
 
 A, B, C = PartyId("bank-a"), PartyId("bank-b"), PartyId("bank-c")
 PEERS: Final = frozenset((A, B, C))
@@ -33,13 +34,13 @@ def box(peers: frozenset[PartyId] = PEERS) -> Mailbox:
     return Mailbox(peers, LIMIT)
 
 
-def frame(body: bytes = b"hello", **fields: Any) -> peer_pb2.Frame:
+def frame(body: bytes = b"hello", **fields: Any) -> Frame:
     said: dict[str, Any] = {"attempt": bytes(16), "step": "greet", "length": len(body), "body": body} | fields
-    return peer_pb2.Frame(**said)
+    return Frame(**said)
 
 
-def abort(reason: str = "FAILED", **fields: Any) -> peer_pb2.Frame:
-    return peer_pb2.Frame(attempt=bytes(16), abort=peer_pb2.Abort(reason=reason, message="no more", **fields))
+def abort(reason: str = "FAILED", **fields: Any) -> Frame:
+    return Frame(attempt=bytes(16), abort=Abort(reason=reason, message="no more", **fields))
 
 
 def hearing(*peers: PartyId, enough: int | None = None, step: str = "greet") -> Round:
@@ -105,7 +106,7 @@ MALFORMED = {
 
 
 @pytest.mark.parametrize("frames", MALFORMED.values(), ids=MALFORMED)
-async def test_what_no_honest_peer_sends_takes_it_away_as_a_cheat(frames: list[peer_pb2.Frame]) -> None:
+async def test_what_no_honest_peer_sends_takes_it_away_as_a_cheat(frames: list[Frame]) -> None:
     mailbox = box()
     for each in frames:
         mailbox.deliver(A, each)
@@ -310,7 +311,7 @@ async def test_what_comes_for_a_branch_that_is_over_is_not_kept() -> None:
 
 
 @pytest.mark.parametrize("early", [frame(branch=1), frame(round=ROUNDS_BEFORE + 1)], ids=["a branch", "a round"])
-async def test_before_a_party_has_begun_little_is_kept_for_it(early: peer_pb2.Frame) -> None:
+async def test_before_a_party_has_begun_little_is_kept_for_it(early: Frame) -> None:
     mailbox = box()
     mailbox.deliver(A, early)
     with pytest.raises(Malformed):

@@ -14,7 +14,7 @@ from benchmarks.systems.engine_party import Delayed
 from benchmarks.systems.engine_programs import LAYER, PROGRAMS, gates
 from steelyard.ids import PartyId
 from steelyard.rounds import Protocol, broadcast, pipeline, run_locally
-from steelyard.v1 import peer_pb2
+from steelyard.rpc.frames import Frame
 
 A, B = PartyId("a"), PartyId("b")
 
@@ -80,7 +80,7 @@ async def test_late_messages_are_late_and_in_order() -> None:
     loop = asyncio.get_running_loop()
     began = loop.time()
     for offset in range(10):
-        sessions.deliver(A, peer_pb2.Frame(attempt=attempt, step="x", length=10, offset=offset, body=bytes([offset])))
+        sessions.deliver(A, Frame(attempt, step="x", length=10, offset=offset, body=bytes([offset])))
     inbox = await mailbox.collect(0, 0, broadcast("x", b"", {A}), 5.0)
     assert bytes(inbox[A]) == bytes(range(10))  # a frame out of order would have been malformed
     assert loop.time() - began >= 0.05
