@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -14,6 +15,7 @@ import structlog
 from node import inputs
 from node.books import Books, now_ms
 from node.computations import Recorded
+from node.courtesy import Courtesy
 from node.hellos import Hellos
 from node.inbox import MOST
 from node.progress import Stages
@@ -110,6 +112,7 @@ class Engine:
         self._running: dict[str, asyncio.Task[SealedResult]] = {}
         self._workers = Workers()
         self._threads = ThreadPoolExecutor(max_workers=4, thread_name_prefix="engine")
+        self._courtesy = Courtesy()
 
     def introduce(self, order: Order) -> Signed:
         """This node's hello for an attempt that may follow soon: it is asked for once, and replaces any before.
@@ -155,7 +158,8 @@ class Engine:
         for task in self._running.values():
             task.cancel()
         await asyncio.gather(*self._running.values(), return_exceptions=True)
-        await asyncio.to_thread(self._threads.shutdown)
+        for threads in (self._threads, self._courtesy.threads):
+            await asyncio.to_thread(threads.shutdown)
         self._workers.close()
 
     async def _attempt(self, order: Order) -> SealedResult:
@@ -169,17 +173,10 @@ class Engine:
             links = await self._links.to(self._peers(order), min(_LINK_PATIENCE, self._patience))
             stages = self._stages(order, links) if question.local else None
             protocol = await self._in_thread(lambda: self._protocol(order, question, mine, stages))
-            brief = (
-                question.values(SHORT) <= SHORT
-                and not question.local
-                and not question.waits
-                and not question.wanted.stored
-            )
-            threads = None if brief else self._threads
+            threads, on_step = self._threads_for(question), stages.step if stages else order.step
             first = 1 if said else 0  # so that one who greets and one who need not only wait, and blame nobody
-            outcome = await drive(
-                protocol, attempt, mailbox, links, threads, self._patience, stages.step if stages else order.step, first
-            )
+            with nullcontext() if threads else self._courtesy.hurrying():
+                outcome = await drive(protocol, attempt, mailbox, links, threads, self._patience, on_step, first)
             result = (
                 await self._in_thread(lambda: self._seal(order, outcome)) if threads else self._seal(order, outcome)
             )
@@ -198,6 +195,13 @@ class Engine:
             self._sessions.close(attempt)
             if mine:
                 mine.keys.erase()
+
+    def _threads_for(self, question: Question[Any]) -> ThreadPoolExecutor | None:
+        """Where the steps run: None for the event loop, which is right for short ones."""
+        if isinstance(question, Upkeep):
+            return self._courtesy.threads
+        short = question.values(SHORT) <= SHORT and not question.wanted.stored
+        return None if short and not question.local and not question.waits else self._threads
 
     async def _in_thread(self, work: Callable[[], T]) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._threads, work)
@@ -266,7 +270,7 @@ class Engine:
         )
         mine = mine or introduce(context, offer, now_ms())
         if upkeep:
-            return keep_up(context, upkeep, mine, shelves, release, order.relayed)
+            return self._courtesy.paced(keep_up(context, upkeep, mine, shelves, release, order.relayed))
         return compute(
             context,
             question,

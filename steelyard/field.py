@@ -132,6 +132,31 @@ def extrapolate(start: Vector, streams: Sequence[Randomness], weights: Sequence[
     return outputs
 
 
+def extend(
+    known: Sequence[Vector], streams: Sequence[Randomness], weights: Sequence[Sequence[int]]
+) -> list[Vector]:
+    """The sum over j of weights[o][j] * inputs[j], for every o; the inputs are the known vectors, then uniform(streams).
+
+    With Lagrange weights these are further values of the polynomials through all inputs.  The streams are consumed
+    block by block and never stored.
+    """
+    known = _alike(*known)
+    if any(len(row) != len(known) + len(streams) for row in weights):
+        raise Invalid("an extension needs one weight per vector and stream")
+    size, outputs = known[0].size, [np.empty_like(known[0]) for _ in weights]
+    if not outputs:
+        return outputs
+    drawn = np.empty((len(streams), min(BLOCK, size)), dtype=np.uint64)
+    limbs, bases, places, targets = _limbs(weights), *map(_addresses, (known, list(drawn), outputs))
+    for first in range(0, size, BLOCK):
+        count = min(BLOCK, size - first)
+        for row, stream in zip(drawn, streams, strict=True):
+            _draw(stream, row[:count])
+        sources = np.concatenate([bases + np.uint64(BYTES * first), places])
+        kernels.mix(limbs, 0, sources, 0, targets, BYTES * first, count, _ZEROS)
+    return outputs
+
+
 def from_signed(values: NDArray[np.int64] | Sequence[int]) -> Vector:
     """Integers from -(P//2) to P//2 as elements; Invalid beyond."""
     if not isinstance(values, np.ndarray):

@@ -3,12 +3,13 @@
 Model       malicious, at most k-1 nodes, for dealings and openings; a liar can leave honest parties out of the sum, but
             not bring it below the least number of parties.  What a party deals is what its owner says.
 Rounds      4 (6 from 16384 values on).   Sends n-k vectors and R elements per dealing, two signatures, then the share
-            of the sum to everybody (from 16384 values on about 2/n of that).
+            of the sum to everybody (from 16384 values on about 2/n of that, and of each vector a w-th part).
 Reveals     to all participants: the sum, and who is in it.  Who drops out of one of several similar sums can be
             estimated by the others from the difference.
 Follows     K. Bonawitz et al., CCS 2017, for what must hold: agreement on the survivors, one opening, enough of them.
 Differs     shares instead of masks: no second kind of secret that could be asked for, and no recovery of keys when
-            somebody drops out, for any k shares open the sum.
+            somebody drops out, for any k shares open the sum; k+w-1 where w values are packed into one (M. Franklin,
+            M. Yung, STOC 1992), which is less than a quorum.
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ from steelyard.protocols.open_slices import SLICED, open_slices
 from steelyard.protocols.open_to_nodes import open_to_nodes
 from steelyard.randomness import Randomness
 from steelyard.rounds import Inbox, Protocol, Round, broadcast
-from steelyard.sharing import seeded
+from steelyard.sharing import packed, seeded
 from steelyard.sharing.attempt_keys import AttemptKeys
 from steelyard.sharing.combination import CHALLENGES, combine
 from steelyard.sharing.robust import Opened, consistent, deviants
@@ -114,12 +115,22 @@ class SecureSums:
         yield from self._vote(step, dealt, survivors)
         self.present &= {*heard, self.attempt.me}
         # 4. Open the sum of their dealings.
-        share = total([dealt.shares[party][:size] for party in survivors])
-        opening = open_slices if size >= SLICED else open_to_nodes
-        holders = self._holders(there)
-        opened = yield from opening(holders, "sum", share)
+        share = total([dealt.shares[party][: dealt.length] for party in survivors])
+        holders = self._holders(there, dealt.threshold)
+        opened = yield from self._open(dealt, holders, share)
         self.present &= {*holders.participants}
         return Summed(survivors, opened)
+
+    def _open(self, dealt: _Dealt, holders: Attempt, share: Vector) -> Protocol[Opened]:
+        if dealt.size < SLICED:
+            return (yield from open_to_nodes(holders, "sum", share))
+        opened = yield from open_slices(holders, "sum", share, packed.anchors(dealt.width))
+        return replace(opened, value=opened.value[: dealt.size])
+
+    def width(self, size: int) -> int:
+        """How many rows a vector of so many elements is packed into; the same at all participants."""
+        it = self.attempt
+        return packed.widest(len(it.participants), it.threshold, it.liars, it.quorum) if size >= SLICED else 1
 
     @property
     def _quorum(self) -> int:
@@ -132,13 +143,14 @@ class SecureSums:
     def _mask(self, parties: Collection[PartyId]) -> bytes:
         return self.mask(parties).to_bytes(_MASK, "little")
 
-    def _holders(self, there: Sequence[PartyId]) -> Attempt:
+    def _holders(self, there: Sequence[PartyId], threshold: int) -> Attempt:
         """The attempt among those who hold a share of the sum: the same set at all of them, dead or alive."""
         attempt = self.attempt
         left = tuple(party for party in attempt.participants if party in there or party not in self.dealers)
         if attempt.me not in left:
             raise Failed(f"{attempt.me} was too late for a sum and is left out; the next attempt takes it in again")
-        return replace(attempt, participants=left, points={party: attempt.points[party] for party in left})
+        points = {party: attempt.points[party] for party in left}
+        return replace(attempt, participants=left, points=points, threshold=threshold)
 
     def _deal(self, dealt: _Dealt, mine: Vector | None) -> Round:
         hear = self.others & set(self.dealers)
@@ -195,13 +207,27 @@ class _Dealt:
     def path(self) -> str:
         return f"secure sum/{self.step}"
 
+    @property
+    def width(self) -> int:
+        return self.sums.width(self.size)
+
+    @property
+    def length(self) -> int:
+        """Of a share, without the masks behind it."""
+        return packed.length(self.size, self.width)
+
+    @property
+    def threshold(self) -> int:
+        """How many shares open the sum."""
+        return self.sums.attempt.threshold + self.width - 1
+
     def deal(self, mine: Vector) -> dict[PartyId, bytes]:
         """My messages."""
         attempt = self.sums.attempt
-        secret = np.concatenate([mine, uniform(self.sums.randomness, CHALLENGES)])
+        secrets = [np.concatenate([row, self._masks()]) for row in packed.rows(mine, self.width)]
         receivers = seeded.seeded_receivers(attempt.me, attempt.participants, attempt.threshold)
         keys = {party: self.sums.keys.stream_key(self.path, attempt.me, party) for party in receivers}
-        dealing = seeded.deal(secret, attempt.me, attempt.points, attempt.threshold, keys)
+        dealing = packed.deal(secrets, attempt.me, attempt.points, attempt.threshold, keys)
         bodies = {party: to_bytes(vector) for party, vector in dealing.explicit.items() if party in self.sums.present}
         said: dict[str, str] = {
             party: self._commitment(attempt.me, party, keys.get(party) or bodies.get(party, b""))
@@ -211,7 +237,7 @@ class _Dealt:
             computation=attempt.computation,
             attempt=attempt.attempt,
             dealer=attempt.me,
-            length=secret.size,
+            length=self.length + CHALLENGES,
             commitments=said,
         )
         signed = sign(header, attempt.me, attempt.signing)
@@ -221,6 +247,9 @@ class _Dealt:
             party: b"".join((len(front).to_bytes(4, "little"), front, bodies.get(party, b"")))
             for party in self.sums.others
         }
+
+    def _masks(self) -> Vector:
+        return uniform(self.sums.randomness, CHALLENGES)
 
     def take(self, dealer: PartyId, message: bytes | bytearray) -> None:
         """A dealing that is not what it says counts as none."""
@@ -232,7 +261,7 @@ class _Dealt:
         self.headers[dealer], self.shares[dealer] = signed.digest, share
 
     def _read(self, dealer: PartyId, message: bytes | bytearray) -> tuple[Signed, Vector]:
-        attempt, size = self.sums.attempt, self.size + CHALLENGES
+        attempt, size = self.sums.attempt, self.length + CHALLENGES
         view = memoryview(message)
         front = int.from_bytes(view[:4], "little")
         signed = from_wire(bytes(view[4 : 4 + front]))
@@ -264,8 +293,8 @@ class _Dealt:
         if dealer not in self.shares:
             return _ABSENT + bytes(8 * CHALLENGES)
         share, header = self.shares[dealer], self.headers[dealer]
-        checked = combine(digest("summand-challenge", header), share[: self.size])
-        return header + to_bytes(total([checked, np.ascontiguousarray(share[self.size :])]))
+        checked = combine(digest("summand-challenge", header), share[: self.length])
+        return header + to_bytes(total([checked, np.ascontiguousarray(share[self.length :])]))
 
     def agreed(self, mine: bytes, heard: Inbox) -> tuple[tuple[PartyId, ...], tuple[PartyId, ...]]:
         """The dealers whom all have heard alike, and whose dealings are sharings; and those to whom votes of an earlier
@@ -288,12 +317,12 @@ class _Dealt:
         return [(part[:_HASH], from_bytes(part[_HASH:], CHALLENGES)) for part in parts]
 
     def _good(self, dealer: PartyId, at: int, lines: Mapping[PartyId, list[tuple[bytes, Vector]]]) -> bool:
-        attempt = self.sums.attempt
+        attempt, threshold = self.sums.attempt, self.threshold
         if dealer not in self.headers or any(line[at][0] != self.headers[dealer] for line in lines.values()):
             return False
         values: dict[int, Any] = {attempt.points[party]: line[at][1] for party, line in lines.items()}
         # A holder who lies is corrected when the sum is opened; where it cannot be told who lies, the dealer is out.
-        return consistent(values, attempt.threshold) or deviants(values, attempt.threshold, attempt.liars) is not None
+        return consistent(values, threshold) or deviants(values, threshold, attempt.liars) is not None
 
 
 def _voted(message: bytes | bytearray) -> int:

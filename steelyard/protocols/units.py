@@ -7,7 +7,7 @@ from typing import Final
 
 from steelyard.digest import digest
 
-UNIT: Final = 1 << 20  # values
+UNIT: Final = 1 << 18  # values
 
 
 def units(size: int) -> Iterator[tuple[slice, str]]:

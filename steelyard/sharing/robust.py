@@ -14,7 +14,7 @@ is wrong anywhere is wrong in one of them except with probability 2^-179.  The v
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -38,9 +38,15 @@ class Opened:
 
 
 def open_robustly(
-    shares: Mapping[PartyId, Vector], points: Mapping[PartyId, int], threshold: int, liars: int | None = None
+    shares: Mapping[PartyId, Vector],
+    points: Mapping[PartyId, int],
+    threshold: int,
+    liars: int | None = None,
+    anchors: Sequence[int] = (0,),
 ) -> Opened:
     """The secret behind `shares`, when at most `liars` (default: threshold - 1) of the holders lie.
+
+    `anchors` are the points where it lies: a row of it at each of them, one after the other.
 
     Raises Unreachable with fewer than `threshold` shares, Malformed for shares of different lengths, Cheated (culprits
     empty, all repliers suspects) when shares contradict each other and the liars cannot be told.
@@ -56,7 +62,7 @@ def open_robustly(
         raise Cheated("shares contradict each other, and too few have arrived to tell whose", suspects=sorted(shares))
     good = [x for x in by_point if x not in wrong][:threshold]
     return Opened(
-        value=evaluate({x: by_point[x] for x in good}, 0),
+        value=np.concatenate([evaluate({x: by_point[x] for x in good}, at) for at in anchors]),
         verified=len(shares) >= threshold + max(liars, 1),
         liars=tuple(sorted(party for party in shares if points[party] in wrong)),
     )

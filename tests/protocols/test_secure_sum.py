@@ -206,7 +206,7 @@ def test_a_dealing_that_is_no_sharing_is_left_out() -> None:
     shares = sums[cheat]
     from steelyard.protocols import secure_sum
 
-    original = secure_sum.seeded.deal
+    original = secure_sum.packed.deal
 
     def crooked(secret: Any, dealer: str, *rest: Any) -> Any:
         dealing = original(secret, dealer, *rest)
@@ -216,7 +216,7 @@ def test_a_dealing_that_is_no_sharing_is_left_out() -> None:
         return dealing
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(secure_sum.seeded, "deal", crooked)
+        patch.setattr(secure_sum.packed, "deal", crooked)
         outcome = adders.add(brought, sums=sums)
     assert shares.attempt.me == cheat
     outcome.pop(cheat)

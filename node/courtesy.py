@@ -1,0 +1,85 @@
+"""Courtesy: upkeep of stored sharings steps back for short jobs, which people wait for.
+
+Its threads have a lower priority where the system lets a thread have one of its own (Linux), and between two steps it
+waits for the short jobs that are under way: a little, so that it comes to its end however many follow each other.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, contextmanager, suppress
+from functools import partial
+from typing import Final, TypeVar
+
+from steelyard.errors import SteelyardError
+from steelyard.rounds import Fork, Protocol, Round
+
+T = TypeVar("T")
+
+NICE: Final = 10  # a tenth of what a thread of normal priority gets beside it
+MOST: Final = 0.15  # seconds that one step waits for short jobs
+QUIET: Final = 0.05  # seconds after which it is not to be reckoned with another one: who asks often asks soon
+_THREADS: Final = 4
+
+
+class Courtesy:
+    """One per node; callable from any thread."""
+
+    def __init__(self) -> None:
+        self.threads: Final = ThreadPoolExecutor(_THREADS, "upkeep", _step_back)
+        self._changed = threading.Condition()
+        self._short = 0
+        self._ended = -QUIET
+
+    @contextmanager
+    def hurrying(self) -> Iterator[None]:
+        """Around a short job."""
+        self._count(1)
+        try:
+            yield
+        finally:
+            self._count(-1)
+
+    def paced(self, protocol: Protocol[T]) -> Protocol[T]:
+        """The same, waiting before each step while there are short jobs: in a thread of its own."""
+        answer: Callable[[], Round | Fork] = partial(next, protocol)
+        with closing(protocol):
+            while True:
+                self._wait()
+                try:
+                    step = answer()
+                except StopIteration as end:
+                    output: T = end.value
+                    return output
+                try:
+                    inbox = yield step
+                except SteelyardError as error:
+                    answer = partial(protocol.throw, error)
+                else:
+                    answer = partial(protocol.send, inbox)
+
+    def _count(self, more: int) -> None:
+        with self._changed:
+            self._short += more
+            self._ended = time.monotonic()
+            self._changed.notify_all()
+
+    def _wait(self) -> None:
+        now = time.monotonic()
+        until = now + MOST
+        with self._changed:
+            while now < (end := until if self._short else min(until, self._ended + QUIET)):
+                self._changed.wait(end - now)
+                now = time.monotonic()
+
+
+def _step_back() -> None:
+    if sys.platform == "linux":  # elsewhere a priority is the whole process's
+        me = threading.get_native_id()
+        with suppress(OSError):
+            os.setpriority(os.PRIO_PROCESS, me, max(NICE, os.getpriority(os.PRIO_PROCESS, me)))
