@@ -29,6 +29,11 @@ _FILE: Final = "model"
 _DIGITS: Final = 15  # of a time, so that names sort as times do
 
 
+class _Vote(msgspec.Struct, frozen=True):
+    survivors: tuple[str, ...]
+    after: str  # digest of the sums before, in hex
+
+
 @dataclass(frozen=True, slots=True)
 class KeptSums:
     """`Checkpoints` of one computation."""
@@ -47,22 +52,31 @@ class KeptSums:
         self._write(_SUMS, str(number), opened)
 
     def voted(self, step: str) -> tuple[PartyId, ...]:
-        unit, file = self._unit(_VOTES), _name(step)
-        if file not in _files(self.vault, unit):
-            return ()
-        return tuple(map(PartyId, msgspec.json.decode(self.vault.read(unit, file), type=list[str])))
+        vote = self._vote(step)
+        return tuple(map(PartyId, vote.survivors)) if vote else ()
 
-    def enter(self, step: str, survivors: Sequence[PartyId]) -> None:
-        """Raises Conflict when this node voted for others in this step before, in any attempt."""
-        before = self.voted(step)
-        if not before:
-            self._write(_VOTES, _name(step), msgspec.json.encode(list(survivors)))
-        elif before != tuple(survivors):
-            missing = ", ".join(sorted(set(before) ^ set(survivors)))
+    def enter(self, step: str, survivors: Sequence[PartyId], after: bytes) -> None:
+        """Raises Conflict when this node voted for others in this step, or after other sums, before: in any attempt."""
+        before, vote = self._vote(step), _Vote(tuple(survivors), after.hex())
+        if before is None:
+            self._write(_VOTES, _name(step), msgspec.json.encode(vote))
+        elif before.after != vote.after:
+            raise Conflict(
+                f"the sum {step} may have been opened before, after other sums than those of this attempt, and both"
+                " would have the same noise: begin a new training"
+            )
+        elif before != vote:
+            missing = ", ".join(sorted(set(before.survivors) ^ set(survivors)))
             raise Conflict(
                 f"the sum {step} may have been opened before over other parties, and both sums together would say what"
                 f" {missing} brought: wait until the same parties are there, or begin a new training"
             )
+
+    def _vote(self, step: str) -> _Vote | None:
+        unit, file = self._unit(_VOTES), _name(step)
+        if file not in _files(self.vault, unit):
+            return None
+        return msgspec.json.decode(self.vault.read(unit, file), type=_Vote)
 
     def forget(self, *, votes: bool = False) -> None:
         for part in (_SUMS, _VOTES) if votes else (_SUMS,):

@@ -25,6 +25,7 @@ from steelyard.ids import identifier
 from steelyard.learning.asking import Floats
 from steelyard.learning.noise import Budget
 from steelyard.learning.records import Feature, Records, records
+from steelyard.learning.scaling import LEAST_ROWS
 from steelyard.privacy import renyi
 from steelyard.protocols.attempt import Attempt
 from steelyard.protocols.greet import Greeting
@@ -41,6 +42,7 @@ _DELTA: Final = re.compile(r"1e-[1-9][0-9]?|0\.[0-9]{1,12}")
 _UNITS: Final = 10**6  # of a figure
 _LIMBS: Final = 8  # of a hash, 32 bits each
 _OVERHEAD: Final = 1 << 16  # bytes
+_OWN_SUMS: Final = 8  # beside those of a strategy and its looks: of scaling, bins, final scores
 
 
 class Training(Choice, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -108,12 +110,10 @@ class Train(Question[Training]):
         return self.wanted.strategy_of(self.wanted.noisy).releases + Plan.OWN_RELEASES
 
     def values(self, rows: int) -> int:
-        return 2
+        return 4
 
     def bring(self, table: Table, rows: int) -> Layers:
-        wanted = self.wanted
-        count = table.counts([wanted.filter])
-        layers = {"count": count, "parties": (count > 0).astype(np.int64)}
+        wanted, layers = self.wanted, dict[str, Values]()
         if wanted.positive:
             texts = table.texts(wanted.column, wanted.filter)
             layers[wanted.column] = np.array([each == wanted.positive for each in texts], dtype=np.int64)
@@ -127,15 +127,18 @@ class Train(Question[Training]):
         return layers
 
     def inputs(self, brought: Layers, attempt: Attempt, greeting: Greeting, noise: Randomness) -> Values:
-        return np.concatenate([brought["count"], brought["parties"]])
+        """How many rows I train on, how many I keep back to test with, and whether I have any of either."""
+        test = self._records(brought, greeting.decimals).test
+        counts = np.array([np.count_nonzero(~test), np.count_nonzero(test)], dtype=np.int64)
+        return np.concatenate([counts, (counts > 0).astype(np.int64)])
 
     def release(self, held: Held) -> Protocol[Released]:
         wanted, total = self.wanted, held.sum()
-        # 1. Are there enough rows, of enough parties?  With noise the owners have allowed any number.
+        # 1. Are there enough rows, of enough parties, on either side?  With noise the owners have allowed any number.
         if not self.private:
-            few = yield from suppression.suppressed(held, total[:1], total[1:])
+            few = yield from suppression.suppressed(held, total[:2], total[2:], needed=LEAST_ROWS, partly=True)
             if few:
-                raise GroupTooSmall("too few rows, or rows of too few parties, to train on")
+                raise GroupTooSmall(f"too few rows, or rows of too few parties, to {'train on' if 0 in few else 'test with'}")
         # 2. Train: sums, and nothing but sums, become known to the nodes.
         ports, contributors = held.means, held.greeting.contributors
         sums = SecureSums(
@@ -145,6 +148,7 @@ class Train(Question[Training]):
             SystemRandomness(),
             held.greeting.minimum_group,
             ports.checkpoints,
+            whole=not (self.private or held.greeting.dropouts),
         )
         strategy = wanted.strategy_of(wanted.noisy)
         budget = self._budget(sums) if wanted.noisy else None
@@ -153,7 +157,7 @@ class Train(Question[Training]):
         kept = ports.checkpoints or Unkept()
         run = Run(sums, held.attempt.me in contributors, noise, budget, kept, ports.progress)
         rows = self._records(held.brought, held.greeting.decimals)
-        plan = Plan(wanted, strategy, contributors, held.attempt, budget)
+        plan = Plan(wanted, strategy, contributors, held.attempt, budget, held.greeting.minimum_rows)
         result = yield from run.run(plan.steps(rows))
         # 3. The model stays here; the requester gets figures and the hash.
         if ports.models:
@@ -209,8 +213,9 @@ class Train(Question[Training]):
         )
 
     def longest(self, participants: int, contributors: int = 0) -> int:
-        values = max(self.wanted.strategy_of(self.wanted.noisy).longest(self.wanted.width), Plan.LONGEST)
-        return max(super().longest(participants), 8 * values + _OVERHEAD)
+        strategy = self.wanted.strategy_of(self.wanted.noisy)
+        values, hashes = max(strategy.longest(self.wanted.width), Plan.LONGEST), 2 * (strategy.releases + _OWN_SUMS)
+        return max(super().longest(participants), 8 * values + _OVERHEAD, 32 * hashes + _OVERHEAD)
 
     def _budget(self, sums: SecureSums) -> Budget:
         sharers = sums.least - (sums.attempt.threshold - 1)

@@ -67,6 +67,8 @@ class Choice(Selection, frozen=True, kw_only=True, forbid_unknown_fields=True):
             raise Invalid(f"a {self.model} model is not trained by {chosen}")
         if noisy and (chosen == "newton" or (chosen in _AVERAGED) != (self.protects == "party")):
             raise Invalid("with epsilon, `gradient` and `boosting` protect records, and averaging protects parties")
+        if self.sample < 1 and (chosen not in _AVERAGED or not noisy):
+            raise Invalid("a sample of the parties needs averaging with epsilon: exact sums over others each round add up to their parts")
         if chosen == "newton":
             return Newton(self.rounds, self.l2)
         if chosen == "boosting":
@@ -121,6 +123,7 @@ class Plan:
     contributors: tuple[PartyId, ...]
     attempt: Attempt
     budget: Budget | None
+    minimum_rows: int = 0  # the largest that an owner insists on
 
     OWN_RELEASES: ClassVar[int] = 2  # number of rows, final scoring
     LONGEST: ClassVar[int] = 2 * scoring.CELLS + 1
@@ -146,7 +149,7 @@ class Plan:
     def _place(self) -> Place:
         me, parties = self.attempt.me, self.contributors
         noise = self.budget.multiplier if self.budget else 0.0
-        return Place(parties.index(me) if me in parties else -1, len(parties), self.choice.seed, noise)
+        return Place(parties.index(me) if me in parties else -1, len(parties), self.choice.seed, noise, self.minimum_rows)
 
     def _scores(self, model: Model, prepared: Prepared) -> Floats:
         """Of test rows that the limits have cut, as the training rows were."""

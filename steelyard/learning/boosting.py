@@ -84,7 +84,7 @@ class Boosting:
         )
         places = [np.searchsorted(edges[c], rows.x[:, c], side="left").astype(np.uint8) for c in range(columns)]
         binned = np.ascontiguousarray(np.stack(places, axis=1))
-        forest, calm = Forest(base, *_empty(self.trees, self.depth)), self._calm(columns, place.noise)
+        forest, calm = Forest(base, *_empty(self.trees, self.depth)), self._calm(columns, place)
         scores, test_scores = np.full(len(rows.x), base), np.full(len(rows.test_x), base)
         best, kept, worse, history = np.inf, 0, 0, list[dict[str, Any]]()
         for tree in range(self.trees):
@@ -95,7 +95,7 @@ class Boosting:
             scores += value[leaf]
             test_scores += value[leaves(rows.test_x, feature, edge)]
             if not place.noisy and (tree + 1) % _REPORTED == 0:
-                found = yield from scoring.asked(f"test {tree + 1}", test_scores, rows.test_y)
+                found = yield from scoring.look(f"test {tree + 1}", test_scores, rows.test_y)
                 history.append({"round": tree + 1, "loss": round(found.loss, 6), "auc": round(found.auc, 6)})
                 worse = 0 if found.loss < best else worse + 1
                 best, kept = (found.loss, tree + 1) if worse == 0 else (best, kept)
@@ -105,10 +105,13 @@ class Boosting:
         found_forest = Forest(base, forest.feature[:made], forest.edge[:made], forest.value[:made])
         return Trained("gbdt", found_forest.arrays, made, tuple(history))
 
-    def _calm(self, columns: int, noise: float) -> Boosting:
-        """With noise no split is made on less than what noise alone would bring, and leaves are drawn to zero."""
-        floor = noise * _sensitivity(columns)
-        return replace(self, least=max(self.least, 2 * floor), l2=max(self.l2, floor))
+    def _calm(self, columns: int, place: Place) -> Boosting:
+        """With noise no split is made on less than what noise alone would bring, and leaves are drawn to zero; without,
+        on either side are at least the owners' least number of rows.
+        """
+        floor = place.noise * _sensitivity(columns)
+        least = max(self.least, 2 * floor, _STEEP * place.minimum_rows)
+        return replace(self, least=least, l2=max(self.l2, floor))
 
     def _grow(
         self,

@@ -23,13 +23,15 @@ _GRID: Final = 2.0**32
 class Place:
     """This party is number `me` of `parties` that contribute; `seed` is the request's.
 
-    `noise` is the deviation of what is added to a sum of sensitivity 1; 0 for exact sums.
+    `noise` is the deviation of what is added to a sum of sensitivity 1; 0 for exact sums.  `minimum_rows` are those that
+    exact figures about a part of the rows must be over.
     """
 
     me: int
     parties: int
     seed: int
     noise: float = 0.0
+    minimum_rows: int = 0
 
     @property
     def noisy(self) -> bool:
