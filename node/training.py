@@ -9,18 +9,22 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Final
 
 import msgspec
+import structlog
 
 from steelyard.errors import Conflict, Failed, Invalid, NotFound
 from steelyard.functions.means import Means
 from steelyard.ids import ComputationId, PartyId, computation_id, identifier
-from steelyard.learning.model import Card, read_model
+from steelyard.learning.model import Card
+from steelyard.learning.model_file import read_model
 from steelyard.protocols.training import Progress
 from steelyard.vault.unit import Unit
 from steelyard.vault.vault import Vault
 
+log = structlog.get_logger(__name__)
 _CHECKPOINT: Final = "checkpoint"
 _SUMS: Final = "sums"
 _VOTES: Final = "votes"
@@ -166,8 +170,17 @@ class TrainedHere:
 
     def offered(self, means: Means, computation: ComputationId, progress: Progress) -> Means:
         """What a run of this computation is offered besides."""
-        checkpoints = KeptSums(self.vault, computation)
-        return replace(means, checkpoints=checkpoints, models=self.models, progress=progress)
+        checkpoints, noted = (
+            KeptSums(self.vault, computation),
+            partial(log.info, "training_here", computation=computation),
+        )
+        return replace(
+            means,
+            checkpoints=checkpoints,
+            models=self.models,
+            progress=progress,
+            noted=lambda found: noted(**found),
+        )
 
     def settled(self, computation: str) -> None:
         """Its result is on the disk: no attempt needs the sums any more."""

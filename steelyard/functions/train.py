@@ -138,7 +138,9 @@ class Train(Question[Training]):
         if not self.private:
             few = yield from suppression.suppressed(held, total[:2], total[2:], needed=LEAST_ROWS, partly=True)
             if few:
-                raise GroupTooSmall(f"too few rows, or rows of too few parties, to {'train on' if 0 in few else 'test with'}")
+                raise GroupTooSmall(
+                    f"too few rows, or rows of too few parties, to {'train on' if 0 in few else 'test with'}"
+                )
         # 2. Train: sums, and nothing but sums, become known to the nodes.
         ports, contributors = held.means, held.greeting.contributors
         sums = SecureSums(
@@ -160,6 +162,8 @@ class Train(Question[Training]):
         plan = Plan(wanted, strategy, contributors, held.attempt, budget, held.greeting.minimum_rows)
         result = yield from run.run(plan.steps(rows))
         # 3. The model stays here; the requester gets figures and the hash.
+        if ports.noted:
+            ports.noted({"beyond": result.beyond, "cut": result.cut, "unverified": not run.verified})
         if ports.models:
             ports.models.keep(wanted.name, result.model.encode())
             if result.personal:
@@ -236,8 +240,8 @@ class Train(Question[Training]):
         return records(wanted.features, columns, target, wanted.test, wanted.seed)
 
 
-_FIGURES: Final = ("dropped", "rows", "rounds", "test_rows", "test_defaults", "loss", "auc", "ks", "epsilon")
-_COUNTS: Final = _FIGURES[:5]
+_COUNTS: Final = ("dropped", "rows", "rounds", "test_rows", "test_defaults")
+_FIGURES: Final = (*_COUNTS, "loss", "auc", "ks", "epsilon")
 
 
 def _figure(name: str, value: int) -> int | float:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated, ClassVar, Final, Literal
 
 import msgspec
@@ -68,7 +68,9 @@ class Choice(Selection, frozen=True, kw_only=True, forbid_unknown_fields=True):
         if noisy and (chosen == "newton" or (chosen in _AVERAGED) != (self.protects == "party")):
             raise Invalid("with epsilon, `gradient` and `boosting` protect records, and averaging protects parties")
         if self.sample < 1 and (chosen not in _AVERAGED or not noisy):
-            raise Invalid("a sample of the parties needs averaging with epsilon: exact sums over others each round add up to their parts")
+            raise Invalid(
+                "a sample of the parties needs averaging with epsilon: exact sums over others each round add up to their parts"
+            )
         if chosen == "newton":
             return Newton(self.rounds, self.l2)
         if chosen == "boosting":
@@ -99,11 +101,15 @@ class Choice(Selection, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What a node has in the end; `personal` is its own and nobody else's."""
+    """What a node has in the end; `personal` is its own and nobody else's, and so is how many values were `beyond` the
+    limits, and how many of its updates were `cut` to size.
+    """
 
     model: Model
     quality: Quality
-    personal: Model | None
+    personal: Model | None = field(repr=False)
+    beyond: int
+    cut: int
 
 
 class About(msgspec.Struct, frozen=True):
@@ -144,12 +150,15 @@ class Plan:
             else scoring.asked("final", scores, prepared.test_y, noisy)
         )
         card = msgspec.structs.replace(draft.card, quality=found.to_json(), epsilon=self._spent())
-        return Result(Model(card, draft.arrays), found, _personal(card, trained, scale))
+        personal = _personal(card, trained, scale)
+        return Result(Model(card, draft.arrays), found, personal, prepared.beyond, trained.cut)
 
     def _place(self) -> Place:
         me, parties = self.attempt.me, self.contributors
         noise = self.budget.multiplier if self.budget else 0.0
-        return Place(parties.index(me) if me in parties else -1, len(parties), self.choice.seed, noise, self.minimum_rows)
+        return Place(
+            parties.index(me) if me in parties else -1, len(parties), self.choice.seed, noise, self.minimum_rows
+        )
 
     def _scores(self, model: Model, prepared: Prepared) -> Floats:
         """Of test rows that the limits have cut, as the training rows were."""
@@ -181,8 +190,7 @@ class Plan:
 
 
 def _personal(card: Card, trained: Trained, scale: Arrays) -> Model | None:
-    if trained.personal is None or "weights" not in trained.personal:
+    if trained.personal is None:
         return None
     own = msgspec.structs.replace(card, name=f"{card.name}_personal", quality={}, history=())
-    arrays = {name: array for name, array in trained.personal.items() if name != "cut"}
-    return Model(own, {**arrays, **scale})
+    return Model(own, {**trained.personal, **scale})

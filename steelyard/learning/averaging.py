@@ -5,7 +5,7 @@
     FedAdam  the average goes through Adam                            S. Reddi et al., ICLR 2021
     Ditto    beside it, each party trains weights of its own, drawn to the common ones; T. Li et al., ICML 2021
 
-With noise it protects parties: an update's norm is cut to `clip` (the party counts how often: `personal`), and all
+With noise it protects parties: an update's norm is cut to `clip` (the party counts how often: `Trained.cut`), and all
 weigh the same.
 """
 
@@ -89,8 +89,8 @@ class Averaging:
                     break
         chosen = weights if place.noisy else best.weights
         kind, hidden = ("mlp" if self.hidden else "linear"), np.array(self.hidden)
-        own = {"weights": personal, "hidden": hidden, "cut": np.array(cut)} if self.ditto or cut else None
-        return Trained(kind, {"weights": chosen, "hidden": hidden}, round_, tuple(best.history), own)
+        own = {"weights": personal, "hidden": hidden} if self.ditto else None
+        return Trained(kind, {"weights": chosen, "hidden": hidden}, round_, tuple(best.history), own, cut)
 
     def _trained(self, network: Network, weights: Floats, rows: Prepared, place: Place, round_: int) -> Floats:
         if self.local is not None:

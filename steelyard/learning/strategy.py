@@ -46,13 +46,16 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Trained:
-    """`arrays` are the model's, the same at all parties; `personal` are this party's own and leave it never."""
+    """`arrays` are the model's, the same at all parties; `personal` are this party's own and leave it never, and so does
+    how many of its updates were `cut` to size.
+    """
 
     kind: str
     arrays: Mapping[str, NDArray[Any]] = field(repr=False)
     rounds: int
     history: tuple[dict[str, Any], ...] = ()
     personal: Mapping[str, NDArray[Any]] | None = field(default=None, repr=False)
+    cut: int = 0
 
 
 class Strategy(Interface):

@@ -154,7 +154,7 @@ def test_both_sides_of_a_split_have_the_owners_least_number_of_rows() -> None:
         table.lines.clear()
     figures(consortium, asking, trained(consortium, asking, tables))
     from steelyard.learning.boosting import Forest, leaves
-    from steelyard.learning.model import read_model
+    from steelyard.learning.model_file import read_model
 
     model = read_model(tables[0].models["model"])
     forest = Forest.of(model.arrays)
