@@ -20,7 +20,7 @@ from steelyard.errors import GroupTooSmall, Invalid
 from steelyard.field import from_signed
 from steelyard.functions import suppression
 from steelyard.functions.question import Held, Layers, Leak, Opening, Question, Released, Table, Values
-from steelyard.functions.training_plan import Choice, Plan, Result
+from steelyard.functions.training_plan import Choice, Plan, Result, summed
 from steelyard.ids import identifier
 from steelyard.learning.asking import Floats
 from steelyard.learning.noise import Budget
@@ -39,6 +39,10 @@ MAX_COLUMNS: Final = 512  # after texts have become 0/1 columns
 MAX_EPSILON: Final = 100.0
 _DECIMAL: Final = re.compile(r"[0-9]{1,3}(\.[0-9]{1,9})?")
 _DELTA: Final = re.compile(r"1e-[1-9][0-9]?|0\.[0-9]{1,12}")
+_EXACT: Final = (
+    "they are exact: who knows all other rows finds the last one in them; and where all owners' policies say"
+    " dropouts_in_training, the part of a party that drops out is the difference of two"
+)
 _UNITS: Final = 10**6  # of a figure
 _LIMBS: Final = 8  # of a hash, 32 bits each
 _OVERHEAD: Final = 1 << 16  # bytes
@@ -200,17 +204,25 @@ class Train(Question[Training]):
 
     def leaks(self) -> Sequence[Leak]:
         wanted, names = self.wanted, ", ".join(feature.name for feature in self.wanted.features)
-        protected = (
-            f"one {wanted.protects} more or less is hidden in them by noise"
-            if wanted.noisy
-            else ("they are exact: a party that drops out, or knows all other rows, may be estimated from them")
+        protected, guessed = (
+            f"one {wanted.protects} more or less is hidden in them by noise" if wanted.noisy else _EXACT,
+            ", as far as the noise lets it" if wanted.noisy else "",
+        )
+        sums, looks = (
+            summed(wanted.strategy_of(wanted.noisy)),
+            "at the end" if wanted.noisy else "exactly, at every look",
         )
         return (
-            Leak(f"the model, which may be exported: {wanted.model} of {wanted.column} from {names}", "every node"),
             Leak(
-                f"the sums that training takes, over at least as many parties as must be in each; {protected}",
+                f"the model, which may be exported: {wanted.model} of {wanted.column} from {names}; whoever has it can"
+                f" try rows on it, and guess who was trained on, or a value that is unknown{guessed}",
                 "every node",
             ),
+            Leak(
+                f"the sums that training takes, over at least as many parties as must be in each: {sums}; {protected}",
+                "every node",
+            ),
+            Leak(f"how many of all rows kept back have a score in each of many cells, {looks}", "every node"),
             Leak("which parties were in each sum", "every node"),
             Leak("how long each round of training took, and of how many bytes", "the coordinator"),
             *(() if self.private else suppression.leaks(wanted)),

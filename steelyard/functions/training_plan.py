@@ -69,7 +69,8 @@ class Choice(Selection, frozen=True, kw_only=True, forbid_unknown_fields=True):
             raise Invalid("with epsilon, `gradient` and `boosting` protect records, and averaging protects parties")
         if self.sample < 1 and (chosen not in _AVERAGED or not noisy):
             raise Invalid(
-                "a sample of the parties needs averaging with epsilon: exact sums over others each round add up to their parts"
+                "a sample of the parties needs averaging with epsilon: exact sums over other parties in each round are"
+                " equations for the part of each; leave the sample out"
             )
         if chosen == "newton":
             return Newton(self.rounds, self.l2)
@@ -97,6 +98,20 @@ class Choice(Selection, frozen=True, kw_only=True, forbid_unknown_fields=True):
         if noisy:
             return "gradient" if self.protects == "record" else "fedavg"
         return "newton" if self.model == "logistic" else "fedavg"
+
+
+def summed(strategy: Strategy) -> str:
+    """What the sums of a strategy are of, in words for owners."""
+    if isinstance(strategy, Newton):
+        return "column means and deviations, and gradient, Hessian and loss of all rows in each round"
+    if isinstance(strategy, Boosting):
+        return (
+            "how many rows have each column in each of many cells, and for every node of every tree the slopes of its"
+            " rows by cell: single rows of rare values show in them, not whose"
+        )
+    if isinstance(strategy, Descent):
+        return "numbers of rows, column means, and the gradient of all rows in each round"
+    return "numbers of rows, column means, and the average of the parties' updates in each round"
 
 
 @dataclass(frozen=True, slots=True)

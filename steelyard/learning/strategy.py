@@ -23,8 +23,8 @@ _GRID: Final = 2.0**32
 class Place:
     """This party is number `me` of `parties` that contribute; `seed` is the request's.
 
-    `noise` is the deviation of what is added to a sum of sensitivity 1; 0 for exact sums.  `minimum_rows` are those that
-    exact figures about a part of the rows must be over.
+    `noise` is the deviation of what is added to a sum of sensitivity 1; 0 for exact sums.  `minimum_rows` is over how
+    many rows figures about a part of them must be.
     """
 
     me: int
@@ -46,8 +46,8 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Trained:
-    """`arrays` are the model's, the same at all parties; `personal` are this party's own and leave it never, and so does
-    how many of its updates were `cut` to size.
+    """`arrays` are the model's, the same at all parties; `personal` are this party's own and leave it never, like how
+    many of its updates were `cut` to size.
     """
 
     kind: str

@@ -5,9 +5,9 @@ variance v at every place,
 
     RDP(a) <= a D2^2 / (2v) + min( ((2a-1) D2^2 + 6 D1) / (4v^2), 3 D1 / (2v) )    (Agarwal, Kairouz, Liu 2021, th. 3.1)
 
-for whole orders a; between two of them (a-1) RDP(a) is convex, and lies below the chord (T. van Erven, P. Harremoes, 2014).
-Costs of releases add up order by order; the conversion is dp-accounting's.  Adding or removing a record is what two
-neighbouring data sets differ in.
+for whole orders a; between two of them (a-1) RDP(a) is convex and lies below the chord (T. van Erven, P. Harremoes,
+IEEE Trans. Information Theory 60, 2014).  Costs of releases add up order by order; the conversion is dp-accounting's.
+Adding or removing a record is what two neighbouring data sets differ in.
 """
 
 from __future__ import annotations

@@ -59,8 +59,8 @@ class Unkept:
 def resume(sums: SecureSums, kept: Checkpoints | Unkept) -> Protocol[int]:
     """How many sums all nodes have from now on; who says nothing, or has kept others, is out of `sums`.
 
-    Raises Conflict when it cannot be told whose are right, or mine are others than those of the rest; Cheated naming who
-    tells me a sum that it is not.
+    Raises Conflict when it cannot be told whose are right, or mine are others than those of the rest; Cheated, naming
+    who tells me a sum that it is not.
     """
     attempt, mine = sums.attempt, kept.latest()
     # 1. How far did everybody get?  At least one honest node has kept as many as k nodes say.

@@ -4,8 +4,8 @@ Model       malicious, at most k-1 nodes, for dealings and openings; a liar can 
             not bring it below the least number of parties.  What a party deals is what its owner says.
 Rounds      4 (6 from 16384 values on).   Sends n-k vectors and R elements per dealing, two signatures, then the share
             of the sum to everybody (from 16384 values on about 2/n of that).
-Reveals     to all participants: the sum, and who is in it.  Who drops out of one of several similar sums can be
-            estimated by the others from the difference.
+Reveals     to all participants: the sum, and who is in it.  Where not all must be in it (`whole`), the part of who
+            drops out is the difference of two exact sums.
 Follows     K. Bonawitz et al., CCS 2017, for what must hold: agreement on the survivors, one opening, enough of them.
 Differs     shares instead of masks: no second kind of secret that could be asked for, and no recovery of keys when
             somebody drops out, for any k shares open the sum.
@@ -154,8 +154,8 @@ class SecureSums:
         gone = [dealer for dealer in self.dealers if dealer not in survivors]
         if self.whole and gone:
             raise Failed(
-                f"{', '.join(gone)} dropped out, and exact sums with and without one party show its part: the run goes on"
-                " when all are back; others go on with noise, or where all policies say dropouts_in_training"
+                f"{', '.join(gone)} dropped out, and exact sums with and without one party show its part: the run goes"
+                " on when all are back; others go on with noise, or where all policies say dropouts_in_training"
             )
 
     def _vote(self, step: str, dealt: _Dealt, survivors: tuple[PartyId, ...], after: bytes) -> Protocol[None]:
