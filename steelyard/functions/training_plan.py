@@ -83,7 +83,7 @@ class Choice(Selection, frozen=True, kw_only=True, forbid_unknown_fields=True):
             self.rounds,
             hidden,
             self.epochs,
-            rate=self.rate or 0.1,
+            rate=self.rate,
             proximal=self.proximal if chosen == "fedprox" else 0.0,
             server="adam" if chosen == "fedadam" else "average",
             ditto=self.ditto,
