@@ -16,6 +16,7 @@ from steelyard.learning.asking import Floats, Steps
 from steelyard.learning.averaging import Averaging
 from steelyard.learning.boosting import Boosting
 from steelyard.learning.descent import Descent
+from steelyard.learning.drawn import Drawn
 from steelyard.learning.model import Arrays, Card, Model
 from steelyard.learning.newton import Newton
 from steelyard.learning.noise import Budget
@@ -76,6 +77,8 @@ class Choice(Selection, frozen=True, kw_only=True, forbid_unknown_fields=True):
             return Newton(self.rounds, self.l2)
         if chosen == "boosting":
             rate = self.rate or 0.1
+            if noisy:
+                return Drawn(self.trees, self.depth, rate, self.l2)
             return Boosting(self.trees, self.depth, self.bins, rate, self.l2, patience=self.patience)
         if chosen == "gradient":
             return Descent(self.rounds, hidden, self.rate or 0.5, clip=self.clip, patience=self.patience)
@@ -108,6 +111,10 @@ def summed(strategy: Strategy) -> str:
         return (
             "how many rows have each column in each of many cells, and for every node of every tree the slopes of its"
             " rows by cell: single rows of rare values show in them, not whose"
+        )
+    if isinstance(strategy, Drawn):
+        return (
+            "how many rows have each column in each of 64 cells, and the slopes of the rows in each leaf of each tree"
         )
     if isinstance(strategy, Descent):
         return "numbers of rows, column means, and the gradient of all rows in each round"
