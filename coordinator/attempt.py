@@ -51,9 +51,10 @@ class Attempt:
         self._conclude()
 
     def _conclude(self) -> None:
+        """Where survivors go on, one who cries cheat does not take their result away: the nodes left it out."""
         reported = [party for party in self.failures if party not in self._ran]
         cheated = any(isinstance(self.failures[party], Cheated) for party in reported)
-        if self.computation.answered(self.threshold) and not cheated:
+        if self.computation.answered(self.threshold) and (self.computation.patience.survivors or not cheated):
             return
         for party in self.participants:
             if party not in self.failures and party not in self.computation.results:

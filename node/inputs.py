@@ -61,6 +61,7 @@ def offer(datasets: Datasets, sharings: Sharings, policy: Policy, question: Ques
         enough=not question.wanted.narrowed and held.rows >= policy.minimum_rows,
         minimum_rows=policy.minimum_rows,
         minimum_group=group,
+        dropouts=policy.dropouts_in_training,
         terms=policy.terms(question.wanted.dataset) if question.stores else Terms(),
     )
 

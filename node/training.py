@@ -9,24 +9,33 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Final
 
 import msgspec
+import structlog
 
 from steelyard.errors import Conflict, Failed, Invalid, NotFound
 from steelyard.functions.means import Means
 from steelyard.ids import ComputationId, PartyId, computation_id, identifier
-from steelyard.learning.model import Card, read_model
+from steelyard.learning.model import Card
+from steelyard.learning.model_file import read_model
 from steelyard.protocols.training import Progress
 from steelyard.vault.unit import Unit
 from steelyard.vault.vault import Vault
 
+log = structlog.get_logger(__name__)
 _CHECKPOINT: Final = "checkpoint"
 _SUMS: Final = "sums"
 _VOTES: Final = "votes"
 _MODEL: Final = "model"
 _FILE: Final = "model"
 _DIGITS: Final = 15  # of a time, so that names sort as times do
+
+
+class _Vote(msgspec.Struct, frozen=True):
+    survivors: tuple[str, ...]
+    after: str  # digest of the sums before, in hex
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,22 +56,31 @@ class KeptSums:
         self._write(_SUMS, str(number), opened)
 
     def voted(self, step: str) -> tuple[PartyId, ...]:
-        unit, file = self._unit(_VOTES), _name(step)
-        if file not in _files(self.vault, unit):
-            return ()
-        return tuple(map(PartyId, msgspec.json.decode(self.vault.read(unit, file), type=list[str])))
+        vote = self._vote(step)
+        return tuple(map(PartyId, vote.survivors)) if vote else ()
 
-    def enter(self, step: str, survivors: Sequence[PartyId]) -> None:
-        """Raises Conflict when this node voted for others in this step before, in any attempt."""
-        before = self.voted(step)
-        if not before:
-            self._write(_VOTES, _name(step), msgspec.json.encode(list(survivors)))
-        elif before != tuple(survivors):
-            missing = ", ".join(sorted(set(before) ^ set(survivors)))
+    def enter(self, step: str, survivors: Sequence[PartyId], after: bytes) -> None:
+        """Raises Conflict when this node voted for others in this step, or after other sums, before: in any attempt."""
+        before, vote = self._vote(step), _Vote(tuple(survivors), after.hex())
+        if before is None:
+            self._write(_VOTES, _name(step), msgspec.json.encode(vote))
+        elif before.after != vote.after:
+            raise Conflict(
+                f"the sum {step} may have been opened before, after other sums than those of this attempt, and both"
+                " would have the same noise: begin a new training"
+            )
+        elif before != vote:
+            missing = ", ".join(sorted(set(before.survivors) ^ set(survivors)))
             raise Conflict(
                 f"the sum {step} may have been opened before over other parties, and both sums together would say what"
                 f" {missing} brought: wait until the same parties are there, or begin a new training"
             )
+
+    def _vote(self, step: str) -> _Vote | None:
+        unit, file = self._unit(_VOTES), _name(step)
+        if file not in _files(self.vault, unit):
+            return None
+        return msgspec.json.decode(self.vault.read(unit, file), type=_Vote)
 
     def forget(self, *, votes: bool = False) -> None:
         for part in (_SUMS, _VOTES) if votes else (_SUMS,):
@@ -152,8 +170,17 @@ class TrainedHere:
 
     def offered(self, means: Means, computation: ComputationId, progress: Progress) -> Means:
         """What a run of this computation is offered besides."""
-        checkpoints = KeptSums(self.vault, computation)
-        return replace(means, checkpoints=checkpoints, models=self.models, progress=progress)
+        checkpoints, noted = (
+            KeptSums(self.vault, computation),
+            partial(log.info, "training_here", computation=computation),
+        )
+        return replace(
+            means,
+            checkpoints=checkpoints,
+            models=self.models,
+            progress=progress,
+            noted=lambda found: noted(**found),
+        )
 
     def settled(self, computation: str) -> None:
         """Its result is on the disk: no attempt needs the sums any more."""

@@ -33,7 +33,7 @@ def predict_rows(
 
     From a file: `steelyard predict --model credit.npz --data examples/credit/bank-a/credit.csv --json`
     """
-    from steelyard.learning.model import read_model
+    from steelyard.learning.model_file import read_model
     from steelyard.learning.table import columns_of
     from steelyard.tables import reader
     from steelyard.tables import schema as schemas

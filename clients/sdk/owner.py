@@ -132,7 +132,7 @@ class Owner:
         return found[0]
 
     def export_model(self, name: str, timeout: float = LONG) -> bytes:
-        """The file of a model, which `steelyard.learning.model.read_model` reads.  Raises NotFound."""
+        """The file of a model, which `steelyard.learning.model_file.read_model` reads.  Raises NotFound."""
         request = pb.ExportModelRequest(name=name)
         return self._line.call(lambda stub: b"".join(e.content for e in stub.ExportModel(request, timeout=timeout)))
 

@@ -40,6 +40,7 @@ class Hello(Document, frozen=True, kw_only=True):
     enough: bool = False  # all rows are asked for, and I have as many as my owner's minimum
     minimum_rows: Annotated[int, msgspec.Meta(ge=0, le=1_000_000_000)]
     minimum_group: Annotated[int, msgspec.Meta(ge=0, le=31)]
+    dropouts: bool = False  # exact training may go on without me when I drop out
     terms: Terms = Terms()  # my owner's, for data that is to stay with the nodes
     time_ms: Milliseconds = 0  # my clock, from which everybody reckons when a change of a stored sharing expires
 
@@ -109,7 +110,7 @@ class Survivors(Document, frozen=True, kw_only=True):
     attempt: Hex16
     step: Annotated[str, msgspec.Meta(max_length=200)]
     survivors: tuple[Name, ...]  # in the manifest's order
-    headers: Hex32  # digest of the headers of their dealings
+    headers: Hex32  # digest of what was summed up before, and of the headers of their dealings
 
 
 class ResultNote(Document, frozen=True, kw_only=True):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any
 from typing import Protocol as Interface
 
 from steelyard.ckks.worker import Workers
@@ -32,4 +33,5 @@ class Means:
     checkpoints: Checkpoints | None = None  # of a long computation, over its attempts
     models: Models | None = None
     progress: Progress | None = None
+    noted: Callable[[dict[str, Any]], None] | None = None  # what only the owner is told, in the node's log
     workers: Workers | None = None  # processes for encrypted computations

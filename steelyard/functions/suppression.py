@@ -24,16 +24,16 @@ LAYERS = ("count", "parties")  # rows of a cell, and how many parties have any
 
 
 def suppressed(
-    held: Held, rows: Vector, parties: Vector, circle: Circle | None = None, needed: int = 0
+    held: Held, rows: Vector, parties: Vector, circle: Circle | None = None, needed: int = 0, partly: bool = False
 ) -> Protocol[tuple[int, ...]]:
     """The cells to leave out, from shares of both counts, (cells,) each; `circle` if there is one already.
 
-    `needed` are the rows that the figure takes, whatever the owners say.
+    `needed` are the rows that the figure takes, whatever the owners say; `partly`: cells are not all rows of everybody.
     """
     attempt, greeting = held.attempt, held.greeting
     minimum = max(greeting.minimum_rows, needed)
     # 1. All rows of everybody, and everybody has enough of them.
-    if greeting.enough and minimum == greeting.minimum_rows:
+    if greeting.enough and minimum == greeting.minimum_rows and not partly:
         return ()
     # 2. Too few nodes to compare: the counts are opened.
     if circle is None and len(attempt.participants) < 2 * attempt.threshold - 1:

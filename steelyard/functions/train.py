@@ -20,11 +20,12 @@ from steelyard.errors import GroupTooSmall, Invalid
 from steelyard.field import from_signed
 from steelyard.functions import suppression
 from steelyard.functions.question import Held, Layers, Leak, Opening, Question, Released, Table, Values
-from steelyard.functions.training_plan import Choice, Plan, Result
+from steelyard.functions.training_plan import Choice, Plan, Result, summed
 from steelyard.ids import identifier
 from steelyard.learning.asking import Floats
 from steelyard.learning.noise import Budget
 from steelyard.learning.records import Feature, Records, records
+from steelyard.learning.scaling import LEAST_ROWS
 from steelyard.privacy import renyi
 from steelyard.protocols.attempt import Attempt
 from steelyard.protocols.greet import Greeting
@@ -38,9 +39,14 @@ MAX_COLUMNS: Final = 512  # after texts have become 0/1 columns
 MAX_EPSILON: Final = 100.0
 _DECIMAL: Final = re.compile(r"[0-9]{1,3}(\.[0-9]{1,9})?")
 _DELTA: Final = re.compile(r"1e-[1-9][0-9]?|0\.[0-9]{1,12}")
+_EXACT: Final = (
+    "they are exact: who knows all other rows finds the last one in them; and where all owners' policies say"
+    " dropouts_in_training, the part of a party that drops out is the difference of two"
+)
 _UNITS: Final = 10**6  # of a figure
 _LIMBS: Final = 8  # of a hash, 32 bits each
 _OVERHEAD: Final = 1 << 16  # bytes
+_OWN_SUMS: Final = 8  # beside those of a strategy and its looks: of scaling, bins, final scores
 
 
 class Training(Choice, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -108,12 +114,10 @@ class Train(Question[Training]):
         return self.wanted.strategy_of(self.wanted.noisy).releases + Plan.OWN_RELEASES
 
     def values(self, rows: int) -> int:
-        return 2
+        return 4
 
     def bring(self, table: Table, rows: int) -> Layers:
-        wanted = self.wanted
-        count = table.counts([wanted.filter])
-        layers = {"count": count, "parties": (count > 0).astype(np.int64)}
+        wanted, layers = self.wanted, dict[str, Values]()
         if wanted.positive:
             texts = table.texts(wanted.column, wanted.filter)
             layers[wanted.column] = np.array([each == wanted.positive for each in texts], dtype=np.int64)
@@ -127,15 +131,20 @@ class Train(Question[Training]):
         return layers
 
     def inputs(self, brought: Layers, attempt: Attempt, greeting: Greeting, noise: Randomness) -> Values:
-        return np.concatenate([brought["count"], brought["parties"]])
+        """How many rows I train on, how many I keep back to test with, and whether I have any of either."""
+        test = self._records(brought, greeting.decimals).test
+        counts = np.array([np.count_nonzero(~test), np.count_nonzero(test)], dtype=np.int64)
+        return np.concatenate([counts, (counts > 0).astype(np.int64)])
 
     def release(self, held: Held) -> Protocol[Released]:
         wanted, total = self.wanted, held.sum()
-        # 1. Are there enough rows, of enough parties?  With noise the owners have allowed any number.
+        # 1. Are there enough rows, of enough parties, on either side?  With noise the owners have allowed any number.
         if not self.private:
-            few = yield from suppression.suppressed(held, total[:1], total[1:])
+            few = yield from suppression.suppressed(held, total[:2], total[2:], needed=LEAST_ROWS, partly=True)
             if few:
-                raise GroupTooSmall("too few rows, or rows of too few parties, to train on")
+                raise GroupTooSmall(
+                    f"too few rows, or rows of too few parties, to {'train on' if 0 in few else 'test with'}"
+                )
         # 2. Train: sums, and nothing but sums, become known to the nodes.
         ports, contributors = held.means, held.greeting.contributors
         sums = SecureSums(
@@ -145,6 +154,7 @@ class Train(Question[Training]):
             SystemRandomness(),
             held.greeting.minimum_group,
             ports.checkpoints,
+            whole=not (self.private or held.greeting.dropouts),
         )
         strategy = wanted.strategy_of(wanted.noisy)
         budget = self._budget(sums) if wanted.noisy else None
@@ -153,9 +163,11 @@ class Train(Question[Training]):
         kept = ports.checkpoints or Unkept()
         run = Run(sums, held.attempt.me in contributors, noise, budget, kept, ports.progress)
         rows = self._records(held.brought, held.greeting.decimals)
-        plan = Plan(wanted, strategy, contributors, held.attempt, budget)
+        plan = Plan(wanted, strategy, contributors, held.attempt, budget, held.greeting.minimum_rows)
         result = yield from run.run(plan.steps(rows))
         # 3. The model stays here; the requester gets figures and the hash.
+        if ports.noted:
+            ports.noted({"beyond": result.beyond, "cut": result.cut, "unverified": not run.verified})
         if ports.models:
             ports.models.keep(wanted.name, result.model.encode())
             if result.personal:
@@ -192,25 +204,34 @@ class Train(Question[Training]):
 
     def leaks(self) -> Sequence[Leak]:
         wanted, names = self.wanted, ", ".join(feature.name for feature in self.wanted.features)
-        protected = (
-            f"one {wanted.protects} more or less is hidden in them by noise"
-            if wanted.noisy
-            else ("they are exact: a party that drops out, or knows all other rows, may be estimated from them")
+        protected, guessed = (
+            f"one {wanted.protects} more or less is hidden in them by noise" if wanted.noisy else _EXACT,
+            ", as far as the noise lets it" if wanted.noisy else "",
+        )
+        sums, looks = (
+            summed(wanted.strategy_of(wanted.noisy)),
+            "at the end" if wanted.noisy else "exactly, at every look",
         )
         return (
-            Leak(f"the model, which may be exported: {wanted.model} of {wanted.column} from {names}", "every node"),
             Leak(
-                f"the sums that training takes, over at least as many parties as must be in each; {protected}",
+                f"the model, which may be exported: {wanted.model} of {wanted.column} from {names}; whoever has it can"
+                f" try rows on it, and guess who was trained on, or a value that is unknown{guessed}",
                 "every node",
             ),
+            Leak(
+                f"the sums that training takes, over at least as many parties as must be in each: {sums}; {protected}",
+                "every node",
+            ),
+            Leak(f"how many of all rows kept back have a score in each of many cells, {looks}", "every node"),
             Leak("which parties were in each sum", "every node"),
             Leak("how long each round of training took, and of how many bytes", "the coordinator"),
             *(() if self.private else suppression.leaks(wanted)),
         )
 
     def longest(self, participants: int, contributors: int = 0) -> int:
-        values = max(self.wanted.strategy_of(self.wanted.noisy).longest(self.wanted.width), Plan.LONGEST)
-        return max(super().longest(participants), 8 * values + _OVERHEAD)
+        strategy = self.wanted.strategy_of(self.wanted.noisy)
+        values, hashes = max(strategy.longest(self.wanted.width), Plan.LONGEST), 2 * (strategy.releases + _OWN_SUMS)
+        return max(super().longest(participants), 8 * values + _OVERHEAD, 32 * hashes + _OVERHEAD)
 
     def _budget(self, sums: SecureSums) -> Budget:
         sharers = sums.least - (sums.attempt.threshold - 1)
@@ -231,8 +252,8 @@ class Train(Question[Training]):
         return records(wanted.features, columns, target, wanted.test, wanted.seed)
 
 
-_FIGURES: Final = ("dropped", "rows", "rounds", "test_rows", "test_defaults", "loss", "auc", "ks", "epsilon")
-_COUNTS: Final = _FIGURES[:5]
+_COUNTS: Final = ("dropped", "rows", "rounds", "test_rows", "test_defaults")
+_FIGURES: Final = (*_COUNTS, "loss", "auc", "ks", "epsilon")
 
 
 def _figure(name: str, value: int) -> int | float:

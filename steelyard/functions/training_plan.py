@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated, ClassVar, Final, Literal
 
 import msgspec
@@ -16,6 +16,7 @@ from steelyard.learning.asking import Floats, Steps
 from steelyard.learning.averaging import Averaging
 from steelyard.learning.boosting import Boosting
 from steelyard.learning.descent import Descent
+from steelyard.learning.drawn import Drawn
 from steelyard.learning.model import Arrays, Card, Model
 from steelyard.learning.newton import Newton
 from steelyard.learning.noise import Budget
@@ -67,10 +68,17 @@ class Choice(Selection, frozen=True, kw_only=True, forbid_unknown_fields=True):
             raise Invalid(f"a {self.model} model is not trained by {chosen}")
         if noisy and (chosen == "newton" or (chosen in _AVERAGED) != (self.protects == "party")):
             raise Invalid("with epsilon, `gradient` and `boosting` protect records, and averaging protects parties")
+        if self.sample < 1 and (chosen not in _AVERAGED or not noisy):
+            raise Invalid(
+                "a sample of the parties needs averaging with epsilon: exact sums over other parties in each round are"
+                " equations for the part of each; leave the sample out"
+            )
         if chosen == "newton":
             return Newton(self.rounds, self.l2)
         if chosen == "boosting":
             rate = self.rate or 0.1
+            if noisy:
+                return Drawn(self.trees, self.depth, rate, self.l2)
             return Boosting(self.trees, self.depth, self.bins, rate, self.l2, patience=self.patience)
         if chosen == "gradient":
             return Descent(self.rounds, hidden, self.rate or 0.5, clip=self.clip, patience=self.patience)
@@ -78,7 +86,7 @@ class Choice(Selection, frozen=True, kw_only=True, forbid_unknown_fields=True):
             self.rounds,
             hidden,
             self.epochs,
-            rate=self.rate or 0.1,
+            rate=self.rate,
             proximal=self.proximal if chosen == "fedprox" else 0.0,
             server="adam" if chosen == "fedadam" else "average",
             ditto=self.ditto,
@@ -95,13 +103,35 @@ class Choice(Selection, frozen=True, kw_only=True, forbid_unknown_fields=True):
         return "newton" if self.model == "logistic" else "fedavg"
 
 
+def summed(strategy: Strategy) -> str:
+    """What the sums of a strategy are of, in words for owners."""
+    if isinstance(strategy, Newton):
+        return "column means and deviations, and gradient, Hessian and loss of all rows in each round"
+    if isinstance(strategy, Boosting):
+        return (
+            "how many rows have each column in each of many cells, and for every node of every tree the slopes of its"
+            " rows by cell: single rows of rare values show in them, not whose"
+        )
+    if isinstance(strategy, Drawn):
+        return (
+            "how many rows have each column in each of 64 cells, and the slopes of the rows in each leaf of each tree"
+        )
+    if isinstance(strategy, Descent):
+        return "numbers of rows, column means, and the gradient of all rows in each round"
+    return "numbers of rows, column means, and the average of the parties' updates in each round"
+
+
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What a node has in the end; `personal` is its own and nobody else's."""
+    """What a node has in the end; `personal` is its own and nobody else's, and so is how many values were `beyond` the
+    limits, and how many of its updates were `cut` to size.
+    """
 
     model: Model
     quality: Quality
-    personal: Model | None
+    personal: Model | None = field(repr=False)
+    beyond: int
+    cut: int
 
 
 class About(msgspec.Struct, frozen=True):
@@ -121,6 +151,7 @@ class Plan:
     contributors: tuple[PartyId, ...]
     attempt: Attempt
     budget: Budget | None
+    minimum_rows: int = 0  # the largest that an owner insists on
 
     OWN_RELEASES: ClassVar[int] = 2  # number of rows, final scoring
     LONGEST: ClassVar[int] = 2 * scoring.CELLS + 1
@@ -141,12 +172,15 @@ class Plan:
             else scoring.asked("final", scores, prepared.test_y, noisy)
         )
         card = msgspec.structs.replace(draft.card, quality=found.to_json(), epsilon=self._spent())
-        return Result(Model(card, draft.arrays), found, _personal(card, trained, scale))
+        personal = _personal(card, trained, scale)
+        return Result(Model(card, draft.arrays), found, personal, prepared.beyond, trained.cut)
 
     def _place(self) -> Place:
         me, parties = self.attempt.me, self.contributors
         noise = self.budget.multiplier if self.budget else 0.0
-        return Place(parties.index(me) if me in parties else -1, len(parties), self.choice.seed, noise)
+        return Place(
+            parties.index(me) if me in parties else -1, len(parties), self.choice.seed, noise, self.minimum_rows
+        )
 
     def _scores(self, model: Model, prepared: Prepared) -> Floats:
         """Of test rows that the limits have cut, as the training rows were."""
@@ -178,8 +212,7 @@ class Plan:
 
 
 def _personal(card: Card, trained: Trained, scale: Arrays) -> Model | None:
-    if trained.personal is None or "weights" not in trained.personal:
+    if trained.personal is None:
         return None
     own = msgspec.structs.replace(card, name=f"{card.name}_personal", quality={}, history=())
-    arrays = {name: array for name, array in trained.personal.items() if name != "cut"}
-    return Model(own, {**arrays, **scale})
+    return Model(own, {**trained.personal, **scale})

@@ -5,14 +5,14 @@
     FedAdam  the average goes through Adam                            S. Reddi et al., ICLR 2021
     Ditto    beside it, each party trains weights of its own, drawn to the common ones; T. Li et al., ICML 2021
 
-With noise it protects parties: an update's norm is cut to `clip` (the party counts how often: `personal`), and all
+With noise it protects parties: an update's norm is cut to `clip` (the party counts how often: `Trained.cut`), and all
 weigh the same.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final, Literal
 
 import numpy as np
@@ -25,6 +25,8 @@ from steelyard.learning.scaling import Prepared
 from steelyard.learning.strategy import Best, Place, Trained, settled
 
 BOUND: Final = 1024.0  # of a weight's change in a round; beyond it training is refused, never cut
+_RATE: Final = 0.1  # at most, where none is given
+_TRAVEL: Final = 3.0  # rate times steps of a round
 Local = Callable[[Floats, Floats, Floats, int], Floats]  # weights, x, y, round -> weights
 
 
@@ -32,14 +34,16 @@ Local = Callable[[Floats, Floats, Floats, int], Floats]  # weights, x, y, round 
 class Averaging:
     """`proximal` > 0 makes it FedProx; `server` adam makes it FedAdam; `ditto` > 0 adds personal weights.
 
-    `local` replaces the training of a party by something else, such as a trainer in a process of its own.
+    `rate` 0 chooses one: the more steps a party of usual size makes in a round, the shorter they are, lest each party's
+    weights run after its own rows.  `local` replaces the training of a party by something else, such as a trainer in a
+    process of its own.
     """
 
     rounds: int = 30
     hidden: int = 0
     epochs: int = 2
     batch: int = 64
-    rate: float = 0.1
+    rate: float = 0.0
     l2: float = 1e-4
     proximal: float = 0.0
     server: Literal["average", "adam"] = "average"
@@ -58,6 +62,9 @@ class Averaging:
         return max(Network(columns, self.hidden).size + 1, 2 * scoring.CELLS + 1)
 
     def steps(self, rows: Prepared, place: Place) -> Steps[Trained]:
+        return replace(self, rate=self._rate(rows, place))._steps(rows, place)
+
+    def _steps(self, rows: Prepared, place: Place) -> Steps[Trained]:
         network = Network(rows.x.shape[1], self.hidden)
         weights = personal = network.first(place.seed)
         server, best, cut = _Server(self, network.size), Best(self.patience, weights), 0
@@ -84,18 +91,23 @@ class Averaging:
             # 4. How good is it, on the rows kept back?
             if not place.noisy:
                 scores = network.scores(weights, rows.test_x)
-                found = yield from scoring.asked(f"test {round_}", scores, rows.test_y)
+                found = yield from scoring.look(f"test {round_}", scores, rows.test_y)
                 if best.note(round_, weights, found.loss, found.auc):
                     break
         chosen = weights if place.noisy else best.weights
         kind, hidden = ("mlp" if self.hidden else "linear"), np.array(self.hidden)
-        own = {"weights": personal, "hidden": hidden, "cut": np.array(cut)} if self.ditto or cut else None
-        return Trained(kind, {"weights": chosen, "hidden": hidden}, round_, tuple(best.history), own)
+        own = {"weights": personal, "hidden": hidden} if self.ditto else None
+        return Trained(kind, {"weights": chosen, "hidden": hidden}, round_, tuple(best.history), own, cut)
 
     def _trained(self, network: Network, weights: Floats, rows: Prepared, place: Place, round_: int) -> Floats:
         if self.local is not None:
             return self.local(weights, rows.x, rows.y, round_)
         return self._local(network, weights, weights, self.proximal, rows, (place.seed, place.me, round_))
+
+    def _rate(self, rows: Prepared, place: Place) -> float:
+        """From public numbers, so the same for all."""
+        steps = self.epochs * max(rows.scaling.rows / max(place.parties, 1) / self.batch, 1.0)
+        return self.rate or min(_RATE, _TRAVEL / steps)
 
     def _local(
         self, network: Network, weights: Floats, anchor: Floats, pull: float, rows: Prepared, draw: tuple[int, ...]

@@ -1,8 +1,8 @@
 """Boosting: gradient-boosted trees from summed histograms of gradients, a level of a tree at a time.
 
-A column's values are sorted into bins with about as many rows each (with noise: of the same width).  For every node,
-column and bin the parties add up first and second derivatives of the log-loss; the best split follows from the sums,
-the same for all.  Reference: T. Chen, C. Guestrin, KDD 2016.
+A column's values are sorted into bins with about as many rows each.  For every node, column and bin the parties add up
+first and second derivatives of the log-loss; the best split follows from the sums, the same for all.  With noise trees
+are grown in another way (`steelyard.learning.drawn`).  Reference: T. Chen, C. Guestrin, KDD 2016.
 """
 
 from __future__ import annotations
@@ -77,14 +77,11 @@ class Boosting:
 
     def steps(self, rows: Prepared, place: Place) -> Steps[Trained]:
         columns = rows.x.shape[1]
-        edges, base = (
-            (np.tile(np.linspace(-1, 1, self.bins + 1)[1:-1], (columns, 1)), 0.0)
-            if place.noisy
-            else (yield from _edges(rows, self.bins))
-        )
+        edges, base = yield from _edges(rows, self.bins)
         places = [np.searchsorted(edges[c], rows.x[:, c], side="left").astype(np.uint8) for c in range(columns)]
         binned = np.ascontiguousarray(np.stack(places, axis=1))
-        forest, calm = Forest(base, *_empty(self.trees, self.depth)), self._calm(columns, place.noise)
+        forest = Forest(base, *_empty(self.trees, self.depth))
+        calm = replace(self, least=max(self.least, _STEEP * place.minimum_rows))  # so many rows on either side
         scores, test_scores = np.full(len(rows.x), base), np.full(len(rows.test_x), base)
         best, kept, worse, history = np.inf, 0, 0, list[dict[str, Any]]()
         for tree in range(self.trees):
@@ -94,8 +91,8 @@ class Boosting:
             feature, edge, value = forest.feature[tree], forest.edge[tree], forest.value[tree]
             scores += value[leaf]
             test_scores += value[leaves(rows.test_x, feature, edge)]
-            if not place.noisy and (tree + 1) % _REPORTED == 0:
-                found = yield from scoring.asked(f"test {tree + 1}", test_scores, rows.test_y)
+            if (tree + 1) % _REPORTED == 0:
+                found = yield from scoring.look(f"test {tree + 1}", test_scores, rows.test_y)
                 history.append({"round": tree + 1, "loss": round(found.loss, 6), "auc": round(found.auc, 6)})
                 worse = 0 if found.loss < best else worse + 1
                 best, kept = (found.loss, tree + 1) if worse == 0 else (best, kept)
@@ -104,11 +101,6 @@ class Boosting:
         made = kept if self.patience and kept else tree + 1
         found_forest = Forest(base, forest.feature[:made], forest.edge[:made], forest.value[:made])
         return Trained("gbdt", found_forest.arrays, made, tuple(history))
-
-    def _calm(self, columns: int, noise: float) -> Boosting:
-        """With noise no split is made on less than what noise alone would bring, and leaves are drawn to zero."""
-        floor = noise * _sensitivity(columns)
-        return replace(self, least=max(self.least, 2 * floor), l2=max(self.l2, floor))
 
     def _grow(
         self,
@@ -122,14 +114,13 @@ class Boosting:
     ) -> Steps[Integers]:
         """One tree, level by level; `forest` is filled in place.  My rows' leaves."""
         node, columns = np.zeros(len(binned), dtype=np.int64), len(edges)
-        sensitivity = _sensitivity(columns)
-        bound = 2 * rows.scaling.rows + 1000  # rows may be a noisy number
+        bound = rows.scaling.rows
         for level in range(self.depth):
             # 1. Everybody's histograms of all nodes of this level.
             count, first = 1 << level, (1 << level) - 1
             mine = np.zeros((2, count, columns, self.bins))
             tree_kernels.count(node, binned, slope, bend, mine)
-            sums = yield Ask(f"tree {tree + 1} level {level + 1}", mine.ravel(), bound, sensitivity=sensitivity)
+            sums = yield Ask(f"tree {tree + 1} level {level + 1}", mine.ravel(), bound)
             g, h = sums.reshape(mine.shape)
             # 2. The best split of each node.
             chosen, at, left, whole = self._splits(g, np.maximum(h, 0), edges)
@@ -156,11 +147,6 @@ class Boosting:
         lefts = np.stack([left_g[nodes, column, at], left_h[nodes, column, at]], axis=1)
         whole = np.stack([whole_g, whole_h], axis=1)
         return column, np.where(split, at, -1), np.where(split[:, None], lefts, whole), whole
-
-
-def _sensitivity(columns: int) -> float:
-    """A row counts in one cell of each column, with a slope up to 1 and a bend up to 1/4."""
-    return float(np.sqrt(columns * (1 + _STEEP**2)))
 
 
 def _empty(trees: int, depth: int) -> tuple[Integers, Floats, Floats]:

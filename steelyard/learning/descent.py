@@ -50,7 +50,7 @@ class Descent:
             # 3. How good is it?  Not asked with noise: every answer would cost.
             if not place.noisy:
                 scores = network.scores(weights, rows.test_x)
-                found = yield from scoring.asked(f"test {round_}", scores, rows.test_y)
+                found = yield from scoring.look(f"test {round_}", scores, rows.test_y)
                 if best.note(round_, weights, found.loss, found.auc):
                     break
         chosen = weights if place.noisy else best.weights

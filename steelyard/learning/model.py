@@ -1,4 +1,4 @@
-"""`Model`: what comes out of training: arrays and a card, as one file that any party reads without running code.
+"""`Model`: what comes out of training: arrays and a card, as one file (`steelyard.learning.model_file` reads it).
 
 The file is numpy's npz without pickles: the arrays by name, and the card as UTF-8 JSON in the array `card`.  The same
 model is the same bytes, so parties and requester compare hashes.
@@ -25,9 +25,8 @@ from steelyard.learning.records import Feature
 from steelyard.learning.scoring import sigmoid
 
 FORMAT: Final = 1
-MAX_BYTES: Final = 1 << 28
 _EPOCH: Final = (1980, 1, 1, 0, 0, 0)  # of every member: the bytes do not depend on the clock
-_CARD: Final = "card"
+CARD: Final = "card"
 
 Arrays = Mapping[str, NDArray[Any]]
 
@@ -81,7 +80,7 @@ class Model:
         out = io.BytesIO()
         card = np.frombuffer(msgspec.json.encode(self.card, order="sorted"), dtype=np.uint8)
         with zipfile.ZipFile(out, "w", zipfile.ZIP_STORED) as archive:
-            for name, array in sorted({**self.arrays, _CARD: card}.items()):
+            for name, array in sorted({**self.arrays, CARD: card}.items()):
                 member = io.BytesIO()
                 np.lib.format.write_array(member, np.asarray(array, order="C"), allow_pickle=False)
                 archive.writestr(zipfile.ZipInfo(f"{name}.npy", _EPOCH), member.getvalue())
@@ -90,18 +89,3 @@ class Model:
     @property
     def digest(self) -> bytes:
         return hashlib.sha256(self.encode()).digest()
-
-
-def read_model(data: bytes) -> Model:
-    """Raises Invalid for anything but the file of a model."""
-    if len(data) > MAX_BYTES:
-        raise Invalid("a model of more than 256 MiB")
-    try:
-        with np.load(io.BytesIO(data), allow_pickle=False) as archive:
-            arrays = {name: archive[name] for name in archive.files}
-        card = msgspec.json.decode(arrays.pop(_CARD).tobytes(), type=Card)
-    except (ValueError, KeyError, OSError, EOFError, AttributeError, zipfile.BadZipFile, msgspec.DecodeError):
-        raise Invalid("this file is not a model: export one with `steelyard model export`") from None
-    if card.format != FORMAT or not {"centre", "width"} <= arrays.keys():
-        raise Invalid("this model is of another version of the program")
-    return Model(card, arrays)

@@ -16,6 +16,7 @@ from steelyard.learning.scaling import MAX_ROWS
 
 CELLS: Final = 1024  # of the log-odds from -REACH to REACH
 REACH: Final = 12.0
+LOOK: Final = 128  # cells of the same reach, for looks while training goes on: many fine ones single rows out
 FEW: Final = 32  # cells, from -NEAR to NEAR, where each gets noise
 NEAR: Final = 4.0
 CALIBRATION: Final = 10  # groups of rows of about the same size
@@ -70,7 +71,12 @@ def asked_of_parties(name: str, scores: Floats, y: Floats) -> Steps[Quality]:
     return quality(np.maximum(sums, 0) * _HUNDRED, None, NEAR)
 
 
-def asked(name: str, scores: Floats, y: Floats, noisy: bool = False) -> Steps[Quality]:
+def look(name: str, scores: Floats, y: Floats) -> Steps[Quality]:
+    """As `asked`, while training goes on: in wider cells."""
+    return (yield from asked(name, scores, y, cells=LOOK))
+
+
+def asked(name: str, scores: Floats, y: Floats, noisy: bool = False, cells: int = CELLS) -> Steps[Quality]:
     """How good these scores of my test rows, and everybody's, are together.
 
     With noise the cells are few and the loss follows from them; for few rows the figures are mostly noise.
@@ -78,7 +84,7 @@ def asked(name: str, scores: Floats, y: Floats, noisy: bool = False) -> Steps[Qu
     if noisy:
         sums = yield Ask(name, histograms(scores, y, FEW, NEAR), MAX_ROWS, sensitivity=1.0)
         return quality(np.maximum(sums, 0), None, NEAR)
-    values = np.concatenate([[loss(scores, y).sum()], histograms(scores, y)])
+    values = np.concatenate([[loss(scores, y).sum()], histograms(scores, y, cells)])
     sums = yield Ask(name, values, _WORST * MAX_ROWS, report=_reported)
     return quality(np.rint(sums[1:]), float(sums[0]))
 

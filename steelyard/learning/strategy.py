@@ -23,13 +23,15 @@ _GRID: Final = 2.0**32
 class Place:
     """This party is number `me` of `parties` that contribute; `seed` is the request's.
 
-    `noise` is the deviation of what is added to a sum of sensitivity 1; 0 for exact sums.
+    `noise` is the deviation of what is added to a sum of sensitivity 1; 0 for exact sums.  `minimum_rows` is over how
+    many rows figures about a part of them must be.
     """
 
     me: int
     parties: int
     seed: int
     noise: float = 0.0
+    minimum_rows: int = 0
 
     @property
     def noisy(self) -> bool:
@@ -44,13 +46,16 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Trained:
-    """`arrays` are the model's, the same at all parties; `personal` are this party's own and leave it never."""
+    """`arrays` are the model's, the same at all parties; `personal` are this party's own and leave it never, like how
+    many of its updates were `cut` to size.
+    """
 
     kind: str
     arrays: Mapping[str, NDArray[Any]] = field(repr=False)
     rounds: int
     history: tuple[dict[str, Any], ...] = ()
     personal: Mapping[str, NDArray[Any]] | None = field(default=None, repr=False)
+    cut: int = 0
 
 
 class Strategy(Interface):

@@ -12,6 +12,7 @@
     period_days = 30
     epsilon_per_period = 1.0
     delta_per_period = 1e-5                  # training with noise needs one
+    dropouts_in_training = false             # exact training goes on without a party that has dropped out
 
     [datasets.accounts]
     columns = ["balance"]                    # may be summed
@@ -116,6 +117,7 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     lower_threshold: bool = False
     sponsored_count: bool = False
     parts_beside_totals: bool = False
+    dropouts_in_training: bool = False
     datasets: dict[str, DatasetRule] = {}
 
     @property
@@ -195,6 +197,7 @@ def permissive(requesters: Iterable[str]) -> Policy:
         delta_per_period=1e-5,
         parts_beside_totals=True,
         sponsored_count=True,
+        dropouts_in_training=True,
         datasets={ALL: DatasetRule(columns=(ALL,), filters=(ALL,))},
     )
 

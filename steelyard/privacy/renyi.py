@@ -5,14 +5,15 @@ variance v at every place,
 
     RDP(a) <= a D2^2 / (2v) + min( ((2a-1) D2^2 + 6 D1) / (4v^2), 3 D1 / (2v) )    (Agarwal, Kairouz, Liu 2021, th. 3.1)
 
-Costs of releases add up order by order; the conversion is dp-accounting's.  Adding or removing a record is what two
-neighbouring data sets differ in.
+for whole orders a; between two of them (a-1) RDP(a) is convex and lies below the chord (T. van Erven, P. Harremoes,
+IEEE Trans. Information Theory 60, 2014).  Costs of releases add up order by order; the conversion is dp-accounting's.
+Adding or removing a record is what two neighbouring data sets differ in.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Final
 
@@ -55,8 +56,21 @@ def skellam_cost(sensitivity: Sensitivity, variance: float) -> Curve:
     if variance <= 0:
         raise Invalid("a release without noise has no finite cost")
     d1, d2 = sensitivity.l1, sensitivity.l2**2
-    excess = np.minimum(((2 * _ORDERS - 1) * d2 + 6 * d1) / (4 * variance**2), 3 * d1 / (2 * variance))
-    cost: Curve = _ORDERS * d2 / (2 * variance) + excess
+
+    def whole(orders: Curve) -> Curve:
+        excess = np.minimum(((2 * orders - 1) * d2 + 6 * d1) / (4 * variance**2), 3 * d1 / (2 * variance))
+        cost: Curve = orders * d2 / (2 * variance) + excess
+        return cost
+
+    return _between(whole)
+
+
+def _between(whole: Callable[[Curve], Curve]) -> Curve:
+    """The cost at all orders of what is known at whole ones."""
+    low, high = np.floor(_ORDERS), np.ceil(_ORDERS)
+    part = _ORDERS - low
+    chord = (1 - part) * (low - 1) * whole(low) + part * (high - 1) * whole(high)
+    cost: Curve = chord / (_ORDERS - 1)
     return cost
 
 
@@ -120,5 +134,4 @@ def multiplier(epsilon_wanted: float, delta: float, releases: int, excess: float
 
 
 def _gaussian(noise: float, releases: int, excess: float = EXCESS) -> Curve:
-    cost: Curve = releases * (1 + excess) * _ORDERS / (2 * noise**2)
-    return cost
+    return _between(lambda orders: releases * (1 + excess) * orders / (2 * noise**2))

@@ -47,6 +47,7 @@ class Offer:
     enough: bool = False
     minimum_rows: int = 0
     minimum_group: int = 0
+    dropouts: bool = False
     terms: Terms = field(default_factory=Terms)
 
 
@@ -100,6 +101,11 @@ class Greeting:
     def minimum_group(self) -> int:
         """The largest anybody insists on, the manifest among them."""
         return max([self.least_group, *(hello.minimum_group for hello in self.hellos.values())])
+
+    @property
+    def dropouts(self) -> bool:
+        """Whether every contributor's owner allows exact training to go on without those who drop out."""
+        return all(self.hellos[party].dropouts for party in self.dealers)
 
     @property
     def latest_ms(self) -> int:
@@ -211,6 +217,7 @@ def _hello(attempt: Attempt, offer: Offer, keys: AttemptKeys, now_ms: int) -> He
         enough=offer.enough,
         minimum_rows=offer.minimum_rows,
         minimum_group=offer.minimum_group,
+        dropouts=offer.dropouts,
         terms=offer.terms,
         time_ms=now_ms,
     )

@@ -1,22 +1,23 @@
 """Resume: after a break the nodes find out how far they got; who missed sums is told them.
 
 Model       malicious, at most k-1 nodes: what counts is what k nodes have kept alike, an honest one among them.
-Rounds      1 (2 when k nodes have kept something), and 1 for each sum that somebody lacks.   Sends a number, a hash,
-            and what is lacking.
+Rounds      1 (2 when k nodes have kept something), and 1 for each sum that somebody lacks.   Sends a number, a hash
+            for each sum, and what is lacking.
 Reveals     to nodes that were away: sums that all others know.
-Follows     checkpoints with agreement on their hash.
+Follows     checkpoints with agreement on their hashes.
 Differs     a sum is kept with those who are in it, so that a model says who was left out.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
 from typing import Protocol as Interface
 
 from steelyard.digest import digest
-from steelyard.errors import Conflict, Failed, Malformed
+from steelyard.errors import Cheated, Conflict, Failed, Malformed
 from steelyard.ids import PartyId
 from steelyard.protocols.disputes import usable
 from steelyard.protocols.secure_sum import SecureSums, Votes
@@ -56,9 +57,10 @@ class Unkept:
 
 
 def resume(sums: SecureSums, kept: Checkpoints | Unkept) -> Protocol[int]:
-    """How many sums all nodes have from now on; who says nothing is out of `sums`.
+    """How many sums all nodes have from now on; who says nothing, or has kept others, is out of `sums`.
 
-    Raises Conflict when they have kept different ones.
+    Raises Conflict when it cannot be told whose are right, or mine are others than those of the rest; Cheated, naming
+    who tells me a sum that it is not.
     """
     attempt, mine = sums.attempt, kept.latest()
     # 1. How far did everybody get?  At least one honest node has kept as many as k nodes say.
@@ -69,17 +71,20 @@ def resume(sums: SecureSums, kept: Checkpoints | Unkept) -> Protocol[int]:
     if not common:
         return 0
     # 2. Are they the same?
-    own = _hash(kept, common) if mine >= common else bytes(_HASH)
+    own = _hashes(kept, common) if mine >= common else _NOTHING
     received = yield broadcast("resumed", own, sums.others, attempt.quorum - 1)
-    agreed = _agreed([own, *(bytes(each) for each in received.values())], attempt.liars + 1)
+    said = {attempt.me: own, **{party: bytes(each) for party, each in received.items()}}
+    agreed = _agreed(said, common, attempt.liars + 1)
+    others = {party for party, hashes in said.items() if hashes not in (agreed, _NOTHING)}
+    if attempt.me in others:
+        raise _different()
+    sums.present &= said.keys() - others
     # 3. Who lacks some is told them, one after the other.
-    teller = next(party for party in attempt.participants if numbers.get(party, 0) >= common)
-    for number in range(min(numbers.values()) + 1, common + 1):
+    teller = next(party for party in attempt.participants if said.get(party) == agreed)
+    for number in range(min(numbers[party] for party in sums.present) + 1, common + 1):
         told = yield _telling(sums, kept, numbers, teller, number)
         if mine < number:
-            kept.keep(number, _told(told, teller))
-    if _hash(kept, common) != agreed:
-        raise Conflict("the nodes have kept different sums of this training: begin it again as a new request")
+            kept.keep(number, _told(told, teller, agreed[_HASH * (number - 1) :][:_HASH]))
     return common
 
 
@@ -93,21 +98,29 @@ def _telling(
     return Round("told", messages, sums.others, len(sums.others))
 
 
-def _told(told: Inbox, teller: PartyId) -> bytes:
+def _told(told: Inbox, teller: PartyId, hashed: bytes) -> bytes:
     if teller not in told:
         raise Failed(f"{teller} did not tell the sums that this node missed", party=teller)
+    if digest("checkpoint", bytes(told[teller])) != hashed:
+        raise Cheated(f"{teller} told another sum than it has kept", culprits=(teller,))
     return bytes(told[teller])
 
 
-def _hash(kept: Checkpoints | Unkept, common: int) -> bytes:
-    return digest("checkpoints", *(kept.read(each) for each in range(1, common + 1)))
+def _hashes(kept: Checkpoints | Unkept, common: int) -> bytes:
+    return b"".join(digest("checkpoint", kept.read(each)) for each in range(1, common + 1))
 
 
-def _agreed(said: list[bytes], enough: int) -> bytes:
-    hashes = [each for each in said if each != bytes(_HASH)]
-    if len(set(hashes)) != 1 or len(hashes) < enough:
-        raise Conflict("the nodes have kept different sums of this training: begin it again as a new request")
-    return hashes[0]
+def _agreed(said: Mapping[PartyId, bytes], common: int, enough: int) -> bytes:
+    """What so many say that an honest one is among them."""
+    counts = Counter(each for each in said.values() if len(each) == _HASH * common)
+    most = [hashes for hashes, count in counts.items() if count >= enough]
+    if len(most) != 1:
+        raise _different()
+    return most[0]
+
+
+def _different() -> Conflict:
+    return Conflict("the nodes have kept different sums of this training: begin it again as a new request")
 
 
 def _number(party: str, message: bytes | bytearray) -> int:

@@ -4,8 +4,8 @@ Model       malicious, at most k-1 nodes, for dealings and openings; a liar can 
             not bring it below the least number of parties.  What a party deals is what its owner says.
 Rounds      4 (6 from 16384 values on).   Sends n-k vectors and R elements per dealing, two signatures, then the share
             of the sum to everybody (from 16384 values on about 2/n of that, and of each vector a w-th part).
-Reveals     to all participants: the sum, and who is in it.  Who drops out of one of several similar sums can be
-            estimated by the others from the difference.
+Reveals     to all participants: the sum, and who is in it.  Where not all must be in it (`whole`), the part of who
+            drops out is the difference of two exact sums.
 Follows     K. Bonawitz et al., CCS 2017, for what must hold: agreement on the survivors, one opening, enough of them.
 Differs     shares instead of masks: no second kind of secret that could be asked for, and no recovery of keys when
             somebody drops out, for any k shares open the sum; k+w-1 where w values are packed into one (M. Franklin,
@@ -48,8 +48,8 @@ _MASK: Final = 4  # bytes, a bit for each of at most 31 parties
 class Votes(Interface):
     """Where a node remembers for which survivors of which sum it voted; beyond the attempt, for a run that resumes."""
 
-    def enter(self, step: str, survivors: Sequence[PartyId]) -> None:
-        """Durably.  Raises Conflict when other survivors were entered for this step before."""
+    def enter(self, step: str, survivors: Sequence[PartyId], after: bytes) -> None:
+        """Durably.  Raises Conflict when other survivors, or another past, were entered for this step before."""
 
     def voted(self, step: str) -> tuple[PartyId, ...]:
         """The survivors that were entered for this step, none if it never came so far."""
@@ -67,7 +67,8 @@ class Summed:
 class SecureSums:
     """The sums of one attempt, one after the other, each under a name of its own; who misses one is out of the rest.
 
-    `dealers` are those with something to add; every participant holds shares.
+    `dealers` are those with something to add; every participant holds shares.  With `whole` no sum is formed without
+    one of them: the same sum, formed with it at another time, would differ by its part.
     """
 
     attempt: Attempt
@@ -76,6 +77,7 @@ class SecureSums:
     randomness: Randomness = field(repr=False)
     minimum_group: int = LEAST
     votes: Votes | None = None
+    whole: bool = False
     present: set[PartyId] = field(init=False)
     _used: set[str] = field(init=False, default_factory=set)
 
@@ -91,8 +93,9 @@ class SecureSums:
     def others(self) -> frozenset[PartyId]:
         return frozenset(self.present) - {self.attempt.me}
 
-    def add_up(self, step: str, mine: Vector | None, size: int) -> Protocol[Summed]:
-        """The sum of vectors of `size` elements; `mine` is None at a party with nothing to add.
+    def add_up(self, step: str, mine: Vector | None, size: int, after: bytes = b"") -> Protocol[Summed]:
+        """The sum of vectors of `size` elements; `mine` is None at a party with nothing to add, `after` a digest of all
+        that the vectors depend on beside the parties' own data: a step is opened after one past only, in any attempt.
 
         Raises Conflict for a step that was opened before, GroupTooSmall when too few are left, Failed when the nodes do
         not agree on who is in the sum: then nothing of it has been opened.
@@ -112,7 +115,7 @@ class SecureSums:
         survivors = tuple(party for party in there if party in voted)
         # 3. Sign the list of those whom all have heard and whose dealings are sharings; wait for a quorum.
         self._check_group(survivors)
-        yield from self._vote(step, dealt, survivors)
+        yield from self._vote(step, dealt, survivors, after)
         self.present &= {*heard, self.attempt.me}
         # 4. Open the sum of their dealings.
         share = total([dealt.shares[party][: dealt.length] for party in survivors])
@@ -160,18 +163,24 @@ class SecureSums:
     def _check_group(self, survivors: Sequence[PartyId]) -> None:
         if len(survivors) < self.least:
             raise GroupTooSmall(f"{len(survivors)} parties are left in the sum; at least {self.least} must be")
+        gone = [dealer for dealer in self.dealers if dealer not in survivors]
+        if self.whole and gone:
+            raise Failed(
+                f"{', '.join(gone)} dropped out, and exact sums with and without one party show its part: the run goes"
+                " on when all are back; others go on with noise, or where all policies say dropouts_in_training"
+            )
 
-    def _vote(self, step: str, dealt: _Dealt, survivors: tuple[PartyId, ...]) -> Protocol[None]:
+    def _vote(self, step: str, dealt: _Dealt, survivors: tuple[PartyId, ...], after: bytes) -> Protocol[None]:
         attempt = self.attempt
         document = Survivors(
             computation=attempt.computation,
             attempt=attempt.attempt,
             step=step,
             survivors=survivors,
-            headers=digest("survivors", *(dealt.headers[party] for party in survivors)).hex(),
+            headers=digest("survivors", after, *(dealt.headers[party] for party in survivors)).hex(),
         )
         if self.votes:
-            self.votes.enter(step, survivors)
+            self.votes.enter(step, survivors, after)
         mine = sign(document, attempt.me, attempt.signing)
         received = yield broadcast("survivors", mine.signature, self.others, self._quorum)
         message = frame("signature", Survivors.KIND.encode(), mine.payload)

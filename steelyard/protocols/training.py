@@ -16,6 +16,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
+from steelyard.digest import digest
 from steelyard.field import Vector, from_bytes, from_signed, to_bytes, to_signed
 from steelyard.ids import PartyId
 from steelyard.learning import encoding
@@ -33,7 +34,7 @@ Progress = Callable[[dict[str, Any]], None]
 
 @dataclass(slots=True)
 class Training:
-    """One attempt at one training run at one node.  `noise` gives the same stream for the same step at every attempt.
+    """One attempt at one training run at one node.  `noise` gives the same stream for the same name at every attempt.
 
     `contributes` says whether this node has rows; one without plays along and learns the model.
     """
@@ -46,6 +47,7 @@ class Training:
     progress: Progress | None = None
     verified: bool = True
     complete: int = -1  # bits of the dealers who are in every sum so far
+    past: bytes = bytes(32)  # digest of all sums so far
 
     def run(self, steps: Steps[T]) -> Protocol[T]:
         """What the strategy returns; raises what it raises, and what a secure sum raises."""
@@ -92,19 +94,22 @@ class Training:
         """A sum, behind who is in it."""
         found = from_bytes(self.checkpoints.read(number), ask.values.size + 1)
         self.complete &= int(found[0])
+        self.past = digest("training", self.past, to_bytes(found))
         return found[1:]
 
     def _add(self, number: int, ask: Ask, plan: Plan | None) -> Protocol[None]:
         step = f"{number} {ask.name}"
         mine = self._mine(step, ask, plan) if self.contributes else None
-        summed = yield from self.sums.add_up(step, mine, ask.values.size)
+        summed = yield from self.sums.add_up(step, mine, ask.values.size, self.past)
         self.verified &= summed.opened.verified
         who = np.array([self.sums.mask(summed.survivors)], dtype=summed.opened.value.dtype)
         self.checkpoints.keep(number, to_bytes(np.concatenate([who, summed.opened.value])))
 
     def _mine(self, step: str, ask: Ask, plan: Plan | None) -> Vector:
         if plan and self.budget:
-            return from_signed(self.budget.encode(ask, plan, self._parties, self.noise(step)))
+            drawn = digest("noise", self.past, ask.values.tobytes())  # other values never get the same noise
+            noise = self.noise(f"{step}/{drawn.hex()}")
+            return from_signed(self.budget.encode(ask, plan, self._parties, noise))
         return from_signed(encoding.encode(ask, self._scale(ask, plan), self._parties))
 
     def _report(self, number: int, before: bool, ask: Ask, sums: Floats) -> None:

@@ -42,6 +42,7 @@ approval = "automatic"
 minimum_group = 3
 minimum_rows = 3
 parts_beside_totals = true
+dropouts_in_training = true
 
 [datasets.club]
 columns = ["amount"]

@@ -51,6 +51,7 @@ class Consortium:
     minimum_group: int = 2
     enough: bool = False  # whether everybody says that its rows suffice
     decimals: tuple[int, ...] = (2,)  # of the question's columns
+    dropouts: bool = True  # whether exact training goes on without who drops out
 
     def __post_init__(self) -> None:
         self.parties = tuple(NAMES[: self.size])
@@ -86,6 +87,7 @@ class Consortium:
             "enough": self.enough,
             "minimum_rows": self.minimum_rows,
             "minimum_group": self.minimum_group,
+            "dropouts": self.dropouts,
         }
         return Offer(**{**values, **changes})
 

@@ -23,7 +23,8 @@ from steelyard.functions.question import Opening
 from steelyard.functions.training_plan import Plan
 from steelyard.ids import PartyId
 from steelyard.learning import scoring
-from steelyard.learning.model import Model, read_model
+from steelyard.learning.model import Model
+from steelyard.learning.model_file import read_model
 from steelyard.learning.noise import Budget
 from steelyard.protocols.greet import introduce
 from steelyard.randomness import Keystream, SystemRandomness

@@ -27,7 +27,7 @@ class Kept:
     """Checkpoints in memory."""
 
     sums: dict[int, bytes] = field(default_factory=dict)
-    votes: dict[str, tuple[PartyId, ...]] = field(default_factory=dict)
+    votes: dict[str, tuple[tuple[PartyId, ...], bytes]] = field(default_factory=dict)
 
     def latest(self) -> int:
         return next(number for number in range(len(self.sums) + 1) if number + 1 not in self.sums)
@@ -39,11 +39,11 @@ class Kept:
         self.sums[number] = opened
 
     def voted(self, step: str) -> tuple[PartyId, ...]:
-        return self.votes.get(step, ())
+        return self.votes.get(step, ((), b""))[0]
 
-    def enter(self, step: str, survivors: Sequence[PartyId]) -> None:
-        if self.votes.setdefault(step, tuple(survivors)) != tuple(survivors):
-            raise Conflict("another list of survivors")
+    def enter(self, step: str, survivors: Sequence[PartyId], after: bytes) -> None:
+        if self.votes.setdefault(step, (tuple(survivors), after)) != (tuple(survivors), after):
+            raise Conflict("another list of survivors, or another past")
 
 
 @dataclass

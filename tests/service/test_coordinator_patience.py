@@ -10,7 +10,7 @@ import msgspec
 import pytest
 
 from steelyard.documents.attempt import Contribution, InputSet
-from steelyard.errors import Failed, PolicyRefused
+from steelyard.errors import Cheated, Failed, PolicyRefused
 from steelyard.rpc import codec
 from steelyard.v1 import node_pb2, types_pb2
 from tests.service.fakes import QUICK, Act, FakeNode, fail, world
@@ -74,3 +74,14 @@ async def test_in_training_the_rest_goes_on_after_a_node_has_refused(tmp_path: P
             node.acts = [finishing([], after=2 * QUICK.failed + QUICK.broken)]
         w.nodes["bank-c"].acts = [fail(PolicyRefused("no"))]
         assert (await w.asked(function="train")).state == DONE
+
+
+@pytest.mark.parametrize(("function", "state"), [("train", DONE), ("sum", ABORTED)])
+async def test_one_who_cries_cheat_does_not_take_the_result_of_those_who_went_on(
+    tmp_path: Path, function: str, state: int
+) -> None:
+    async with world(tmp_path) as w:
+        for node in w.nodes.values():
+            node.acts = [finishing([], after=QUICK.failed)]
+        w.nodes["bank-c"].acts = [fail(Cheated("a wrong slice", party="bank-c", suspects=["bank-a"]))]
+        assert (await w.asked(function=function)).state == state

@@ -45,12 +45,14 @@ def test_sums_are_there_after_a_restart_up_to_the_first_gap(tmp_path: Path) -> N
 
 def test_a_vote_holds_for_ever(tmp_path: Path) -> None:
     with Place(tmp_path).opened() as vault:
-        KeptSums(vault, ID).enter("1 sums", (A, B, C))
-        KeptSums(vault, ID).enter("1 sums", (A, B, C))
-        KeptSums(vault, ID).enter("2 sums", (A, B))
+        KeptSums(vault, ID).enter("1 sums", (A, B, C), b"past")
+        KeptSums(vault, ID).enter("1 sums", (A, B, C), b"past")
+        KeptSums(vault, ID).enter("2 sums", (A, B), b"")
         KeptSums(vault, ID).forget()
         with pytest.raises(Conflict, match="bank-c"):
-            KeptSums(vault, ID).enter("1 sums", (A, B))
+            KeptSums(vault, ID).enter("1 sums", (A, B), b"past")
+        with pytest.raises(Conflict, match="other sums"):
+            KeptSums(vault, ID).enter("1 sums", (A, B, C), b"another past")
         assert KeptSums(vault, ID).voted("2 sums") == (A, B)
         assert KeptSums(vault, ID).voted("3 sums") == ()
 
@@ -59,7 +61,7 @@ def test_sums_go_when_a_result_is_settled_and_votes_when_nobody_remembers_the_co
     with Place(tmp_path).opened() as vault:
         here, kept = TrainedHere(vault, count().__next__), KeptSums(vault, ID)
         kept.keep(1, b"x")
-        kept.enter("1 sums", (A, B, C))
+        kept.enter("1 sums", (A, B, C), b"")
         here.settled(ID)
         here.settled(OTHER)
         assert (kept.latest(), kept.voted("1 sums")) == (0, (A, B, C))

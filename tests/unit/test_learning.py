@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import cache
 from typing import Any
 
 import lightgbm
 import numpy as np
+import polars as pl
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -21,11 +23,13 @@ from steelyard.learning.asking import Ask, Floats, together
 from steelyard.learning.averaging import Averaging
 from steelyard.learning.boosting import Boosting, Forest
 from steelyard.learning.descent import Descent
+from steelyard.learning.drawn import Drawn
 from steelyard.learning.network import Network
 from steelyard.learning.newton import Newton
-from steelyard.learning.records import Feature, Records, records
+from steelyard.learning.records import Feature, Records, normal, records
 from steelyard.learning.scaling import Prepared
 from steelyard.learning.strategy import LEAST_SAMPLE, Place, Strategy, Trained
+from steelyard.privacy import renyi
 
 Data = Callable[[], Credit]
 german, gmsc = cache(german), cache(gmsc)
@@ -109,7 +113,44 @@ def test_averaging_and_descent_come_close_to_the_pooled_fit(strategy: Any) -> No
     out = trained(german().unlike(5), strategy)
     assert auc(out) > 0.75
     assert all(np.array_equal(each.arrays["weights"], out[0][1].arrays["weights"]) for _, each in out)
-    assert out[0][1].history[-1]["auc"] == pytest.approx(auc(out), abs=2e-3)
+    assert out[0][1].history[-1]["auc"] == pytest.approx(auc(out), abs=4e-3)  # looks have wide cells
+
+
+def test_parties_of_many_unlike_rows_do_not_drift_apart() -> None:
+    """From hardly any defaults to every second row: long steps would undo each other."""
+    assert auc(trained(gmsc().unlike(10), Averaging(rounds=8, hidden=8))) > 0.82
+
+
+def example() -> Credit:
+    frame = pl.concat([pl.read_csv(path) for path in sorted(FOLDER.glob("*/credit.csv"))])
+    limits = {"leverage": (0, 2), "current_ratio": (0, 20), "margin": (-1, 1), "interest_cover": (-20, 50)}
+    limits |= {"days_late": (0, 180), "years": (0, 100)}
+    features = tuple(Feature(name, (), *ends) for name, ends in limits.items())
+    columns = {name: frame[name].cast(pl.Float64).to_numpy() for name in limits}
+    return Credit(features, columns, frame["default"].cast(pl.Float64).to_numpy())
+
+
+@pytest.mark.parametrize(("strategy", "least"), [(Drawn(), 0.8), (Descent(30), 0.78)], ids=["gbdt", "gradient"])
+def test_with_noise_a_model_is_still_worth_having(strategy: Any, least: float) -> None:
+    """On 1,280 rows, with the noise of epsilon 3 at delta 1e-5."""
+    noise = renyi.multiplier(3.0, 1e-5, strategy.releases + 2)
+    running = scaling.limited(example().whole(0.25), counted=False)
+    with pytest.raises(StopIteration) as ended:
+        next(running)
+    rows = ended.value.value
+    rows = replace(rows, scaling=replace(rows.scaling, rows=1280.0))
+    steps = strategy.steps(rows, Place(0, 5, 1, noise))
+    ask, count = next(steps), 0
+    while True:
+        count += 1
+        drawn = normal(ask.values.size, "a test's noise", count) * noise * ask.sensitivity
+        try:
+            ask = steps.send(ask.values + drawn)
+        except StopIteration as end:
+            found = end.value
+            break
+    assert count == strategy.releases
+    assert scoring.auc(scores(found, rows.test_x), rows.test_y) > least
 
 
 def test_training_twice_gives_the_same_bits() -> None:

@@ -11,6 +11,7 @@ from dp_accounting.rdp import RdpAccountant
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
+from scipy.special import iv
 
 from steelyard.digest import digest
 from steelyard.errors import BudgetExhausted, Invalid, PolicyRefused
@@ -140,3 +141,18 @@ def test_a_sum_of_unknown_sensitivity_is_not_released_with_noise() -> None:
         Budget(1.0, 1e-5, 1, 2).plan(Ask("sum", np.zeros(3), 1.0))
     with pytest.raises(PolicyRefused):
         Budget(1.0, 1e-5, 1, 0)
+
+
+@pytest.mark.parametrize("order", [1.1, 1.5, 2.5, 3.7])
+def test_between_whole_orders_the_bound_is_a_chord_and_above_the_true_divergence(order: float) -> None:
+    """The published bound is of whole orders; what lies between follows from convexity alone."""
+    at, sensitivity, variance = renyi.ORDERS.index(order), Sensitivity(1.0, 1.0), 4.0
+    cost = renyi.skellam_cost(sensitivity, variance)
+    low, high = int(order), int(order) + 1
+    ends = [(each - 1) * cost[renyi.ORDERS.index(float(each))] if each > 1 else 0.0 for each in (low, high)]
+    assert (order - 1) * cost[at] == pytest.approx((high - order) * ends[0] + (order - low) * ends[1])
+    k = np.arange(-60, 61)
+    law = np.exp(-variance) * iv(k, variance)
+    shifted = np.exp(-variance) * iv(k - 1, variance)
+    true = np.log(np.sum(law**order * shifted ** (1 - order))) / (order - 1)
+    assert true <= cost[at]
