@@ -172,7 +172,7 @@ def test_parts_of_two_attempts_do_not_go_together(
         opened(consortium, question, outcome, lambda each: {**each, C: again[C].attachment})
 
 
-def test_a_part_that_was_tampered_with_shows_in_the_canaries(
+def test_a_wrong_part_of_an_owner_shows_in_the_figures(
     consortium: Consortium, question: Question[Any], outcome: dict[PartyId, ResultShare]
 ) -> None:
     def change(attachments: dict[PartyId, bytes]) -> dict[PartyId, bytes]:
@@ -180,9 +180,37 @@ def test_a_part_that_was_tampered_with_shows_in_the_canaries(
         data[len(data) // 2] ^= 1  # in the owner's part
         return {**attachments, A: bytes(data)}
 
-    with pytest.raises(Cheated, match="canary") as caught:
+    with pytest.raises(Cheated, match="not those that it encrypted") as caught:
         opened(consortium, question, outcome, change)
-    assert caught.value.suspects == (A, B, C)
+    assert caught.value.suspects == (A, B)  # whoever's part is in every committee: an owner's
+
+
+@pytest.mark.parametrize("liar", [A, C])
+def test_a_wrong_part_for_the_committee_is_left_out_and_its_sender_named(
+    consortium: Consortium, question: Question[Any], outcome: dict[PartyId, ResultShare], liar: PartyId
+) -> None:
+    def change(attachments: dict[PartyId, bytes]) -> dict[PartyId, bytes]:
+        data = bytearray(attachments[liar])
+        data[-(1 << 17)] ^= 1  # in the committee's part of the last result, or of the only one
+        return {**attachments, liar: bytes(data)}
+
+    right, found = opened(consortium, question, outcome), opened(consortium, question, outcome, change)
+    assert found["culprits"] == (liar,)
+    assert found["firms"] == right["firms"]
+    assert right["culprits"] == ()
+
+
+def test_with_parts_of_k_nodes_alone_any_of_them_may_be_wrong(
+    consortium: Consortium, question: Question[Any], outcome: dict[PartyId, ResultShare]
+) -> None:
+    def change(attachments: dict[PartyId, bytes]) -> dict[PartyId, bytes]:
+        data = bytearray(attachments[B])
+        data[-8] ^= 1
+        return {**attachments, B: bytes(data)}
+
+    with pytest.raises(Cheated) as caught:
+        opened(consortium, question, {party: outcome[party] for party in (A, B)}, change)
+    assert set(caught.value.suspects) == {A, B}
 
 
 def test_other_results_than_those_evaluated_are_noticed_and_blamed(
