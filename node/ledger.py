@@ -42,6 +42,7 @@ class Candidate:
     curve: tuple[float, ...] = ()  # where there is a delta: what it costs at most, by `renyi.ORDERS`
     parts: bool = False  # about single parties' parts: with a total over the same data they can be solved for
     consented: bool = False  # of single parties' figures, by the consent of each: nothing to difference
+    among: str = ""  # whose figures a mean or an order is over, where the asker chooses
     searches: bool = False  # one bit about a secret: asked again with other limits, it is a binary search
 
 
@@ -135,6 +136,8 @@ class Ledger:
             differencing.check(candidate.inputs, {_inputs(row[0]) for row in found}, limits.minimum_group)
         if not limits.parts_beside_totals:
             self._check_parts(candidate, limits.period_days, now_ms)
+        if candidate.among:
+            self._check_among(candidate, limits.period_days, now_ms)
         if candidate.searches:
             self._check_searches(candidate, limits.searches_per_version)
         if wanted:
@@ -162,6 +165,16 @@ class Ledger:
                     " parties' parts, could together show them; the policy's parts_beside_totals allows it"
                 )
 
+    def _check_among(self, candidate: Candidate, period_days: int, now_ms: int) -> None:
+        """Means over one choice of firms and over another give away who is in only one of them."""
+        earlier = self._within("among, inputs", candidate.dataset, period_days, now_ms, "AND among <> ''")
+        for among, inputs in earlier:
+            if not _apart(among, candidate.among) and _inputs(inputs) & candidate.inputs:
+                raise DifferencingRefused(
+                    f"an earlier result on {candidate.dataset} compares with another choice of firms; both together"
+                    " could show the figure of a single one: ask about the same firms, or all of them"
+                )
+
     def _check_searches(self, candidate: Candidate, most: int) -> None:
         """Over all requesters, and for ever: new data are another input."""
         asked = self._database.query(
@@ -187,16 +200,17 @@ class Ledger:
 
 _PLAIN: Final = (
     "dataset", "column", "function", "requester", "filter", "epsilon", "delta", "searches", "parts", "consented",
+    "among",
 )  # fmt: skip
 _SELECT: Final = (
     "SELECT sequence, computation, digest, entered_ms,"
-    " dataset, field, function, requester, filter, epsilon, delta, searches, parts, consented, inputs, curve"
-    " FROM release"
+    " dataset, field, function, requester, filter, epsilon, delta, searches, parts, consented, among, inputs,"
+    " curve FROM release"
 )
 _INSERT: Final = (
     "INSERT INTO release"
     " (computation, digest, entered_ms, dataset, field, function, requester, filter, epsilon, delta, searches, parts,"
-    " consented, inputs, curve) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+    " consented, among, inputs, curve) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 )
 
 
@@ -206,6 +220,12 @@ def _entry(row: Row) -> Entry:
     fields |= {each: bool(fields[each]) for each in ("searches", "parts", "consented")}
     candidate = Candidate(**fields, inputs=_inputs(encoded), curve=_unpacked(curve))
     return Entry(sequence=sequence, computation=computation, digest=digest, entered_ms=entered_ms, candidate=candidate)
+
+
+def _apart(one: str, other: str) -> bool:
+    """Whether two choices of firms are the same, or of different years, which they begin with (0: the latest)."""
+    years = [each.partition(" ")[0] for each in (one, other)]
+    return one == other or ("0" not in years and years[0] != years[1])
 
 
 def _columns(joined: str) -> set[str]:

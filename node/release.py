@@ -93,4 +93,5 @@ class PendingRelease:
             searches=question.searches,
             parts=question.parts,
             consented=question.consented,
+            among=question.among,
         )

@@ -252,7 +252,9 @@ class OfStatements(Question[S]):
         tolerance, batches = TOLERANCE + self.profile.flood_error(len(labels)), circuit.layout.batches
         for party, each in labels.items():
             if not self.genuine(circuit.layout.taken(party, numbers[:batches]), each, tolerance):
-                raise Cheated(f"the figures of {party} are not those that it encrypted: a part or a ciphertext is wrong")
+                raise Cheated(
+                    f"the figures of {party} are not those that it encrypted: a part or a ciphertext is wrong"
+                )
         for party in labels if circuit.identity else ():
             if not _balanced(circuit, numbers, party, tolerance):
                 raise Cheated(f"a statement of {party} does not balance as encrypted, or somebody spoilt it")

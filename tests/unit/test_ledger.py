@@ -268,3 +268,23 @@ def test_whatever_is_asked_the_composed_epsilon_never_exceeds_the_budget(
         assert min(renyi.epsilon(whole, 1e-5), simple) <= 3.0 + 1e-6
         assert ledger.spent("accounts", 30, 1e-5, now_ms=NOW) <= 3.0 + 1e-6
     database.close()
+
+
+def test_means_around_one_firm_are_over_one_choice_of_firms(ledger: Ledger) -> None:
+    asked = replace(ASKED, dataset="statements", function="benchmark", among="0 firms")
+    enter(ledger, asked, "one")
+    enter(ledger, asked, "two")
+    enter(ledger, replace(asked, among="0 firms", filter="another subject"), "three")
+    for other in ("0 firms firm <> 'x'", "2023 firms", "0 firms a, b"):
+        with pytest.raises(DifferencingRefused, match="another choice of firms"):
+            enter(ledger, replace(asked, among=other), "four")
+    assert enter(ledger, replace(asked, among="0 firms a", inputs=over("abcd", "2")), "other data") == 4
+    assert len(ledger.entries()) == 4
+
+
+def test_means_of_different_years_do_not_meet(ledger: Ledger) -> None:
+    asked = replace(ASKED, dataset="statements", function="benchmark", among="2022 firms")
+    enter(ledger, asked, "one")
+    enter(ledger, replace(asked, among="2023 firms"), "two")
+    with pytest.raises(DifferencingRefused):
+        enter(ledger, replace(asked, among="2023 firms a, b"), "three")
