@@ -21,6 +21,7 @@ from steelyard.privacy.differencing import Input, Release
 from steelyard.storage.database import Database, Row
 
 DAY_MS: Final = 24 * 3600 * 1000
+AMONG: Final = " among: "  # before the choice of whose figures a mean is over
 _SLACK: Final = 1e-9  # ten times 0.1 is one
 
 
@@ -42,8 +43,12 @@ class Candidate:
     curve: tuple[float, ...] = ()  # where there is a delta: what it costs at most, by `renyi.ORDERS`
     parts: bool = False  # about single parties' parts: with a total over the same data they can be solved for
     consented: bool = False  # of single parties' figures, by the consent of each: nothing to difference
-    among: str = ""  # whose figures a mean or an order is over, where the asker chooses
     searches: bool = False  # one bit about a secret: asked again with other limits, it is a binary search
+
+    @property
+    def among(self) -> str:
+        """Whose figures a mean or an order is over, where the asker chooses: the end of the filter."""
+        return self.filter.rpartition(AMONG)[2] if AMONG in self.filter else ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -167,9 +172,9 @@ class Ledger:
 
     def _check_among(self, candidate: Candidate, period_days: int, now_ms: int) -> None:
         """Means over one choice of firms and over another give away who is in only one of them."""
-        earlier = self._within("among, inputs", candidate.dataset, period_days, now_ms, "AND among <> ''")
-        for among, inputs in earlier:
-            if not _apart(among, candidate.among) and _inputs(inputs) & candidate.inputs:
+        for function, text, inputs in self._within("function, filter, inputs", candidate.dataset, period_days, now_ms):
+            met = function == candidate.function and _inputs(inputs) & candidate.inputs
+            if met and not _apart(text.rpartition(AMONG)[2], candidate.among):
                 raise DifferencingRefused(
                     f"an earlier result on {candidate.dataset} compares with another choice of firms; both together"
                     " could show the figure of a single one: ask about the same firms, or all of them"
@@ -200,17 +205,16 @@ class Ledger:
 
 _PLAIN: Final = (
     "dataset", "column", "function", "requester", "filter", "epsilon", "delta", "searches", "parts", "consented",
-    "among",
 )  # fmt: skip
 _SELECT: Final = (
     "SELECT sequence, computation, digest, entered_ms,"
-    " dataset, field, function, requester, filter, epsilon, delta, searches, parts, consented, among, inputs,"
-    " curve FROM release"
+    " dataset, field, function, requester, filter, epsilon, delta, searches, parts, consented, inputs, curve"
+    " FROM release"
 )
 _INSERT: Final = (
     "INSERT INTO release"
     " (computation, digest, entered_ms, dataset, field, function, requester, filter, epsilon, delta, searches, parts,"
-    " consented, among, inputs, curve) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+    " consented, inputs, curve) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 )
 
 

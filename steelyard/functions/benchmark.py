@@ -22,6 +22,7 @@ import numpy as np
 from steelyard import field, fixedpoint
 from steelyard.ckks.ratios import RATIOS, Ratio
 from steelyard.ckks.statements import Statements
+from steelyard.digest import digest
 from steelyard.errors import GroupTooSmall, Invalid, Malformed, NotFound
 from steelyard.field import to_signed
 from steelyard.functions.question import Held, Layers, Leak, Opening, Question, Released, Table, Values
@@ -89,7 +90,8 @@ class Benchmark(Question[Peers]):
 
     @property
     def among(self) -> str:
-        return f"{self.wanted.year} firms {self.wanted.where} {', '.join(sorted(self.wanted.subjects))}".rstrip()
+        chosen = digest("peers", self.wanted.where.encode(), *(each.encode() for each in sorted(self.wanted.subjects)))
+        return f"{self.wanted.year} {chosen.hex()[:32]}"
 
     def rows(self, table: Table) -> int:
         return int(chosen_rows(self.wanted, table).size) if self.wanted.percentile else 0

@@ -303,7 +303,7 @@ class Question(ABC, Generic[A]):
 
     @property
     def among(self) -> str:
-        """Whom a mean or an order is over, where the asker chooses: the year (0 for none) and the choice."""
+        """Whom a mean is over, where the asker chooses: the year (0 for none), and a digest of the choice."""
         return ""
 
     @property

@@ -4,8 +4,8 @@ Model       as steelyard.protocols.ratio; that a statement is true is its owner'
 Rounds      those of steelyard.protocols.ratio.   Sends what that does.
 Reveals     to the requester: the ratios asked for, of every firm asked about, to at most 4 decimals.
 Follows     steelyard.protocols.ratio; docs/decisions/0008-encrypted-ratios.md.
-Differs     what an owner encrypts is each ratio, rounded as asked, over a random number: whoever opened it all would see
-            no more of a statement.  A digest of the figures, for the requester, shows that nobody has changed them.
+Differs     an owner encrypts each ratio, rounded as asked, over a random number: whoever opened it all would see no
+            more of a statement.  A digest of the figures, for the requester, shows that nobody has changed them.
 """
 
 from __future__ import annotations

@@ -84,7 +84,7 @@ class AboutStatements(Selection, frozen=True, kw_only=True, forbid_unknown_field
 
 
 class Labels(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """An owner's note: for each place in its block the firm, its year and a state per figure; where its canaries are."""
+    """An owner's note: for each place in its block the firm, its year and a state per figure; where canaries are."""
 
     firms: tuple[tuple[str, int, tuple[int, ...]], ...]  # no name for a canary
     canaries: tuple[int, ...]
