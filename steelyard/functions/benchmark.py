@@ -129,7 +129,9 @@ class Benchmark(Question[Peers]):
         opened = yield from open_to_nodes(held.attempt, "firms", np.concatenate([count, here, holding]))
         firms, subjects, holders = to_signed(opened.value).tolist()
         if subjects != 1:
-            raise NotFound(f"{subjects} firms are the subject with a ratio that is defined; exactly one must be")
+            raise NotFound(
+                f"{subjects} parties hold a statement of the subject for which this ratio is defined; exactly one must"
+            )
         if firms - 1 < max(MIN_PEERS, held.greeting.minimum_group):
             raise GroupTooSmall(f"the subject has {firms - 1} peers with this ratio; at least {MIN_PEERS} are needed")
         if holders < held.greeting.minimum_group:

@@ -176,7 +176,7 @@ class OfStatements(Question[S]):
         greeting, stream = held.greeting, SystemRandomness()
         circuit = self.circuit({party: greeting.hellos[party].rows for party in greeting.contributors})
         if not circuit.layout.owners:
-            raise NotFound("no party holds a statement of these firms for this year")
+            raise NotFound("no party holds a statement of these firms for this year: check their names, or ask for all")
         if circuit.layout.batches > MAX_BATCHES:
             raise Invalid(f"at most {MAX_BATCHES * circuit.layout.slots} figures are computed at once: name fewer")
         mine = self._mine(held, stream) if held.attempt.me in circuit.layout.owners else None
@@ -252,12 +252,10 @@ class OfStatements(Question[S]):
         tolerance, batches = TOLERANCE + self.profile.flood_error(len(labels)), circuit.layout.batches
         for party, each in labels.items():
             if not self.genuine(circuit.layout.taken(party, numbers[:batches]), each, tolerance):
-                raise Cheated(
-                    f"the figures of {party} are not those that it encrypted: a part or a ciphertext is wrong"
-                )
+                raise Cheated(f"the figures of {party} are not those that it encrypted: none is shown; ask again")
         for party in labels if circuit.identity else ():
             if not _balanced(circuit, numbers, party, tolerance):
-                raise Cheated(f"a statement of {party} does not balance as encrypted, or somebody spoilt it")
+                raise Cheated(f"a statement of {party} does not balance as encrypted, or somebody spoilt it; ask again")
 
     def _firms(self, circuit: Circuit, numbers: Numbers, party: PartyId, labels: Labels) -> list[dict[str, Any]]:
         found = circuit.layout.taken(party, numbers[: circuit.layout.batches])

@@ -201,7 +201,9 @@ def collected(
     opened = {party: _opened(profile.result, each, len(scales)) for party, each in attachments.items()}
     missing = [party for party in owners if party not in opened or not opened[party].front.owner]
     if missing:
-        raise PartyMissing(f"without its owner {missing[0]} no statement of it is decrypted, nor the others' with it")
+        raise PartyMissing(
+            f"{missing[0]} has not sent its part of the key, so nothing is decrypted, of others neither: ask again"
+        )
     evaluation = _agreed(profile, request, opened)
     for party, each in opened.items():
         check_signature(keys[party], party, each.front.evaluation, each.front.signatures.get(party, b""))

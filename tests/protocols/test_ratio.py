@@ -150,7 +150,7 @@ def test_without_an_owners_part_nothing_is_decrypted(
     consortium: Consortium, question: Question[Any], outcome: dict[PartyId, ResultShare]
 ) -> None:
     for owner in (A, B):
-        with pytest.raises(PartyMissing, match=f"without its owner {owner}"):
+        with pytest.raises(PartyMissing, match=f"{owner} has not sent its part of the key"):
             opened(consortium, question, {party: each for party, each in outcome.items() if party != owner})
 
 
