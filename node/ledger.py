@@ -21,6 +21,7 @@ from steelyard.privacy.differencing import Input, Release
 from steelyard.storage.database import Database, Row
 
 DAY_MS: Final = 24 * 3600 * 1000
+AMONG: Final = " among: "  # before the choice of whose figures a mean is over
 _SLACK: Final = 1e-9  # ten times 0.1 is one
 
 
@@ -43,6 +44,11 @@ class Candidate:
     parts: bool = False  # about single parties' parts: with a total over the same data they can be solved for
     consented: bool = False  # of single parties' figures, by the consent of each: nothing to difference
     searches: bool = False  # one bit about a secret: asked again with other limits, it is a binary search
+
+    @property
+    def among(self) -> str:
+        """Whose figures a mean or an order is over, where the asker chooses: the end of the filter."""
+        return self.filter.rpartition(AMONG)[2] if AMONG in self.filter else ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -135,6 +141,8 @@ class Ledger:
             differencing.check(candidate.inputs, {_inputs(row[0]) for row in found}, limits.minimum_group)
         if not limits.parts_beside_totals:
             self._check_parts(candidate, limits.period_days, now_ms)
+        if candidate.among:
+            self._check_among(candidate, limits.period_days, now_ms)
         if candidate.searches:
             self._check_searches(candidate, limits.searches_per_version)
         if wanted:
@@ -160,6 +168,16 @@ class Ledger:
                 raise DifferencingRefused(
                     f"an earlier result on {candidate.dataset}.{field} and this one, of which one is about single"
                     " parties' parts, could together show them; the policy's parts_beside_totals allows it"
+                )
+
+    def _check_among(self, candidate: Candidate, period_days: int, now_ms: int) -> None:
+        """Means over one choice of firms and over another give away who is in only one of them."""
+        for function, text, inputs in self._within("function, filter, inputs", candidate.dataset, period_days, now_ms):
+            met = function == candidate.function and _inputs(inputs) & candidate.inputs
+            if met and not _apart(text.rpartition(AMONG)[2], candidate.among):
+                raise DifferencingRefused(
+                    f"an earlier result on {candidate.dataset} compares with another choice of firms; both together"
+                    " could show the figure of a single one: ask about the same firms, or all of them"
                 )
 
     def _check_searches(self, candidate: Candidate, most: int) -> None:
@@ -206,6 +224,12 @@ def _entry(row: Row) -> Entry:
     fields |= {each: bool(fields[each]) for each in ("searches", "parts", "consented")}
     candidate = Candidate(**fields, inputs=_inputs(encoded), curve=_unpacked(curve))
     return Entry(sequence=sequence, computation=computation, digest=digest, entered_ms=entered_ms, candidate=candidate)
+
+
+def _apart(one: str, other: str) -> bool:
+    """Whether two choices of firms are the same, or of different years, which they begin with (0: the latest)."""
+    years = [each.partition(" ")[0] for each in (one, other)]
+    return one == other or ("0" not in years and years[0] != years[1])
 
 
 def _columns(joined: str) -> set[str]:

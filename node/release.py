@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from node.consent import Consent
-from node.ledger import Candidate, Ledger, Limits
+from node.ledger import AMONG, Candidate, Ledger, Limits
 from steelyard.documents.attempt import Contribution, InputSet, independent
 from steelyard.documents.request import Request
 from steelyard.documents.stored import Stored
@@ -80,12 +80,13 @@ class PendingRelease:
     def _candidate(self, contributions: Sequence[Contribution]) -> Candidate:
         question, wanted = self.question, self.question.wanted
         whole = self.stored.where if self.stored else ""
+        chosen = f"{AMONG}{question.among}" if question.among else ""
         return Candidate(
             dataset=self.stored.dataset if self.stored else wanted.dataset,
             column=",".join(wanted.columns),
             function=question.function,
             requester=self.request.requester,
-            filter=" of ".join(part for part in (wanted.narrowed, whole) if part),
+            filter=" of ".join(part for part in (wanted.narrowed, whole) if part) + chosen,
             inputs=frozenset((each.party, each.version) for each in contributions),
             epsilon=question.epsilon,
             delta=question.delta,

@@ -49,8 +49,8 @@ class DivisionJob:
     def open(self, system: str, setting: Setting) -> Iterator[Divided]:
         key = _key()
         numbers = np.arange(1.0, T.slots + 1)
-        pair = normalised(T.plan, numbers, numbers[::-1])
         stream, ring = SystemRandomness(), T.fresh
+        pair = normalised(T.plan, numbers / numbers[::-1], stream)
         above, below = (
             key.encrypt(ring, encode(ring, each, T.scale), stream) for each in (pair.numerators, pair.denominators)
         )

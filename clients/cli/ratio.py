@@ -2,32 +2,45 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, TypeAlias
 
 from cyclopts import Parameter
 
-from clients.cli.ask import Missing, Purpose, Where, ask_and_show, asked_for
+from clients.cli.ask import Purpose, Where, ask_and_show, asked_for
 from clients.cli.options import DEFAULT_TIMEOUT, Json, Timeout
+
+Year: TypeAlias = Annotated[int, Parameter(help="Of the statements, such as 2023; by default each firm's latest.")]
+Dataset: TypeAlias = Annotated[str, Parameter(help="What the owners' datasets of statements are called.")]
+Absent: TypeAlias = Annotated[
+    bool, Parameter(negative="", help="Go on without parties that do not answer, and without their firms.")
+]
+Subjects: TypeAlias = Annotated[str, Parameter(help="Several firms with commas between, or `all`.")]
 
 
 def ratios_of_statements(
     *,
-    ratios: Annotated[str, Parameter(help="Such as current,debt_to_equity,roa; dupont is four at once.")],
-    subject: Annotated[str, Parameter(help="One firm, by its name in the column `firm`.")] = "",
-    subjects: Annotated[str, Parameter(help="Several firms, or `all`.")] = "all",
-    year: Annotated[int, Parameter(help="Of the statements; by default each firm's latest.")] = 0,
-    decimals: Annotated[int, Parameter(help="At most 4.")] = 4,
-    balance: Annotated[bool, Parameter(help="Check that assets are liabilities and equity.")] = True,
-    dataset: Annotated[str, Parameter(help="The dataset of statements, at every owner.")] = "statements",
+    ratios: Annotated[str, Parameter(help="One or several with commas between, by the names above.")],
+    subject: Annotated[str, Parameter(help="One firm, by its name in the owners' column `firm`.")] = "",
+    subjects: Subjects = "all",
+    year: Year = 0,
+    decimals: Annotated[int, Parameter(help="0 to 4. Owners round before they encrypt: more never reach you.")] = 4,
+    no_balance: Annotated[
+        bool, Parameter(negative="", help="Do not look whether statements balance; they may lack these items then.")
+    ] = False,
+    dataset: Dataset = "statements",
     where: Where = "",
-    allow_missing: Missing = False,
+    allow_missing: Absent = False,
     purpose: Purpose = "",
     timeout: Timeout = DEFAULT_TIMEOUT,
     json: Json = False,
 ) -> None:
-    """Financial ratios of firms' statements, which stay encrypted under a key that nobody holds.
+    """Financial ratios of firms, without their statements: these stay with their owners, encrypted for this request.
 
-    Each owner's part in the decryption is its consent: without it there is no result. Only you learn the ratios.
+    Ratios: current, quick, cash, debt_to_equity, debt_ratio, equity_multiplier, roa, roe, net_margin, asset_turnover,
+    interest_cover, and dupont, which is four at once.
+
+    Each owner's node has a part of the key and lends it only if the owner's policy allows the question: without it
+    nothing is decrypted. Only you learn the figures. What divides by zero is shown as undefined.
 
     Example: `steelyard ratio --subject firm-a --ratios current,debt_to_equity,roa --json`
     """
@@ -36,16 +49,21 @@ def ratios_of_statements(
     asked = asked_for(where, "", "", "", allow_missing, purpose, timeout)
     asked = with_options(
         asked,
-        ratios=ratios.split(","),
+        ratios=listed(ratios),
         subjects=named(subject, subjects),
         year=year,
         decimals=decimals,
-        balance=balance,
+        balance=not no_balance,
     )
     ask_and_show("ratio", f"{dataset}.firm", asked, json)
 
 
+def listed(names: str) -> list[str]:
+    """Names with commas between."""
+    return [each.strip() for each in names.split(",")]
+
+
 def named(subject: str, subjects: str) -> list[str]:
     """The firms that one or several names stand for; none for all."""
-    several = [] if subjects == "all" else subjects.split(",")
+    several = [] if subjects.strip() == "all" else listed(subjects)
     return [subject, *several] if subject else several

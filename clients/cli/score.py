@@ -8,28 +8,32 @@ from typing import Annotated
 import msgspec
 from cyclopts import Parameter
 
-from clients.cli.ask import Missing, Purpose, Where, ask_and_show, asked_for
+from clients.cli.ask import Purpose, Where, ask_and_show, asked_for
 from clients.cli.options import DEFAULT_TIMEOUT, Json, Timeout
-from clients.cli.ratio import named
+from clients.cli.ratio import Absent, Dataset, Subjects, Year, named
 from steelyard.errors import Invalid
 
 
 def score_statements(
     *,
-    model: Annotated[Path, Parameter(help='JSON: a weight for each feature, such as {"ebit": 6.72}.')],
-    subjects: Annotated[str, Parameter(help="Firms with commas between, or `all`.")] = "all",
-    year: Annotated[int, Parameter(help="Of the statements; by default each firm's latest.")] = 0,
-    dataset: Annotated[str, Parameter(help="The dataset of statements, at every owner.")] = "statements",
+    model: Annotated[
+        Path, Parameter(help='A JSON file: a weight from -50 to 50 for each feature, such as {"ebit": 6.72}.')
+    ],
+    subjects: Subjects = "all",
+    year: Year = 0,
+    dataset: Dataset = "statements",
     where: Where = "",
-    allow_missing: Missing = False,
+    allow_missing: Absent = False,
     purpose: Purpose = "",
     timeout: Timeout = DEFAULT_TIMEOUT,
     json: Json = False,
 ) -> None:
-    """Scores firms by your own model: nobody sees its weights, and you see the scores alone.
+    """Scores firms by your own model: its weights stay yours, the statements their owners'; you learn the scores.
 
-    Features: working_capital, retained_earnings, ebit, net_income, revenue (over total assets), equity_to_liabilities,
-    and constant. Owners let the same statements be scored only so often.
+    Features: working_capital, retained_earnings, ebit, net_income, revenue, each over total assets;
+    equity_to_liabilities; and constant, which is 1. A score is the sum of weights times features, within 1e-3. Owners
+    see which features you use, and let the same statements be scored only so often (searches_per_version of their
+    policies).
 
     Example: `steelyard score --model weights.json --subjects all --json`
     """
@@ -37,28 +41,31 @@ def score_statements(
     from clients.cli.invocation import open_client
 
     asked = asked_for(where, "", "", "", allow_missing, purpose, timeout)
-    asked["options"] = {"year": year}
+    asked["options"], weights = {"year": year}, _weights(model)
     with open_client() as client:
-        result = client.score(_weights(model), subjects=named("", subjects), dataset=dataset, **asked)
+        result = client.score(weights, subjects=named("", subjects), dataset=dataset, **asked)
     show_result(result, json=json)
 
 
 def benchmark_firm(
     *,
-    subject: Annotated[str, Parameter(help="The firm, by its name in the column `firm`.")],
-    ratio: Annotated[str, Parameter(help="Such as roa.")],
-    year: Annotated[int, Parameter(help="Of the statements; by default each firm's latest.")] = 0,
-    percentile: Annotated[bool, Parameter(help="The part of the peers below, not the distance.")] = False,
-    dataset: Annotated[str, Parameter(help="The dataset of statements, at every owner.")] = "statements",
+    subject: Annotated[str, Parameter(help="The firm, by its name in the owners' column `firm`.")],
+    ratio: Annotated[str, Parameter(help="Such as roa; the names are those of `steelyard ratio`, but dupont.")],
+    year: Year = 0,
+    percentile: Annotated[
+        bool, Parameter(negative="", help="Show what percentage of the peers is below the firm, not the distance.")
+    ] = False,
+    dataset: Dataset = "statements",
     where: Where = "",
-    allow_missing: Missing = False,
+    allow_missing: Absent = False,
     purpose: Purpose = "",
     timeout: Timeout = DEFAULT_TIMEOUT,
     json: Json = False,
 ) -> None:
-    """How far a firm's ratio is from the mean of its peers, of whom there are at least five; the mean stays hidden.
+    """How far a firm's ratio is above (or, negative, below) the mean of its peers; neither of the two is shown.
 
-    It is the firm's own figure: its node's policy says who may ask for it.
+    The peers are all other firms of that year, at least five, in the books of several parties. Owners' nodes refuse a
+    second choice of firms (another `--where`) around the same data: the difference would be one firm's figure.
 
     Example: `steelyard benchmark --subject firm-a --ratio roa --json`
     """
@@ -73,4 +80,6 @@ def _weights(path: Path) -> dict[str, float]:
     try:
         return msgspec.json.decode(path.read_bytes(), type=dict[str, float])
     except (OSError, msgspec.MsgspecError):
-        raise Invalid(f"{path.name}: not a JSON object with a number for each feature") from None
+        raise Invalid(
+            f'{path.name}: cannot be read as a JSON object with a number for each feature, such as {{"ebit": 6.72}}'
+        ) from None

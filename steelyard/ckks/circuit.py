@@ -24,6 +24,7 @@ from steelyard.ids import PartyId
 from steelyard.randomness import Keystream, Randomness
 
 _SPARE = 0.75  # in slots that are nobody's a zero is divided by this
+_FACTORS = 15
 
 
 @dataclass(frozen=True)
@@ -116,12 +117,15 @@ class Circuit:
         return results
 
     def _balance(self, sums: Iterator[Ciphertext], challenge: bytes) -> Ciphertext:
-        """Assets less liabilities and equity of every statement; batches are added by random small factors."""
-        factors = Keystream(digest("balance", challenge)).bytes(self.balances.batches)
+        """Assets less liabilities and equity of every statement; batches are added by random small factors.
+
+        Factors multiply the error of the ciphertexts, too, which noise has to drown: the first is 1, all are small.
+        """
+        factors = bytes(1) + Keystream(digest("balance", challenge)).bytes(self.balances.batches - 1)
         terms = []
         for factor in factors:
             difference = next(sums) - next(sums) - next(sums)
             ring = difference.ring
-            by = 1 + factor % 255
+            by = 1 + factor % _FACTORS
             terms.append(Ciphertext(ring, ring.scale(by, difference.c0), ring.scale(by, difference.c1)))
         return total(terms)

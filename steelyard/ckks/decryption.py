@@ -67,8 +67,13 @@ def fuse(
         raise PartyMissing(f"{threshold} parts of the committee are needed to decrypt, {len(committee)} came")
     ring, chosen = profile.result, sorted(committee)[:threshold]
     weighed = weights(chosen)
-    if weighed.denominator >> profile.committee:
+    if not has_room(profile, chosen):
         raise Invalid(f"profile {profile.name} has no room for a committee of this size")
     parts = [ring.scale(weighed.numerators[position], committee[position]) for position in chosen]
     rest = ring.scale(weighed.denominator, ring.total([c0, *owners]))
     return decode(ring, ring.total([rest, *parts]), scale * weighed.denominator)
+
+
+def has_room(profile: Profile, positions: Sequence[int]) -> bool:
+    """Whether what these members' parts are multiplied by fits beside the largest results."""
+    return not weights(positions).denominator >> profile.committee

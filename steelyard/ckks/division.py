@@ -3,8 +3,8 @@
 Goldschmidt's iteration with the residual of a Chebyshev polynomial instead of a power: after K steps the relative
 error on denominators in [low, 1] is 1 / T_{2^K}, the least that a polynomial of that degree can have.  With
 
-    n, d      the owner's numerator and denominator, times a secret signed power of two that brings d into (low, 1],
-              times the public `numerator` and `denominator`
+    n, d      the owner's quotient times a secret random number from (low, 1], and that number, times the public
+              `numerator` and `denominator`
     e         alpha_0 - d
     each step n <- n * (e + alpha_k);  e <- e^2 - beta_k
 
@@ -14,13 +14,14 @@ n ends as the quotient.  The recurrence T_2n = 2 T_n^2 - 1 makes every step one 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
 
 from steelyard.errors import Invalid
+from steelyard.randomness import Randomness
 
 LOW = 0.5
 
@@ -80,16 +81,15 @@ def _growth(made: Plan, low: float) -> float:
 class Pair:
     """What an owner encrypts for a quotient."""
 
-    numerators: NDArray[np.float64]
-    denominators: NDArray[np.float64]
+    numerators: NDArray[np.float64] = field(repr=False)
+    denominators: NDArray[np.float64] = field(repr=False)
 
 
-def normalised(made: Plan, a: NDArray[np.float64], b: NDArray[np.float64]) -> Pair:
-    """Both times the secret power of two, with b's sign, that brings b into (1/2, 1]; b is nowhere zero.
+def normalised(made: Plan, quotients: NDArray[np.float64], stream: Randomness) -> Pair:
+    """(..., rows) quotients over a secret random denominator from (1/2, 1] for each row.
 
-    Nothing about the size of a or b is left but their quotient.
+    Nothing is left of what was divided but the quotient: who opened both ciphertexts would see no more than that.
     """
-    if not b.all():
-        raise Invalid("nothing is divided by zero")
-    mantissa, exponent = np.frexp(np.abs(b))  # in [1/2, 1)
-    return Pair(made.numerator * np.ldexp(a * np.sign(b), -exponent), made.denominator * mantissa)
+    words = np.frombuffer(stream.bytes(8 * quotients.shape[-1]), dtype="<u8")
+    scale = 1 - np.ldexp((words >> np.uint64(11)).astype(np.float64), -54)
+    return Pair(made.numerator * (quotients * scale), made.denominator * scale)

@@ -109,9 +109,10 @@ class Profile:
         deviation = 2.0**self.flood * math.sqrt(owners * self.degree / 2) / self.scale
         return _TAIL * deviation
 
-    def error(self, owners: int = MAX_OWNERS) -> float:
+    def error(self, owners: int = MAX_OWNERS, decimals: int | None = None) -> float:
         """Bound of the absolute error of what is released: noise, rounding, and the division's own at |ratio| = 20."""
-        return self.flood_error(owners) + 0.5 * 10.0**-self.decimals + 20 * self.plan.residual
+        shown = self.decimals if decimals is None else decimals
+        return self.flood_error(owners) + 0.5 * 10.0**-shown + 20 * self.plan.residual
 
 
 # The default: one prime to spare, ratios up to 10^4.

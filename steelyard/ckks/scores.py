@@ -16,14 +16,14 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from steelyard.ckks.division import normalised
 from steelyard.ckks.profiles import Profile
 from steelyard.ckks.ratios import Ratio
-from steelyard.ckks.statements import ABSENT, BEYOND, FINE, UNDEFINED, Statements, Term
+from steelyard.ckks.statements import ABSENT, BEYOND, FINE, UNDEFINED, Quotients, Statements, Term, quotients
 from steelyard.errors import Invalid
 
 MAX_WEIGHT: Final = 50.0
 MAX_FEATURE: Final = 20.0  # a firm with a larger feature gets no score
+DECIMALS: Final = 6  # that features are rounded to: all that weights out of range could show of one
 CONSTANT: Final = "constant"
 _ASSETS, _LIABILITIES = "total_assets", "total_liabilities"
 
@@ -72,27 +72,20 @@ def encoded(profile: Profile, weight: float) -> tuple[int, ...]:
 
 def features(
     profile: Profile, statements: Statements, names: Sequence[str]
-) -> tuple[list[list[NDArray[np.float64]]], list[NDArray[np.float64]], NDArray[np.int8]]:
-    """Per group its numerators and its denominator, (rows,) each, and the state of each row's score.
+) -> tuple[list[NDArray[np.float64]], NDArray[np.int8]]:
+    """Per group the (features, rows) quotients, each rounded, and the state of each row's score.
 
-    A row without a score is 0 / 1 throughout.
+    A row without a score is 0 throughout.
     """
+    made = {name: _quotients(statements, name) for name in ordered(names)}
     states = np.full(statements.rows, FINE, dtype=np.int8)
-    for name in names:
-        above, below = _amounts(statements, name)
-        states[np.abs(above) > MAX_FEATURE * np.abs(below)] = BEYOND
-    for name in names:
-        states[_amounts(statements, name)[1] == 0] = UNDEFINED
+    for state in (BEYOND, UNDEFINED):
+        for each in made.values():
+            states[each.states == state] = state
     if not statements.has(*columns(names)):
         states[:] = ABSENT
     fine = states == FINE
-    numerators, denominators = [], []
-    for group in groups(names):
-        below = np.where(fine, _amounts(statements, group[0])[1], 1.0)
-        pairs = [normalised(profile.plan, np.where(fine, _amounts(statements, each)[0], 0.0), below) for each in group]
-        numerators.append([pair.numerators for pair in pairs])
-        denominators.append(pairs[0].denominators)
-    return numerators, denominators, states
+    return [np.stack([np.where(fine, made[name].values, 0.0) for name in group]) for group in groups(names)], states
 
 
 def score(weights: Mapping[str, float], values: Mapping[str, float]) -> float:
@@ -100,12 +93,10 @@ def score(weights: Mapping[str, float], values: Mapping[str, float]) -> float:
     return sum(weight * values[name] for name, weight in weights.items())
 
 
-def _amounts(statements: Statements, name: str) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def _quotients(statements: Statements, name: str) -> Quotients:
     """Zeros where an item is missing."""
-    feature = FEATURES[name]
+    feature, nothing = FEATURES[name], np.zeros(statements.rows, dtype=object)
     if not statements.has(*feature.columns):
-        return np.zeros(statements.rows), np.zeros(statements.rows)
-    return (
-        statements.amount(feature.numerator).astype(np.float64),
-        statements.amount(feature.denominator).astype(np.float64),
-    )
+        return quotients(MAX_FEATURE, DECIMALS, nothing, nothing)
+    above, below = statements.amount(feature.numerator), statements.amount(feature.denominator)
+    return quotients(MAX_FEATURE, DECIMALS, above, below)

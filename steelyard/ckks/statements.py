@@ -9,8 +9,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from steelyard.ckks.division import Plan, normalised
 from steelyard.errors import Invalid, NotFound
+from steelyard.randomness import Randomness
 
 ITEMS: Final = (
     "cash",
@@ -29,6 +29,7 @@ ITEMS: Final = (
     "net_income",
 )
 IDENTITY: Final = ("total_assets", "total_liabilities", "equity")
+_MASK: Final = 20  # bits of what hides the items of the identity, which are below 1
 FINE, UNDEFINED, BEYOND, ABSENT = 0, 1, 2, 3  # a ratio; denominator zero; beyond the profile's cap; an item missing
 
 
@@ -83,28 +84,36 @@ class Statements:
                 " total_liabilities and equity; correct it and import again"
             )
 
-    def identity(self) -> NDArray[np.float64]:
-        """(3, rows): assets, liabilities, equity, times one secret power of two per row that brings them below 1."""
+    def identity(self, stream: Randomness) -> NDArray[np.float64]:
+        """(3, rows): assets, liabilities, equity, each row times a power of two that brings it below 1, and masked.
+
+        The masks cancel in assets less liabilities and equity, so nothing else can be got out of the three.
+        """
         amounts = np.array([self.amount(Term((name,))).astype(np.float64) for name in IDENTITY])
         _, exponent = np.frexp(np.abs(amounts).max(axis=0))
-        return np.asarray(np.ldexp(amounts, -exponent))
+        words = np.frombuffer(stream.bytes(16 * self.rows), dtype="<i8").reshape(2, self.rows)
+        assets, liabilities = np.ldexp((words >> 11).astype(np.float64), _MASK - 52)
+        return np.asarray(np.ldexp(amounts, -exponent) + np.stack([assets, liabilities, assets - liabilities]))
 
 
 @dataclass(frozen=True)
-class Fractions:
-    """(rows,) numerators and denominators as an owner encrypts them, and FINE, UNDEFINED or BEYOND for each."""
+class Quotients:
+    """(rows, ratios) as an owner encrypts them, already rounded, and FINE, UNDEFINED or BEYOND for each."""
 
-    numerators: NDArray[np.float64] = field(repr=False)
-    denominators: NDArray[np.float64] = field(repr=False)
+    values: NDArray[np.float64] = field(repr=False)
     states: NDArray[np.int8] = field(repr=False)
 
 
-def fractions(made: Plan, cap: float, above: NDArray[np.object_], below: NDArray[np.object_]) -> Fractions:
-    """What cannot be divided, or whose quotient is beyond the cap, becomes 0 / 1 with its state beside it."""
-    a, b = above.astype(np.float64), below.astype(np.float64)
-    states = np.full(a.size, FINE, dtype=np.int8)
-    states[np.abs(a) > cap * np.abs(b)] = BEYOND
-    states[b == 0] = UNDEFINED
+def quotients(cap: float, decimals: int, above: NDArray[np.object_], below: NDArray[np.object_]) -> Quotients:
+    """Of exact integers, each rounded to so many decimals: no more digits than are asked for are ever encrypted.
+
+    What cannot be divided, or whose quotient is beyond the cap, becomes 0 with its state beside it.
+    """
+    a, b = above * np.where(below < 0, -1, 1), np.abs(below)
+    states = np.full(a.shape, FINE, dtype=np.int8)
+    states[(np.abs(a) > int(cap) * b).astype(bool)] = BEYOND
+    states[(b == 0).astype(bool)] = UNDEFINED
     fine = states == FINE
-    pair = normalised(made, np.where(fine, a, 0.0), np.where(fine, b, 1.0))
-    return Fractions(pair.numerators, pair.denominators, states)
+    divisor, unit = 2 * np.where(fine, b, 1), 10**decimals
+    units = (np.where(fine, a, 0) * (2 * unit) + np.where(fine, b, 1)) // divisor  # halves go up
+    return Quotients((units * np.where(fine, 1, 0)).astype(np.float64) / unit, states)

@@ -35,6 +35,7 @@ class Evaluation(Document, frozen=True, kw_only=True):
     computation: Hex16
     attempt: Hex16
     request: Hex32
+    participants: tuple[Name, ...]  # in the manifest's order, which is that of the committee
     profile: ProfileName
     circuit: Hex32
     key: Hex32

@@ -3,7 +3,8 @@
 Model       malicious, at most k-1 nodes; for a percentile that of comparison.  Inputs are what their owners say.
 Rounds      1 after the inputs are fixed; a percentile those of a comparison.   Sends two field elements to everybody.
 Reveals     to the requester: the distance, or the percentile, and the number of peers (who knows the firm's ratio knows
-            the mean).  To the nodes: how many firms have the ratio; for a percentile, how many each party has.
+            the mean).  To the nodes: how many firms have the ratio, at how many parties; for a percentile, how many
+            each party has.
 Follows     summation of Shamir shares (Ben-Or, Goldwasser, Wigderson 1988); steelyard.protocols.compare.
 Differs     exact sums, not ciphertexts: no product of secrets is needed once the number of firms is known, so any
             threshold will do, there is no noise, and a lying node is found out.  Owners divide their own items, so
@@ -21,6 +22,7 @@ import numpy as np
 from steelyard import field, fixedpoint
 from steelyard.ckks.ratios import RATIOS, Ratio
 from steelyard.ckks.statements import Statements
+from steelyard.digest import digest
 from steelyard.errors import GroupTooSmall, Invalid, Malformed, NotFound
 from steelyard.field import to_signed
 from steelyard.functions.question import Held, Layers, Leak, Opening, Question, Released, Table, Values
@@ -39,7 +41,7 @@ _UNIT: Final = 10**6  # of a ratio, as an integer
 _CAP: Final = 10**5
 _ABOVE_ALL: Final = 2 * _CAP * _UNIT  # in place of a ratio that is none
 MAX_FIRMS: Final = 8192  # whose ratios are compared
-_LAYERS: Final = 4  # the sum of ratios, how many, the subject's, and whether it is here
+_LAYERS: Final = 5  # the sum of ratios, how many, the subject's, whether it is here, and whether a peer is
 
 
 class Peers(AboutStatements, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -86,6 +88,11 @@ class Benchmark(Question[Peers]):
         """With other firms around the same one, means would differ by one firm."""
         return True
 
+    @property
+    def among(self) -> str:
+        chosen = digest("peers", self.wanted.where.encode(), *(each.encode() for each in sorted(self.wanted.subjects)))
+        return f"{self.wanted.year} {chosen.hex()[:32]}"
+
     def rows(self, table: Table) -> int:
         return int(chosen_rows(self.wanted, table).size) if self.wanted.percentile else 0
 
@@ -109,21 +116,29 @@ class Benchmark(Question[Peers]):
         dealt = [0] * _LAYERS
         for value, mine in zip(found, brought["subject"].tolist(), strict=True):
             if value is not None:
-                dealt = [dealt[0] + value, dealt[1] + 1, dealt[2] + mine * value, dealt[3] + mine]
+                dealt = [dealt[0] + value, dealt[1] + 1, dealt[2] + mine * value, dealt[3] + mine, 0]
+        dealt[4] = int(dealt[1] > dealt[3])
         fixedpoint.check_aggregate(dealt, len(attempt.participants))
         each = [_ABOVE_ALL if value is None else value for value in found] if self.wanted.percentile else []
         return np.array([*dealt, *each], dtype=np.int64)
 
     def release(self, held: Held) -> Protocol[Released]:
         sums = field.total([share[:_LAYERS] for share in held.shares.values()])
-        total, count, own, here = sums.reshape(_LAYERS, 1)
-        # 1. How many firms there are, and whether the subject is one of them.
-        opened = yield from open_to_nodes(held.attempt, "firms", np.concatenate([count, here]))
-        firms, subjects = to_signed(opened.value).tolist()
+        total, count, own, here, holding = sums.reshape(_LAYERS, 1)
+        # 1. How many firms there are, whether the subject is one of them, and how many parties its peers are of.
+        opened = yield from open_to_nodes(held.attempt, "firms", np.concatenate([count, here, holding]))
+        firms, subjects, holders = to_signed(opened.value).tolist()
         if subjects != 1:
-            raise NotFound(f"{subjects} firms are the subject with a ratio that is defined; exactly one must be")
+            raise NotFound(
+                f"{subjects} parties hold a statement of the subject for which this ratio is defined; exactly one must"
+            )
         if firms - 1 < max(MIN_PEERS, held.greeting.minimum_group):
             raise GroupTooSmall(f"the subject has {firms - 1} peers with this ratio; at least {MIN_PEERS} are needed")
+        if holders < held.greeting.minimum_group:
+            least = held.greeting.minimum_group
+            raise GroupTooSmall(
+                f"the peers are all in the books of {holders} parties; of {least} at least, or one could make them up"
+            )
         size = np.array([firms], dtype=np.uint64)
         if self.wanted.percentile:
             # 2. Of how many the ratio is below the subject's; its own is not, and neither is one that is undefined.
@@ -159,7 +174,9 @@ class Benchmark(Question[Peers]):
 
     def leaks(self) -> Sequence[Leak]:
         counted = (Leak("how many firms each party has", "every node, the coordinator, the requester"),)
-        known = Leak("how many firms have the ratio, and whether the subject is one of them", "every node")
+        known = Leak(
+            "how many firms have the ratio, at how many parties, and whether the subject is one of them", "every node"
+        )
         return (known, *(counted if self.wanted.percentile else ()))
 
     def longest(self, participants: int, contributors: int = 0) -> int:

@@ -91,7 +91,8 @@ def open_results(
     decimals = shape.decimals[0] if shape.decimals else 0
     checked = not (question.multiplies or question.local)
     rejected = tuple(sorted(bad))
-    return Opened(value, parties, decoded.verified, checked, decoded.liars, rejected, vector, decimals, attachments)
+    culprits = tuple(sorted({*decoded.liars, *value.pop("culprits", ())}))
+    return Opened(value, parties, decoded.verified, checked, culprits, rejected, vector, decimals, attachments)
 
 
 def attachments(

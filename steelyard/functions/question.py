@@ -302,6 +302,11 @@ class Question(ABC, Generic[A]):
         return False
 
     @property
+    def among(self) -> str:
+        """Whom a mean is over, where the asker chooses: the year (0 for none), and a digest of the choice."""
+        return ""
+
+    @property
     def optional(self) -> frozenset[str]:
         """Columns that a contributor may lack."""
         return frozenset()

@@ -4,7 +4,8 @@ Model       as steelyard.protocols.ratio; that a statement is true is its owner'
 Rounds      those of steelyard.protocols.ratio.   Sends what that does.
 Reveals     to the requester: the ratios asked for, of every firm asked about, to at most 4 decimals.
 Follows     steelyard.protocols.ratio; docs/decisions/0008-encrypted-ratios.md.
-Differs     every statement is scaled by a secret power of two, so nothing about its size is encrypted at all.
+Differs     an owner encrypts each ratio, rounded as asked, over a random number: whoever opened it all would see no
+            more of a statement.  A digest of the figures, for the requester, shows that nobody has changed them.
 """
 
 from __future__ import annotations
@@ -18,16 +19,27 @@ from numpy.typing import NDArray
 
 from steelyard.ckks import ratios
 from steelyard.ckks.circuit import Circuit, Plain
+from steelyard.ckks.division import normalised
 from steelyard.ckks.profiles import Profile, T
-from steelyard.ckks.statements import ABSENT, BEYOND, FINE, UNDEFINED, Statements, Term, fractions
+from steelyard.ckks.statements import ABSENT, BEYOND, FINE, UNDEFINED, Statements, Term, quotients
+from steelyard.digest import digest
 from steelyard.errors import Invalid
-from steelyard.functions.statements import CANARIES, AboutStatements, Block, Labels, OfStatements, permuted, shuffled
+from steelyard.functions.statements import (
+    CANARIES,
+    AboutStatements,
+    Block,
+    Labels,
+    OfStatements,
+    places_of_canaries,
+    shuffled,
+)
 from steelyard.ids import PartyId
 from steelyard.randomness import Randomness
 
 REASONS = {UNDEFINED: "undefined", BEYOND: "beyond the range", ABSENT: "not in the statement"}
 MAX_DECIMALS = 4
-_CANARY = 1 << 20  # canaries' amounts are up to this
+_CANARY = 1 << 20  # canaries have so many different values: 80 bits in a block at least
+_MOST = float(1 << 62)  # what is no figure at all is beyond
 
 
 class Ratios(AboutStatements, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -64,24 +76,30 @@ class Ratio(OfStatements[Ratios]):
 
     def block(self, statements: Statements, names: Sequence[tuple[str, int]], stream: Randomness) -> Block:
         found = [ratios.RATIOS[name] for name in self.names]
+        above, below = (_table(statements, [term(each) for each in found]) for term in (_above, _below))
+        made = quotients(self.profile.cap, self.wanted.decimals, above, below)
+        made.states[:, [not statements.has(*each.columns) for each in found]] = ABSENT
         order = shuffled(len(names) + CANARIES, stream)
-        above = _table(statements, [each.numerator for each in found], stream)[order]
-        below = _table(statements, [each.denominator for each in found], stream)[order]
-        found_in = np.array([statements.has(*each.columns) for each in found])
-        made = fractions(self.profile.plan, self.profile.cap, above.reshape(-1), below.reshape(-1))
-        told = made.states.reshape(above.shape)
-        told[np.ix_(order < len(names), ~found_in)] = ABSENT
-        states: Any = told.tolist()
+        values = np.concatenate([made.values, _made_up(len(found), stream)])[order]
+        states: Any = np.concatenate([made.states, np.full((CANARIES, len(found)), FINE)])[order].tolist()
         described = [*names, *[("", 0)] * CANARIES]
         firms = tuple((*described[i], tuple(each)) for i, each in zip(order.tolist(), states, strict=True))
-        canaries = {
-            place: tuple((above[place] / below[place]).astype(np.float64).tolist())
-            for place, i in enumerate(order.tolist())
-            if i >= len(names)
-        }
-        balance = self.wanted.balance
-        identity = np.stack([permuted(each, 0.0, order) for each in statements.identity()]) if balance else None
-        return Block(Plain([[made.numerators]], [made.denominators], identity), Labels(firms, canaries))
+        canaries = places_of_canaries(order)
+        pair = normalised(self.profile.plan, values.reshape(-1), stream)
+        plain = Plain([[pair.numerators]], [pair.denominators], self.identity(statements, order, stream))
+        return Block(plain, Labels(firms, canaries, self._figures(values, canaries)))
+
+    def genuine(self, numbers: NDArray[np.float64], labels: Labels, tolerance: float) -> bool:
+        return self._figures(numbers, labels.canaries) == labels.figures
+
+    def bound(self, owners: int) -> float:
+        return self.profile.error(owners, self.wanted.decimals)
+
+    def _figures(self, values: NDArray[np.float64], canaries: Sequence[int]) -> str:
+        """Digest of a block's figures, rounded; made-up ones make it useless to who has not decrypted them."""
+        units = np.rint(values * 10.0**self.wanted.decimals)
+        units[list(canaries)] = np.rint(values[list(canaries)] * 10.0**MAX_DECIMALS)
+        return digest("figures", np.clip(units, -_MOST, _MOST).astype("<i8").tobytes()).hex()
 
     def shown(self, values: NDArray[np.float64], states: Sequence[int]) -> dict[str, Any]:
         plain = {
@@ -105,13 +123,24 @@ class Ratio(OfStatements[Ratios]):
         )
 
 
-def _table(statements: Statements, terms: Sequence[Term], stream: Randomness) -> NDArray[np.object_]:
-    """(rows + CANARIES, terms) amounts; those of canaries are random, none of them zero."""
-    words = np.frombuffer(stream.bytes(8 * CANARIES * len(terms)), dtype="<u8") % np.uint64(_CANARY)
-    made_up = (words.astype(object) + _CANARY).reshape(CANARIES, len(terms))
+def _above(each: ratios.Ratio) -> Term:
+    return each.numerator
+
+
+def _below(each: ratios.Ratio) -> Term:
+    return each.denominator
+
+
+def _table(statements: Statements, terms: Sequence[Term]) -> NDArray[np.object_]:
+    """(rows, terms) amounts, 0 where an item is missing."""
     nothing = np.zeros(statements.rows, dtype=object)
-    real = [statements.amount(each) if statements.has(*each.columns) else nothing for each in terms]
-    return np.concatenate([np.stack(real, axis=1), made_up])
+    return np.stack([statements.amount(each) if statements.has(*each.columns) else nothing for each in terms], axis=1)
+
+
+def _made_up(width: int, stream: Randomness) -> NDArray[np.float64]:
+    """(CANARIES, width) random figures of MAX_DECIMALS decimals."""
+    words = np.frombuffer(stream.bytes(8 * CANARIES * width), dtype="<u8") % np.uint64(_CANARY)
+    return np.asarray(words.astype(np.float64) / 10**MAX_DECIMALS).reshape(CANARIES, width)
 
 
 def written(value: float, decimals: int) -> str:

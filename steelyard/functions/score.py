@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 from steelyard.ckks import scores
 from steelyard.ckks.circuit import Circuit, Plain
+from steelyard.ckks.division import normalised
 from steelyard.ckks.profiles import Profile, W
 from steelyard.ckks.statements import FINE, Statements
 from steelyard.documents.manifest import Name
@@ -28,7 +29,15 @@ from steelyard.errors import Invalid, Malformed
 from steelyard.functions import sealed_argument
 from steelyard.functions.question import Held, Leak
 from steelyard.functions.ratio import REASONS, written
-from steelyard.functions.statements import CANARIES, AboutStatements, Block, Labels, OfStatements, permuted, shuffled
+from steelyard.functions.statements import (
+    CANARIES,
+    AboutStatements,
+    Block,
+    Labels,
+    OfStatements,
+    places_of_canaries,
+    shuffled,
+)
 from steelyard.identity.sealing import seal
 from steelyard.ids import PartyId
 from steelyard.protocols.ratio import Weight
@@ -98,21 +107,24 @@ class Score(OfStatements[Scores]):
         return Circuit(self.profile, self.laid_out(rows, 1), sizes, self.wanted.balance)
 
     def block(self, statements: Statements, names: Sequence[tuple[str, int]], stream: Randomness) -> Block:
-        above, below, found = scores.features(self.profile, statements, self.wanted.features)
+        groups, found = scores.features(self.profile, statements, self.wanted.features)
         order = shuffled(len(names) + CANARIES, stream)
-        plan = self.profile.plan
-        numerators = [[permuted(each, 0.0, order) for each in group] for group in above]
-        denominators = [permuted(each, plan.denominator, order) for each in below]
-        identity = (
-            np.stack([permuted(each, 0.0, order) for each in statements.identity()]) if self.wanted.balance else None
-        )
+        padded = [np.pad(each, ((0, 0), (0, CANARIES)))[:, order] for each in groups]
+        pairs = [normalised(self.profile.plan, each, stream) for each in padded]
         states = np.append(found, [FINE] * CANARIES)
         described = [*names, *[("", 0)] * CANARIES]
         firms = tuple((*described[i], (int(states[i]),)) for i in order.tolist())
-        canaries: dict[int, tuple[float, ...]] = {
-            place: (0.0,) for place, i in enumerate(order.tolist()) if i >= len(names)
-        }
-        return Block(Plain(numerators, denominators, identity), Labels(firms, canaries))
+        identity = self.identity(statements, order, stream)
+        plain = Plain([list(pair.numerators) for pair in pairs], [pair.denominators for pair in pairs], identity)
+        return Block(plain, Labels(firms, places_of_canaries(order)))
+
+    def genuine(self, numbers: NDArray[np.float64], labels: Labels, tolerance: float) -> bool:
+        return bool(np.abs(numbers[list(labels.canaries)]).max() <= tolerance)
+
+    def bound(self, owners: int) -> float:
+        """With the rounding of features under the largest weights."""
+        rounded = len(self.wanted.features) * scores.MAX_WEIGHT * 0.5 * 10.0**-scores.DECIMALS
+        return self.profile.error(owners, self.wanted.decimals) + rounded
 
     def weights(self, held: Held) -> Sequence[Weight]:
         attempt, primes = held.attempt, self.profile.fresh.primes

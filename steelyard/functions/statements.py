@@ -25,7 +25,7 @@ from steelyard.field import total
 from steelyard.functions.question import Held, Layers, Leak, Opening, Question, Released, Selection, Table, Values
 from steelyard.ids import PartyId, identifier
 from steelyard.protocols import ratio as protocol
-from steelyard.protocols.joint_decryption import Fused, fused
+from steelyard.protocols.joint_decryption import Numbers, collected
 from steelyard.protocols.ratio import Weight
 from steelyard.randomness import Randomness, SystemRandomness
 from steelyard.rounds import Protocol
@@ -35,7 +35,7 @@ FIRM: Final = "firm"
 YEAR: Final = "year"
 MAX_BATCHES: Final = 8
 MAX_NAME: Final = 200
-CANARIES: Final = 1  # in every owner's block
+CANARIES: Final = 4  # in every owner's block
 TOLERANCE: Final = 1e-3  # in identities and canaries, beyond the bound of the noise
 Subject = Annotated[str, msgspec.Meta(min_length=1, max_length=MAX_NAME)]
 
@@ -84,10 +84,14 @@ class AboutStatements(Selection, frozen=True, kw_only=True, forbid_unknown_field
 
 
 class Labels(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """An owner's note: for each place in its block the firm, its year and a state per figure; canaries have values."""
+    """An owner's note: for each place in its block the firm, its year and a state per figure; where canaries are."""
 
     firms: tuple[tuple[str, int, tuple[int, ...]], ...]  # no name for a canary
-    canaries: dict[int, tuple[float, ...]]  # by place
+    canaries: tuple[int, ...]
+    figures: str = ""  # hex digest, where an owner knows the figures
+
+    def __repr__(self) -> str:
+        return f"Labels({len(self.firms)} places)"
 
 
 @dataclass(frozen=True)
@@ -133,6 +137,18 @@ class OfStatements(Question[S]):
     def block(self, statements: Statements, names: Sequence[tuple[str, int]], stream: Randomness) -> Block:
         """One owner's; raises what keeps it from taking part."""
 
+    @abstractmethod
+    def genuine(self, numbers: NDArray[np.float64], labels: Labels, tolerance: float) -> bool:
+        """Whether an owner's (block, width) numbers are what it encrypted, as far as its note says."""
+
+    def identity(
+        self, statements: Statements, order: NDArray[np.int64], stream: Randomness
+    ) -> NDArray[np.float64] | None:
+        """What shows that the statements balance, if that was asked; (3, block), zeros for canaries."""
+        if not self.wanted.balance:
+            return None
+        return np.pad(statements.identity(stream), ((0, 0), (0, CANARIES)))[:, order]
+
     def weights(self, held: Held) -> Sequence[Weight]:
         """This node's parts of what the requester keeps private."""
         return ()
@@ -160,7 +176,7 @@ class OfStatements(Question[S]):
         greeting, stream = held.greeting, SystemRandomness()
         circuit = self.circuit({party: greeting.hellos[party].rows for party in greeting.contributors})
         if not circuit.layout.owners:
-            raise NotFound("no party holds a statement of these firms for this year")
+            raise NotFound("no party holds a statement of these firms for this year: check their names, or ask for all")
         if circuit.layout.batches > MAX_BATCHES:
             raise Invalid(f"at most {MAX_BATCHES * circuit.layout.slots} figures are computed at once: name fewer")
         mine = self._mine(held, stream) if held.attempt.me in circuit.layout.owners else None
@@ -183,20 +199,26 @@ class OfStatements(Question[S]):
         if opened.values.tolist() != [sum(rows.values())]:
             raise Malformed("the number of statements is not what the parties announced")
         owners = circuit.layout.owners
-        found = fused(self.profile, opened.request, opened.threshold, owners, attachments, circuit.scales, opened.keys)
+        asked, scales = (self.profile, opened.request, opened.threshold), circuit.scales
+        found = collected(*asked, owners, attachments, scales, opened.keys)
         if found.evaluation.circuit != circuit.digest.hex():
             raise Cheated("the nodes evaluated another circuit than the one that was asked for", suspects=owners)
-        labels = {party: decode(found.notes[party], Labels, "note of an owner") for party in owners}
-        _check(circuit, found, labels, tuple(attachments))
-        firms = [each for party in owners for each in self._firms(circuit, found, party, labels[party])]
+        labels = {party: _labels(circuit, party, found.notes[party]) for party in owners}
+        fused = found.fused(lambda numbers: self._check(circuit, numbers, labels))
+        firms = [each for party in owners for each in self._firms(circuit, fused.numbers, party, labels[party])]
         missing = sorted(set(self.wanted.subjects) - {each["subject"] for each in firms})
         return {
             "firms": sorted(firms, key=lambda each: (each["subject"], each["party"])),
             "missing": missing,
             "balanced": True if self.wanted.balance else None,
-            "error_bound": f"{self.profile.error(len(owners)):.1e}",
+            "error_bound": f"{self.bound(len(owners)):.1e}",
             "evaluation": found.evaluation.outputs[0],
+            "culprits": fused.culprits,
         }
+
+    @abstractmethod
+    def bound(self, owners: int) -> float:
+        """Of the absolute error of what is shown."""
 
     def leaks(self) -> Sequence[Leak]:
         return (
@@ -225,10 +247,20 @@ class OfStatements(Question[S]):
         years = (held.brought[YEAR] // 10 ** decimals[YEAR]).tolist()
         return self.block(statements, list(zip(firms, years, strict=True)), stream)
 
-    def _firms(self, circuit: Circuit, found: Fused, party: PartyId, labels: Labels) -> list[dict[str, Any]]:
-        numbers = circuit.layout.taken(party, found.numbers[: circuit.layout.batches])
+    def _check(self, circuit: Circuit, numbers: Numbers, labels: Mapping[PartyId, Labels]) -> None:
+        """Raises Cheated where an owner's slots are not what it says of them."""
+        tolerance, batches = TOLERANCE + self.profile.flood_error(len(labels)), circuit.layout.batches
+        for party, each in labels.items():
+            if not self.genuine(circuit.layout.taken(party, numbers[:batches]), each, tolerance):
+                raise Cheated(f"the figures of {party} are not those that it encrypted: none is shown; ask again")
+        for party in labels if circuit.identity else ():
+            if not _balanced(circuit, numbers, party, tolerance):
+                raise Cheated(f"a statement of {party} does not balance as encrypted, or somebody spoilt it; ask again")
+
+    def _firms(self, circuit: Circuit, numbers: Numbers, party: PartyId, labels: Labels) -> list[dict[str, Any]]:
+        found = circuit.layout.taken(party, numbers[: circuit.layout.batches])
         return [
-            {"subject": name, "party": party, "year": year, **self.shown(numbers[place], states)}
+            {"subject": name, "party": party, "year": year, **self.shown(found[place], states)}
             for place, (name, year, states) in enumerate(labels.firms)
             if place not in labels.canaries
         ]
@@ -256,9 +288,9 @@ def items_of(wanted: AboutStatements, table: Table, chosen: NDArray[np.int64]) -
     }
 
 
-def permuted(values: NDArray[np.float64], canary: float, order: NDArray[np.int64]) -> NDArray[np.float64]:
-    """An owner's numbers and those of its canaries, at their places."""
-    return np.append(values, [canary] * CANARIES)[order]
+def places_of_canaries(order: NDArray[np.int64]) -> tuple[int, ...]:
+    """Where a random order has put what came last."""
+    return tuple(np.flatnonzero(order >= order.size - CANARIES).tolist())
 
 
 def shuffled(count: int, stream: Randomness) -> NDArray[np.int64]:
@@ -266,30 +298,18 @@ def shuffled(count: int, stream: Randomness) -> NDArray[np.int64]:
     return np.argsort(np.frombuffer(stream.bytes(8 * count), dtype="<u8"), kind="stable")
 
 
-def _check(circuit: Circuit, found: Fused, labels: Mapping[PartyId, Labels], senders: Sequence[PartyId]) -> None:
-    """Raises Cheated where an owner's slots are not what it says of them: any of the `senders` may be the cause."""
-    tolerance = TOLERANCE + circuit.profile.flood_error(len(labels))
-    width, batches = circuit.layout.width, circuit.layout.batches
-    for party, each in labels.items():
-        block = circuit.layout.blocks[party]
-        if len(each.firms) != block or len(each.canaries) != CANARIES or any(len(s) != width for *_, s in each.firms):
-            raise Malformed(f"{party} names other slots than it has", culprits=(party,))
-        numbers = circuit.layout.taken(party, found.numbers[:batches])
-        for place, expected in each.canaries.items():
-            if not 0 <= place < block or len(expected) != width:
-                raise Malformed(f"{party} has a canary outside its slots", culprits=(party,))
-            if np.abs(numbers[place] - np.array(expected)).max() > tolerance:
-                raise Cheated(
-                    f"the canary of {party} has other figures than it should: some part is wrong", suspects=senders
-                )
-        if circuit.identity:
-            _check_balances(circuit, found, party, tolerance)
+def _labels(circuit: Circuit, party: PartyId, note: bytes) -> Labels:
+    """An owner's note; raises Malformed for one that does not fit its block."""
+    labels, block = decode(note, Labels, "note of an owner"), circuit.layout.blocks[party]
+    places = set(labels.canaries)
+    if len(labels.firms) != block or any(len(states) != circuit.layout.width for *_, states in labels.firms):
+        raise Malformed(f"{party} names other slots than it has", culprits=(party,))
+    if len(places) != CANARIES or not places <= set(range(block)):
+        raise Malformed(f"{party} has canaries outside of its slots", culprits=(party,))
+    return labels
 
 
-def _check_balances(circuit: Circuit, found: Fused, party: PartyId, tolerance: float) -> None:
+def _balanced(circuit: Circuit, numbers: Numbers, party: PartyId, tolerance: float) -> bool:
     """All batches' identities were added up: a slot is the same place in each of them."""
-    at = (np.flatnonzero(circuit.balances.placed(party, np.ones(circuit.layout.blocks[party])).reshape(-1))) % (
-        circuit.layout.slots
-    )
-    if np.abs(found.numbers[-1][at]).max() > tolerance:
-        raise Cheated(f"a statement of {party} does not balance as encrypted", suspects=(party,))
+    own = circuit.balances.placed(party, np.ones(circuit.layout.blocks[party]))
+    return bool(np.abs(numbers[-1][own.any(axis=0)]).max() <= tolerance)

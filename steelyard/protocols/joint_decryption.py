@@ -1,7 +1,8 @@
 """Joint decryption: all key holders sign the one evaluation they agree on; then each makes its parts for the requester.
 
 Model       malicious for what is decrypted: one honest key holder decrypts nothing but its own evaluation of the signed
-            inputs.  Parts are what their senders say: a wrong one spoils the result, which canaries show.
+            inputs.  Parts are what their senders say: a wrong one spoils the result, which canaries and digests of
+            figures show; with parts of 2k-1 nodes a wrong one for the committee is left out, and its sender named.
 Rounds      1.   Sends a signature to everybody; parts go, sealed, to the requester alone (0.3 to 0.8 MB, profile T).
 Reveals     to the requester: the numbers in the results, with noise.  To the nodes nothing.
 Follows     noise flooding as in Li, Micciancio, Schultz, Sorrell (CRYPTO 2022).
@@ -10,16 +11,18 @@ Differs     every key holder evaluates, so nobody has to be believed; a key decr
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import combinations, islice
 
 import msgspec
+import numpy as np
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from steelyard.ckks import ciphertext
 from steelyard.ckks.ciphertext import Ciphertext
-from steelyard.ckks.decryption import fuse
+from steelyard.ckks.decryption import fuse, has_room
 from steelyard.ckks.encoding import Slots
 from steelyard.ckks.profiles import Profile
 from steelyard.ckks.ring import Residues, Ring
@@ -34,7 +37,9 @@ from steelyard.protocols.threshold_key import RequestKey
 from steelyard.randomness import Randomness
 from steelyard.rounds import Protocol, broadcast
 
+Numbers = tuple[Slots, ...]  # of every result
 _LENGTH = 4
+_TRIED = 64  # committees, before parts are given up
 
 
 class Front(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -42,11 +47,13 @@ class Front(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     evaluation: bytes  # the exact bytes that all key holders signed
     signatures: dict[str, bytes]
-    position: int  # in the committee
     epoch: int
     owner: bool
     leads: bool
     note: bytes  # for the requester, from an owner: which slot is what
+
+    def __repr__(self) -> str:
+        return f"Front(owner={self.owner}, leads={self.leads})"
 
 
 def joint_decryption(
@@ -80,7 +87,6 @@ def joint_decryption(
     front = Front(
         mine.payload,
         {str(party): signature for party, signature in signatures.items()},
-        key.share.position,
         key.share.epoch,
         key.owner is not None,
         leads,
@@ -94,21 +100,91 @@ class Attachment:
     """What one node sent to the requester, taken apart."""
 
     front: Front
-    c0: tuple[Residues, ...]
-    owner: tuple[Residues, ...]
-    committee: tuple[Residues, ...]
+    c0: tuple[Residues, ...] = field(repr=False)
+    owner: tuple[Residues, ...] = field(repr=False)
+    committee: tuple[Residues, ...] = field(repr=False)
 
 
 @dataclass(frozen=True)
 class Fused:
-    """The results' numbers, and what each owner says about its slots."""
+    """The results' numbers, and whose part for the committee was wrong, and was left out."""
 
-    numbers: tuple[Slots, ...]
-    notes: Mapping[PartyId, bytes]
+    numbers: Numbers = field(repr=False)
+    culprits: tuple[PartyId, ...]
+
+
+@dataclass(frozen=True)
+class Parts:
+    """All that nodes sent to the requester: of one evaluation of its request, which they have all signed."""
+
+    profile: Profile
+    threshold: int
+    owners: tuple[PartyId, ...]
+    scales: tuple[float, ...]  # of the results
     evaluation: Evaluation
+    attachments: Mapping[PartyId, Attachment] = field(repr=False)
+
+    @property
+    def notes(self) -> Mapping[PartyId, bytes]:
+        """What each owner says about its slots."""
+        return {party: self.attachments[party].front.note for party in self.owners}
+
+    def numbers(self, members: Sequence[PartyId]) -> Numbers:
+        """The results, with these members' parts for the committee; raises PartyMissing, Invalid."""
+        return tuple(
+            fuse(
+                self.profile,
+                self.attachments[self.owners[0]].c0[i],
+                [self.attachments[party].owner[i] for party in self.owners],
+                {self._position(party): self.attachments[party].committee[i] for party in members},
+                self.threshold,
+                scale,
+            )
+            for i, scale in enumerate(self.scales)
+        )
+
+    def fused(self, check: Callable[[Numbers], None]) -> Fused:
+        """The numbers that `check` finds nothing wrong with, out of the parts of some k members.
+
+        Raises Cheated if there are none.  With parts of 2k-1 members, of whom fewer than k lie, some k are honest: it
+        is an owner's part or ciphertext that is wrong then.
+        """
+        chosen, failure = list(islice(self._committees(), _TRIED)), ""
+        for members in chosen:
+            numbers = self.numbers(members)
+            try:
+                check(numbers)
+            except Cheated as error:
+                failure = failure or error.message
+                continue
+            return Fused(numbers, self._wrong(members, numbers))
+        all_tried = len(chosen) < _TRIED and len(self.attachments) >= 2 * self.threshold - 1
+        raise Cheated(failure, suspects=self.owners if all_tried else tuple(self.attachments))
+
+    def _committees(self) -> Iterator[tuple[PartyId, ...]]:
+        members = sorted(self.attachments, key=self._position)
+        if len(members) <= self.threshold:
+            yield tuple(members)
+            return
+        for chosen in combinations(members, self.threshold):
+            if has_room(self.profile, [self._position(each) for each in chosen]):
+                yield chosen
+
+    def _wrong(self, members: Sequence[PartyId], numbers: Numbers) -> tuple[PartyId, ...]:
+        """Who of the others brings other numbers in the place of a member: noise is far below what is shown."""
+        wrong = []
+        for party in sorted(set(self.attachments) - set(members)):
+            if has_room(self.profile, [self._position(each) for each in (*members[1:], party)]):
+                pairs = zip(self.numbers((*members[1:], party)), numbers, strict=True)
+                if max(float(np.abs(one - other).max()) for one, other in pairs) > 10.0**-self.profile.decimals:
+                    wrong.append(party)
+        return tuple(wrong)
+
+    def _position(self, party: PartyId) -> int:
+        return self.evaluation.participants.index(party)
 
 
-def fused(
+def collected(
     profile: Profile,
     request: str,
     threshold: int,
@@ -116,7 +192,7 @@ def fused(
     attachments: Mapping[PartyId, bytes],
     scales: Sequence[float],
     keys: Mapping[PartyId, Ed25519PublicKey],
-) -> Fused:
+) -> Parts:
     """On the requester's machine; `scales` are those of the results, `keys` what the parties sign with.
 
     Raises PartyMissing without an owner's parts, Cheated for attachments not of one evaluation of this request that
@@ -125,25 +201,15 @@ def fused(
     opened = {party: _opened(profile.result, each, len(scales)) for party, each in attachments.items()}
     missing = [party for party in owners if party not in opened or not opened[party].front.owner]
     if missing:
-        raise PartyMissing(f"without its owner {missing[0]} no statement of it is decrypted, nor the others' with it")
+        raise PartyMissing(
+            f"{missing[0]} has not sent its part of the key, so nothing is decrypted, of others neither: ask again"
+        )
     evaluation = _agreed(profile, request, opened)
     for party, each in opened.items():
         check_signature(keys[party], party, each.front.evaluation, each.front.signatures.get(party, b""))
-    leading = opened[owners[0]]
-    if [ciphertext.head(profile.result, each).hex() for each in leading.c0] != list(evaluation.heads):
+    if [ciphertext.head(profile.result, each).hex() for each in opened[owners[0]].c0] != list(evaluation.heads):
         raise Cheated(f"{owners[0]} sent other results than those that were evaluated", culprits=(owners[0],))
-    numbers = tuple(
-        fuse(
-            profile,
-            leading.c0[i],
-            [opened[party].owner[i] for party in owners],
-            {each.front.position: each.committee[i] for each in opened.values()},
-            threshold,
-            scale,
-        )
-        for i, scale in enumerate(scales)
-    )
-    return Fused(numbers, {party: opened[party].front.note for party in owners}, evaluation)
+    return Parts(profile, threshold, tuple(owners), tuple(scales), evaluation, opened)
 
 
 def _agreed(profile: Profile, request: str, opened: Mapping[PartyId, Attachment]) -> Evaluation:
@@ -153,8 +219,8 @@ def _agreed(profile: Profile, request: str, opened: Mapping[PartyId, Attachment]
     evaluation = read(Evaluation, said.pop()[0])
     if (evaluation.request, evaluation.profile) != (request, profile.name):
         raise Cheated("the nodes' parts are of another request", suspects=sorted(opened))
-    if len({each.front.position for each in opened.values()}) != len(opened):
-        raise Cheated("two nodes claim the same place in the committee", suspects=sorted(opened))
+    if not set(opened) <= set(evaluation.participants):
+        raise Cheated("a part is from a node that did not take part", suspects=sorted(opened))
     return evaluation
 
 
@@ -165,6 +231,7 @@ def _evaluation(
         computation=attempt.computation,
         attempt=attempt.attempt,
         request=attempt.request,
+        participants=attempt.participants,
         profile=key.joint.profile.name,
         circuit=circuit.hex(),
         key=key.joint.digest.hex(),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -17,6 +18,14 @@ from clients.sdk.profile import Profile
 from node import config as node_config
 from node.books import Books
 from node.computations import Recorded
+from steelyard.ckks.circuit import Plain
+from steelyard.ckks.committee_key import KeyShare
+from steelyard.ckks.decryption import OneTimeKey
+from steelyard.ckks.division import Pair
+from steelyard.ckks.joint_key import JointKey, Part, Reference
+from steelyard.ckks.profiles import S
+from steelyard.ckks.ring import Residues
+from steelyard.ckks.statements import Quotients, Statements
 from steelyard.documents.contribution import Bundle, ContributionHeader
 from steelyard.documents.sealed_result import SealedResult
 from steelyard.documents.signed import Signed
@@ -24,11 +33,15 @@ from steelyard.field import Vector, from_signed
 from steelyard.functions.aggregate import Aggregate, Aggregation
 from steelyard.functions.computation import ResultShare
 from steelyard.functions.intake import Parcel
+from steelyard.functions.statements import Block, Labels
 from steelyard.functions.take_up import TakenUp
 from steelyard.ids import AttemptId, ComputationId, PartyId
 from steelyard.protocols.admit import Admitted, Held
 from steelyard.protocols.attempt import Attempt
 from steelyard.protocols.greet import Greeting
+from steelyard.protocols.joint_decryption import Attachment, Front, Fused
+from steelyard.protocols.threshold_key import RequestKey
+from steelyard.randomness import Keystream
 from steelyard.secret import Secret
 from steelyard.sharing.attempt_keys import AttemptKeys
 from steelyard.sharing.seeded import Dealing
@@ -96,9 +109,39 @@ def attempt(signing: Ed25519PrivateKey) -> Attempt:
     )
 
 
+def residues() -> Residues:
+    """Small enough to be printed in full."""
+    return np.array([[FIGURE, FIGURE + 1]], dtype=np.uint64)
+
+
+def numbers() -> Any:
+    """Exact ones, which are printed in full, in the place of floats, too."""
+    return np.array([FIGURE], dtype=object)
+
+
+LABELS = Labels((("1234567890123", 2024, (0,)),), (), "22" * 32)
+FRONT = Front(b"public", {}, 0, owner=True, leads=True, note=MARK)
+PLAIN = Plain([[numbers()]], [numbers()], numbers())
+KEY = OneTimeKey(S.result, residues())
+JOINT = JointKey(S, np.zeros((1, 2), dtype=np.uint64), np.zeros((1, 2), dtype=np.uint64), ())
+
+
 @pytest.mark.parametrize(
     "thing",
     [
+        KEY,
+        KeyShare(0, 0, residues()),
+        Part(Reference(S, b"public"), residues(), residues(), Keystream(MARK)),
+        RequestKey(JOINT, KEY, KEY, KeyShare(0, 0, residues()), (A,)),
+        Statements({"cash": numbers()}),
+        Quotients(numbers(), np.zeros(1, dtype=np.int8)),
+        Pair(numbers(), numbers()),
+        PLAIN,
+        LABELS,
+        Block(PLAIN, LABELS),
+        FRONT,
+        Attachment(FRONT, (residues(),), (residues(),), (residues(),)),
+        Fused((numbers(),), ()),
         Secret(MARK),
         Secret({"sum": vector()}),
         Dealing(own=vector(), explicit={B: vector()}),

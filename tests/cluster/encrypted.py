@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import time
 from typing import Final
 
 from steelyard.ckks.ratios import RATIOS
 from steelyard.ckks.scores import ALTMAN_Z2, FEATURES
 from tests.cluster import samples
 from tests.cluster.runner import COORDINATOR, PARTIES, Facts, Runner
-from tests.cluster.scenarios import ENDED, again, changed_policy, dead, newest
+from tests.cluster.scenarios import ENDED, PATIENCE, again, changed_policy, dead, eventually, newest
 
 FIRM: Final = "statements.firm"
 ASKED: Final = ("current", "debt_to_equity", "roa")
@@ -75,6 +76,18 @@ def a_firm_learns_its_place_among_its_peers(runner: Runner) -> None:
     assert abs(float(found["distance"]) - (mine - sum(others) / len(others))) <= BOUND
     found = runner.ask("benchmark", FIRM, options={**asked, "percentile": True}).result
     assert abs(float(found["percentile"]) - 100 * sum(each < mine for each in others) / len(others)) <= 0.05
+
+
+def a_ratio_whose_request_expires_before_its_owner_decides_is_never_told(runner: Runner) -> None:
+    with changed_policy(runner, "bank-a", '"automatic"', '"manual"'):
+        asked = runner.asking("ratio", FIRM, options={"ratios": ["current"]}, valid_for=3.0)
+        [request] = eventually(lambda: runner.waiting("bank-a"))
+        time.sleep(3.1)
+        late = runner.decide("bank-a", request["id"], approve=True)
+        assert late.code != 0
+        assert "expired" in late.error["message"]
+        assert asked.result(PATIENCE).code != 0
+    assert runner.show(request["id"]).data["result"] is None
 
 
 def plain(name: str, firm: str) -> float:

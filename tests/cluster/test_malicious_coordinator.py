@@ -6,17 +6,19 @@ import asyncio
 
 import pytest
 
+from clients.sdk.questions import Asked
 from steelyard.documents.signed import Signed
 from steelyard.errors import Cheated, Conflict, DifferencingRefused, PolicyRefused
 from steelyard.randomness import token
 from tests.cluster import scenarios
-from tests.cluster.hostile import Hostile
+from tests.cluster.hostile import Hostile, later
 from tests.cluster.in_process import InProcess
 from tests.cluster.runner import PARTIES
 
 pytestmark = pytest.mark.xdist_group("in_process")
 
 FIRST, SECOND = PARTIES[:3], PARTIES[1:]
+CURRENT: Asked = {"options": {"ratios": ["current"]}}
 
 
 @pytest.fixture
@@ -127,3 +129,33 @@ def test_an_attempt_id_is_used_once(hostile: Hostile) -> None:
     again = hostile.runner.run(hostile.run("bank-a", signed, number, PARTIES))
     assert isinstance(again, Conflict), again
     nothing_was_released(hostile, signed)
+
+
+def test_a_request_for_ratios_that_has_expired_is_neither_approved_nor_run(hostile: Hostile) -> None:
+    request = hostile.request("ratio", "statements.firm", CURRENT)
+    late = hostile.signed(request, created_ms=later(-60_000), expires_ms=later(-1))
+    for party in PARTIES:
+        with pytest.raises(Conflict, match="expired"):
+            hostile.runner.run(hostile.propose(party, late))
+    brief = hostile.signed(hostile.request("ratio", "statements.firm", CURRENT), expires_ms=later(1_500))
+    for party in PARTIES:
+        hostile.runner.run(hostile.propose(party, brief))
+    hostile.runner.run(asyncio.sleep(1.6))
+    ended = hostile.runner.run(hostile.attempt(dict.fromkeys(PARTIES, PARTIES), brief))
+    assert all(isinstance(error, Conflict) and "expired" in error.message for error in ended.values()), ended
+    nothing_was_released(hostile, brief)
+
+
+def test_what_an_attempt_has_decrypted_is_not_decrypted_again(hostile: Hostile) -> None:
+    """The same attempt a second time would put other noise on the same ciphertexts; a new one has a new key."""
+    signed = hostile.signed(hostile.request("ratio", "statements.firm", CURRENT))
+    for party in PARTIES:
+        hostile.runner.run(hostile.propose(party, signed))
+    number = token(16).hex()
+
+    async def attempt() -> list[object]:
+        return list(await asyncio.gather(*(hostile.run(party, signed, number, PARTIES) for party in PARTIES)))
+
+    assert hostile.runner.run(attempt(), timeout=60) == [None] * len(PARTIES)
+    again = hostile.runner.run(attempt(), timeout=60)
+    assert all(isinstance(error, Conflict) for error in again), again

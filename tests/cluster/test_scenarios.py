@@ -43,6 +43,7 @@ ON_ONE_MACHINE: Final = [
     encrypted.one_firm_s_ratio_takes_its_own_owner_s_consent_alone,
     encrypted.scores_by_a_private_model_are_its_own,
     encrypted.a_dead_owner_is_named_and_nothing_is_released,
+    encrypted.a_ratio_whose_request_expires_before_its_owner_decides_is_never_told,
     encrypted.a_firm_learns_its_place_among_its_peers,
     answers.vectors_add_up_position_by_position,
     answers.cells_over_too_few_rows_are_suppressed,

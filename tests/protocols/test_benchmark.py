@@ -64,3 +64,22 @@ def test_a_peer_without_the_item_is_none_and_its_place_in_the_order_does_not_cou
     question = asked("benchmark", subject="b2", ratio="roa", percentile=True)
     with pytest.raises(GroupTooSmall, match="3 peers"):
         fail(play(Consortium(3, 2), question, made))
+
+
+def test_peers_that_are_all_in_one_party_s_books_are_refused() -> None:
+    made = {A: Books([statement(f"a{i}", net_income=i) for i in range(9)]), B: Books([]), C: Books([])}
+    with pytest.raises(GroupTooSmall, match="books of 1 parties"):
+        fail(play(Consortium(3, 2), asked("benchmark", subject="a1", ratio="roa"), made))
+
+
+def test_the_subject_does_not_stand_for_its_own_party_s_peers() -> None:
+    rows = {**{f"a{i}": i for i in range(6)}, "b1": 10}
+    with pytest.raises(GroupTooSmall, match="books of 1 parties"):
+        fail(play(Consortium(3, 2), asked("benchmark", subject="b1", ratio="roa"), books(rows)))
+
+
+def test_the_choice_of_peers_is_what_ledgers_compare_whoever_the_subject_and_the_ratio() -> None:
+    one = asked("benchmark", subject="a1", ratio="roa")
+    assert one.among == asked("benchmark", subject="b1", ratio="roe", percentile=True).among
+    for other in ({"where": "firm = 'c1'"}, {"subjects": ("a1", "b1", "b2")}, {"year": 2023}):
+        assert asked("benchmark", **{"subject": "a1", "ratio": "roa", **other}).among != one.among

@@ -12,11 +12,14 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from protocols.consortium import Consortium
 from protocols.statements import Books, ask, asked, fail, opened, play, statement
 
+from steelyard.ckks.profiles import S, T
 from steelyard.ckks.ratios import RATIOS
 from steelyard.errors import Cheated, Invalid, Malformed, NotFound, PartyMissing, SteelyardError
 from steelyard.functions.computation import ResultShare
 from steelyard.functions.question import Question
+from steelyard.functions.statements import OfStatements
 from steelyard.ids import PartyId
+from steelyard.protocols.encrypted_inputs import split
 
 A, B, C, D = (PartyId(f"bank-{letter}") for letter in "abcd")
 ALL = (*RATIOS, "dupont")
@@ -147,7 +150,7 @@ def test_without_an_owners_part_nothing_is_decrypted(
     consortium: Consortium, question: Question[Any], outcome: dict[PartyId, ResultShare]
 ) -> None:
     for owner in (A, B):
-        with pytest.raises(PartyMissing, match=f"without its owner {owner}"):
+        with pytest.raises(PartyMissing, match=f"{owner} has not sent its part of the key"):
             opened(consortium, question, {party: each for party, each in outcome.items() if party != owner})
 
 
@@ -172,7 +175,7 @@ def test_parts_of_two_attempts_do_not_go_together(
         opened(consortium, question, outcome, lambda each: {**each, C: again[C].attachment})
 
 
-def test_a_part_that_was_tampered_with_shows_in_the_canaries(
+def test_a_wrong_part_of_an_owner_shows_in_the_figures(
     consortium: Consortium, question: Question[Any], outcome: dict[PartyId, ResultShare]
 ) -> None:
     def change(attachments: dict[PartyId, bytes]) -> dict[PartyId, bytes]:
@@ -180,9 +183,37 @@ def test_a_part_that_was_tampered_with_shows_in_the_canaries(
         data[len(data) // 2] ^= 1  # in the owner's part
         return {**attachments, A: bytes(data)}
 
-    with pytest.raises(Cheated, match="canary") as caught:
+    with pytest.raises(Cheated, match="not those that it encrypted") as caught:
         opened(consortium, question, outcome, change)
-    assert caught.value.suspects == (A, B, C)
+    assert caught.value.suspects == (A, B)  # whoever's part is in every committee: an owner's
+
+
+@pytest.mark.parametrize("liar", [A, C])
+def test_a_wrong_part_for_the_committee_is_left_out_and_its_sender_named(
+    consortium: Consortium, question: Question[Any], outcome: dict[PartyId, ResultShare], liar: PartyId
+) -> None:
+    def change(attachments: dict[PartyId, bytes]) -> dict[PartyId, bytes]:
+        data = bytearray(attachments[liar])
+        data[-(1 << 17)] ^= 1  # in the committee's part of the last result, or of the only one
+        return {**attachments, liar: bytes(data)}
+
+    right, found = opened(consortium, question, outcome), opened(consortium, question, outcome, change)
+    assert found["culprits"] == (liar,)
+    assert found["firms"] == right["firms"]
+    assert right["culprits"] == ()
+
+
+def test_with_parts_of_k_nodes_alone_any_of_them_may_be_wrong(
+    consortium: Consortium, question: Question[Any], outcome: dict[PartyId, ResultShare]
+) -> None:
+    def change(attachments: dict[PartyId, bytes]) -> dict[PartyId, bytes]:
+        data = bytearray(attachments[B])
+        data[-8] ^= 1
+        return {**attachments, B: bytes(data)}
+
+    with pytest.raises(Cheated) as caught:
+        opened(consortium, question, {party: outcome[party] for party in (A, B)}, change)
+    assert set(caught.value.suspects) == {A, B}
 
 
 def test_other_results_than_those_evaluated_are_noticed_and_blamed(
@@ -241,6 +272,43 @@ def test_a_key_that_is_not_the_one_committed_to_is_refused(consortium: Consortiu
 
 def test_a_ciphertext_that_its_owner_did_not_sign_is_refused(consortium: Consortium) -> None:
     assert Malformed in failing(consortium, "encrypted inputs", 1 << 20)
+
+
+def test_a_ciphertext_of_another_profile_or_level_is_refused(consortium: Consortium) -> None:
+    rings = asked("ratio", ratios=("roa",)).circuit({A: 1}).rings  # type: ignore[attr-defined]
+    sizes = sum(2 * ring.size for ring in rings)
+    for other in (S.fresh.size * 2 * len(rings), sizes - T.fresh.size, sizes + 8):
+        with pytest.raises(Malformed, match="not of this profile"):
+            split(rings, memoryview(bytes(other)))
+    with pytest.raises(Malformed, match="corrupted"):
+        split(rings, memoryview(b"\xff" * sizes))
+
+
+def test_an_amount_of_a_statement_that_is_beyond_what_a_column_holds_wraps_nowhere(consortium: Consortium) -> None:
+    most = (1 << 52) // 100
+    books = {A: Books([statement("a", total_assets=most, total_liabilities=1 - most)]), B: Books([statement("b")])}
+    [first, _] = ask(consortium, asked("ratio", ratios=("debt_to_equity", "roa")), books)["firms"]
+    assert float(first["ratios"]["debt_to_equity"]["value"]) == pytest.approx((1 - most) / (2 * most - 1), abs=1e-4)
+    assert first["ratios"]["roa"]["value"] == "0.0000"
+
+
+@pytest.mark.parametrize("decimals", [0, 2])
+def test_no_more_decimals_than_asked_for_ever_leave_an_owner(
+    consortium: Consortium, decimals: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What the requester can fuse, before it rounds, is the rounded figure and noise."""
+    seen: list[float] = []
+    original = OfStatements._firms
+
+    def watched(self: Any, circuit: Any, numbers: Any, party: Any, labels: Any) -> Any:
+        taken = circuit.layout.taken(party, numbers[: circuit.layout.batches])
+        seen.extend(taken[place, 0] for place, (name, *_) in enumerate(labels.firms) if name == "a")
+        return original(self, circuit, numbers, party, labels)
+
+    monkeypatch.setattr(OfStatements, "_firms", watched)
+    books = {A: Books([statement("a", total_liabilities=612, total_assets=997)]), B: Books([statement("b")])}
+    ask(consortium, asked("ratio", ratios=("debt_ratio",), decimals=decimals), books)
+    assert abs(seen[0] - round(612 / 997, decimals)) < 5e-5
 
 
 def test_nodes_that_evaluate_something_else_decrypt_nothing(consortium: Consortium) -> None:

@@ -76,7 +76,7 @@ def test_what_the_service_releases_gives_not_one_coefficient(name: str) -> None:
     evaluator = SealEvaluator(profile, holders.joint.relin)
     results = []
     for shift in (0.0, 0.05):
-        pair = normalised(profile.plan, numbers(profile.slots) + shift, np.full(profile.slots, 1.0))
+        pair = normalised(profile.plan, numbers(profile.slots) + shift, STREAM)
         quotient = Quotient([holders.encrypt(pair.numerators)], holders.encrypt(pair.denominators))
         results.append(evaluator.divide(quotient))
     evaluator.close()

@@ -38,7 +38,7 @@ def truth() -> tuple[np.ndarray, np.ndarray]:
 
 @pytest.fixture(scope="module")
 def quotient(holders: Holders, truth: tuple[np.ndarray, np.ndarray]) -> Quotient:
-    pair = normalised(T.plan, *truth)
+    pair = normalised(T.plan, truth[0] / truth[1], STREAM)
     return Quotient([holders.encrypt(pair.numerators)], holders.encrypt(pair.denominators))
 
 
@@ -63,7 +63,7 @@ def test_eight_thousand_ratios_are_right_to_nine_digits(
 
 def test_the_largest_ratio_of_the_cap_does_not_wrap(holders: Holders, evaluator: SealEvaluator) -> None:
     above, below = np.full(T.slots, -T.cap * 7), np.full(T.slots, 7.0)
-    pair = normalised(T.plan, above, below)
+    pair = normalised(T.plan, above / below, STREAM)
     found = holders.raw(
         evaluator.divide(Quotient([holders.encrypt(pair.numerators)], holders.encrypt(pair.denominators))),
         T.result_scale,

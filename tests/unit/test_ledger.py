@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from node import migrations
-from node.ledger import DAY_MS, Candidate, Ledger, Limits
+from node.ledger import AMONG, DAY_MS, Candidate, Ledger, Limits
 from steelyard.errors import BudgetExhausted, Conflict, DifferencingRefused, GroupTooSmall, Invalid
 from steelyard.privacy import renyi
 from steelyard.privacy.differencing import Release
@@ -268,3 +268,25 @@ def test_whatever_is_asked_the_composed_epsilon_never_exceeds_the_budget(
         assert min(renyi.epsilon(whole, 1e-5), simple) <= 3.0 + 1e-6
         assert ledger.spent("accounts", 30, 1e-5, now_ms=NOW) <= 3.0 + 1e-6
     database.close()
+
+
+def among(choice: str, text: str = "roa of a") -> Candidate:
+    return replace(ASKED, dataset="statements", function="benchmark", filter=f"{text}{AMONG}{choice}")
+
+
+def test_means_around_one_firm_are_over_one_choice_of_firms(ledger: Ledger) -> None:
+    enter(ledger, among("0 aa"), "one")
+    enter(ledger, among("0 aa"), "two")
+    enter(ledger, among("0 aa", f"roa of b{AMONG}0 bb"), "a subject with an odd name")
+    for other in ("0 bb", "2023 aa"):
+        with pytest.raises(DifferencingRefused, match="another choice of firms"):
+            enter(ledger, among(other), "four")
+    enter(ledger, replace(among("0 bb"), inputs=over("abcd", "2")), "other data")
+    enter(ledger, replace(ASKED, dataset="statements", filter="segment = 'x'"), "no mean around a firm")
+
+
+def test_means_of_different_years_do_not_meet(ledger: Ledger) -> None:
+    enter(ledger, among("2022 aa"), "one")
+    enter(ledger, among("2023 aa"), "two")
+    with pytest.raises(DifferencingRefused):
+        enter(ledger, among("2023 bb"), "three")

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from pathlib import Path
 
 import pytest
 
 from scripts import make_examples, statements
+from steelyard.errors import Invalid
 from steelyard.tables import reader, schema
 
 FOLDER = make_examples.STATEMENTS
@@ -64,3 +66,35 @@ def test_every_figure_of_the_listed_company_has_a_source_or_says_that_it_has_non
         assert len(marked[item]) == len(statements.YEARS)
         for mark in marked[item]:
             assert any(word in mark for word in ("published (", "derived", "unverified", "constructed"))
+
+
+@pytest.mark.parametrize(
+    ("item", "cell"),
+    [
+        ("equity", "much"),
+        ("equity", "NaN"),
+        ("revenue", "inf"),
+        ("revenue", "1e400"),
+        ("cash", "1.234"),
+        ("year", "MMXX"),
+    ],
+)
+def test_what_is_no_amount_in_a_statement_is_refused_with_its_place(item: str, cell: str, tmp_path: Path) -> None:
+    header, first, second, *rest = (FOLDER / "firm-b" / "statements.csv").read_text(encoding="utf-8").splitlines()
+    cells = second.split(",")
+    cells[header.split(",").index(item)] = cell
+    file = tmp_path / "statements.csv"
+    file.write_text("\n".join([header, first, ",".join(cells), *rest]), encoding="utf-8")
+    with pytest.raises(Invalid, match=item) as caught:
+        reader.read(file, schema.load(FOLDER / "statements.schema.toml"))
+    assert "3" in caught.value.message  # the line
+
+
+def test_an_amount_outside_of_what_the_schema_declares_is_refused(tmp_path: Path) -> None:
+    declared = schema.parse(
+        '[columns.firm]\ntype = "text"\n[columns.total_assets]\ntype = "decimal"\ndecimals = 2\nminimum = "0.01"\n'
+    )
+    file = tmp_path / "statements.csv"
+    file.write_text("firm,total_assets\nx,1000.00\ny,-5.00\n")
+    with pytest.raises(Invalid, match="total_assets"):
+        reader.read(file, declared)
