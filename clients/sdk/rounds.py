@@ -135,11 +135,15 @@ def clear(client: Client, terms: Terms, asked: Asked, options: Mapping[str, Any]
     return client.ask("set_off", terms.round, AMOUNT, **with_options(asked, terms=plain, **options))
 
 
-def declare_final(client: Client, result: Result) -> Result:
-    """The requester's word, under its signature, that this result of a round stands; raises Invalid for a dry run."""
+def declare_final(client: Client, result: Result, *, despite: bool = False) -> Result:
+    """The requester's word, under its signature, that this result of a round stands: nodes forget what it cleared.
+
+    Raises Invalid for a dry run; Conflict where firms that were cleared have contributed anew since, unless `despite`
+    that, and where another result over the same contributions is final.
+    """
     if result.function != "set_off" or result.value["dry_run"]:
         raise Invalid(f"{result.computation} has cleared no round: there is nothing to declare final")
-    options = {"run": result.computation, "result": result_hash(result.value)}
+    options = {"run": result.computation, "result": result_hash(result.value), "despite": despite}
     return client.ask("finality", result.dataset, AMOUNT, options=options)
 
 
