@@ -43,7 +43,7 @@ def confirm(circle: Circle, said: Vector, heard: Vector, smaller: bool = False) 
     # 1. Do the two say the same?
     same = yield from equal(circle, said, heard)
     agreed = (yield from to_field(circle, same, said.size))[0]
-    # 2. Is it an amount at all?  Of what strangers deal, `most - amounts` may have turned round: then both bits are set.
+    # 2. Is it an amount at all?  Far below zero a difference turns round, so that both bits are set.
     amounts = (yield from minimum(circle, said, heard)) if smaller else said
     most, ones = np.full(said.size, (1 << AMOUNT_BITS) - 1, dtype=np.uint64), np.ones_like(said)
     outside = yield from positive(circle, np.concatenate([elements.negate(amounts), elements.subtract(amounts, most)]))
@@ -51,7 +51,8 @@ def confirm(circle: Circle, said: Vector, heard: Vector, smaller: bool = False) 
     # 3. Then it takes part.
     part = ones if smaller else agreed
     both = yield from multiply(circle, np.concatenate([part, amounts]), np.concatenate([not_below, not_above]))
-    return Confirmed((yield from multiply(circle, *np.split(both, 2))), agreed)
+    part, amounts = np.split(both, 2)
+    return Confirmed((yield from multiply(circle, part, amounts)), agreed)
 
 
 def off_diagonal(table: Vector) -> Vector:

@@ -53,6 +53,9 @@ class States:
     def keep(self, number: int, opened: bytes) -> None:
         self.kept[number] = opened
 
+    def forget(self) -> None:
+        self.kept.clear()
+
 
 class Club:
     """Nodes, and firms under one set of terms."""
