@@ -22,7 +22,7 @@ from steelyard.documents.notice import Tells
 from steelyard.errors import Invalid, Malformed
 from steelyard.field import Vector
 from steelyard.functions.intake import Parcel
-from steelyard.functions.notices import sealed_parts
+from steelyard.functions.notices import about, sealed_parts
 from steelyard.functions.question import Held, Layers, Leak, Opening, Question, Released, Selection, Table
 from steelyard.protocols.certificate import DECIMALS
 from steelyard.protocols.circulation import whole
@@ -122,7 +122,10 @@ class SetOff(Question[Round]):
         )
         outcome = yield from clear(circle, wanted.terms, policy, declared, saved)
         # 2. Seal to every firm what it is told.
-        told = {numbers[number]: self._told(layers, outcome.told[number]) for number, layers in declared.items()}
+        told = {
+            firm: self._told(parcels[firm].header, declared[number], outcome.told[number])
+            for number, firm in sorted(numbers.items())
+        }
         inputs = identity(held.attempt.computation, held.attempt.request, held.greeting.contributions)
         keys = {firm: parcel.sealing for firm, parcel in parcels.items()}
         tells: Tells = "saving" if wanted.dry_run else "lines"
@@ -187,9 +190,11 @@ class SetOff(Question[Round]):
             Leak(self.released(), "requester"),
         )
 
-    def _told(self, layers: Mapping[str, Vector], told: Vector) -> Vector:
-        """All lines, or what is cleared of all payables together."""
-        return whole(told[: layers["payables"].size]) if self.wanted.dry_run else told
+    def _told(self, header: ContributionHeader, layers: Mapping[str, Vector], told: Vector) -> Vector:
+        """All lines, behind the contribution that they are about; or what is cleared of all payables together."""
+        if self.wanted.dry_run:
+            return whole(told[: layers["payables"].size])
+        return np.concatenate([np.array(about(header.id), dtype=np.uint64), told])
 
     def _barred(self) -> NDArray[np.bool_]:
         terms = self.wanted.terms

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 from datetime import date
 from typing import Any
 
+import msgspec
 import numpy as np
 import pytest
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
@@ -14,7 +16,8 @@ from hypothesis import strategies as st
 from protocols.clubs import Club, debts
 
 from steelyard.errors import Cheated, Failed, GroupTooSmall, Invalid
-from steelyard.functions.notices import put_together
+from steelyard.functions.notices import Part, parts_of, put_together, sealed_parts
+from steelyard.identity.keys import public_hex
 from steelyard.identity.sealing import unseal
 from steelyard.ids import PartyId
 from steelyard.rounds import Fork
@@ -86,7 +89,7 @@ def test_a_part_for_another_firm_or_with_another_signature_is_left_out() -> None
     mine[PartyId("bank-b")] = parts["b"][PartyId("bank-b")]
 
     def opened(key: str) -> Any:
-        return put_together("a", mine, keys, points, lambda sealed, bound: unseal(club.keys[key], sealed, bound))
+        return put_together("a", mine, keys, points, 2, lambda sealed, bound: unseal(club.keys[key], sealed, bound))
 
     told = opened("A")
     assert told.nodes == ("bank-a", "bank-c")
@@ -94,6 +97,35 @@ def test_a_part_for_another_firm_or_with_another_signature_is_left_out() -> None
     mine[PartyId("bank-c")] = mine[PartyId("bank-a")]
     with pytest.raises(Failed):  # one share opens nothing
         opened("A")
+
+
+def test_fewer_nodes_than_the_threshold_forge_no_notice_whatever_they_sign() -> None:
+    club = Club.of(TRIANGLE, size=5, threshold=3)
+    club.all_say(TRIANGLE)
+    parts = club.clear(steps=1).parts()["a"]
+    liars, honest = club.consortium.parties[:2], club.consortium.parties[2]
+    values = np.array([7, 7], dtype=np.uint64)
+    forged = {
+        party: parts_of({
+            party: sealed_parts(
+                replace(club.consortium.attempt(party), threshold=2), "club", "33" * 32, "lines", {PartyId("a"): values},
+                {PartyId("a"): public_hex(club.keys["A"])},
+            )
+        })["a"][party]
+        for party in liars
+    }  # fmt: skip
+    mine = {**forged, honest: parts[honest]}
+    with pytest.raises(Failed):
+        put_together(
+            "a", mine, club.consortium.keys, club.consortium.points, 3,
+            lambda sealed, bound: unseal(club.keys["A"], sealed, bound),
+        )  # fmt: skip
+
+
+def test_what_a_node_says_for_no_firm_is_left_out() -> None:
+    part = Part(b"", b"")
+    told = msgspec.msgpack.encode({"../../f1": part, "/etc/f1": part, "f1": part, "F1": part})
+    assert list(parts_of({PartyId("bank-a"): told})) == ["f1"]
 
 
 def openings(club: Club, **arguments: Any) -> tuple[Counter[str], list[tuple[str, int]]]:
