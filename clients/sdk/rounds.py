@@ -1,7 +1,7 @@
 """`Rounds`: set-off rounds as a profile sees them: their terms, what its firms have said, and what they are told.
 
-D/rounds/<round>.json holds the terms; D/contributors/<firm>/rounds/<contribution>.json what a firm has said with it, for
-its notice.
+D/rounds/<round>.json holds the terms; D/contributors/<firm>/rounds/<contribution>.json what a firm has said with it,
+for its notice.
 """
 
 from __future__ import annotations

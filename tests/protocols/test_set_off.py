@@ -13,7 +13,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from protocols.clubs import Club, debts
+from protocols.clubs import Club, States, debts
 
 from steelyard.errors import Cheated, Failed, GroupTooSmall, Invalid
 from steelyard.functions.notices import Part, parts_of, put_together, sealed_parts
@@ -108,7 +108,8 @@ def test_fewer_nodes_than_the_threshold_forge_no_notice_whatever_they_sign() -> 
     forged = {
         party: parts_of({
             party: sealed_parts(
-                replace(club.consortium.attempt(party), threshold=2), "club", "33" * 32, "lines", {PartyId("a"): values},
+                replace(club.consortium.attempt(party), threshold=2), "club", "33" * 32, "lines",
+                {PartyId("a"): values},
                 {PartyId("a"): public_hex(club.keys["A"])},
             )
         })["a"][party]
@@ -230,6 +231,30 @@ def test_totals_of_too_few_firms_are_kept_back_but_notices_are_sent(mode: str) -
     assert found.figures["suppressed"]
     assert (found.figures["total"], found.figures["certified_share"]) == (None, None)
     assert found.notice("A").payables == 75
+
+
+@MODES
+def test_what_is_cleared_among_too_few_firms_is_kept_back_though_many_have_debts(mode: str) -> None:
+    lines = debts(("A", "B", 100), ("B", "A", 60), ("C", "D", 7), ("D", "E", 9))
+    _, found = played(lines, mode, least_firms=3)
+    shown = found.figures
+    assert (shown["suppressed"], shown["total"], shown["nid_before"]) == (True, 176, 40 + 9)
+    hidden = ("cleared", "remaining", "nid_after", "firms_with_setoff", "cash", "certified_share")
+    assert [shown[name] for name in hidden] == [None] * len(hidden)
+    assert found.notice("A").payables == 60
+
+
+def test_of_too_few_firms_nothing_is_opened_not_even_how_large_their_debts_are() -> None:
+    club = Club.of(TRIANGLE)
+    club.all_say(TRIANGLE)
+    seen = openings(club, steps=20, step_bits=None, phases=200)[0]
+    club.states = {party: States() for party in club.states}
+    given = openings(club, steps=20, step_bits=10, phases=200)[0]
+    club.states = {party: States() for party in club.states}
+    few = openings(club, steps=20, step_bits=None, phases=200, least_firms=5)[0]
+    assert few["preparation"] == given["preparation"] < seen["preparation"]
+    assert (few["certificate"], few["totals"]) == (0, 0)
+    assert 0 not in (seen["certificate"], seen["totals"])
 
 
 @MODES
