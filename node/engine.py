@@ -150,6 +150,11 @@ class Engine:
         if task := self._running.get(computation):
             task.cancel()
 
+    async def ended(self, computation: str) -> None:
+        """Returns once no attempt at it runs."""
+        if task := self._running.get(computation):
+            await asyncio.wait([task])
+
     async def stop(self) -> None:
         """Ends what runs."""
         self._hellos.clear()

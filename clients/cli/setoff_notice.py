@@ -15,7 +15,6 @@ from clients.cli.output import emit, note
 from steelyard.errors import Invalid, NotFound
 
 if TYPE_CHECKING:
-    from clients.sdk.rounds import Rounds
     from steelyard.functions.notices import Part
     from steelyard.setoff.notice import Notice
 
@@ -40,8 +39,10 @@ def notice(
     from clients.sdk.rounds import Rounds
 
     rounds = Rounds(open_profile())
-    found = rounds.notice(firm, _parts(run, firm, sealed))
-    _write(_written(found, rounds, format), out)
+    found = rounds.notice(firm, _parts(run, firm, sealed), run)
+    _write(_written(found, format), out)
+    if not found.verified:
+        note(f"Only {', '.join(found.nodes)} told this: a wrong number of one of them would go unnoticed.")
     for other in found.differs:
         note(f"{other} says something else about what one of you owes the other: nothing is cleared there beyond that.")
     if not found.final:
@@ -55,7 +56,7 @@ def preview(*, run: Run = "", firm: Firm, sealed: Sealed = None, json: Json = Fa
     """
     from clients.sdk.rounds import Rounds
 
-    told = Rounds(open_profile()).told(firm, _parts(run, firm, sealed))
+    told = Rounds(open_profile()).told(firm, _parts(run, firm, sealed), run)
     if told.tells != "saving":
         raise Invalid("this was no dry run: `steelyard setoff notice` says what is cleared")
     emit({"firm": firm, "round": told.round, "saving": int(told.values[0])}, json=json)
@@ -119,12 +120,11 @@ def _parts(run: str, firm: str, sealed: Path | None) -> dict[str, Part]:
     return found[member(firm)]
 
 
-def _written(found: Notice, rounds: Rounds, format: str) -> bytes:
+def _written(found: Notice, format: str) -> bytes:
     from steelyard.setoff import notice as notices
 
     if format == "pdf":
-        terms = rounds.statement(found.firm, found.round).terms
-        return notices.as_pdf(found, terms.decimals, datetime.now(UTC).date())
+        return notices.as_pdf(found, datetime.now(UTC).date())
     return (notices.as_json(found) if format == "json" else notices.as_csv(found)).encode()
 
 

@@ -24,8 +24,8 @@ from steelyard.documents.contribution import Bundle, ContributionHeader, Measure
 from steelyard.documents.request import Request
 from steelyard.documents.signed import read as read_document
 from steelyard.errors import Cheated, Invalid, NotFound
-from steelyard.functions.netting import PURPOSE, about
-from steelyard.functions.notices import Told, parts_of, put_together
+from steelyard.functions.netting import PURPOSE
+from steelyard.functions.notices import ABOUT, Told, about, parts_of, put_together
 from steelyard.identity import files
 from steelyard.identity.sealing import unseal
 from steelyard.ids import PartyId
@@ -41,7 +41,6 @@ from .results import Computation, Result
 DATASET: Final = "payments"
 FUNCTION: Final = "netting"
 _QUEUES: Final = "queues"  # in a bank's folder: what it contributed, by the contribution's id
-_ID: Final = 16  # bytes
 _MAX_FILE: Final = 1 << 28
 
 
@@ -179,6 +178,7 @@ def notice_of(client: Client, computation: str, bank: str) -> Notice:
         parts,
         membership.signing_keys,
         membership.points,
+        membership.threshold,
         lambda ciphertext, bound: unseal(key, ciphertext, bound),
     )
     if told.computation != found.id:
@@ -190,9 +190,8 @@ def notice_of(client: Client, computation: str, bank: str) -> Notice:
 
 def _notice(firm: Firm, bank: str, told: Told) -> Notice:
     values = told.values.tolist()
-    known = len(about("00" * _ID))
-    kept = _kept(firm.folder, values[:known])
-    position, bits = values[known], values[known + 1 :]
+    kept = _kept(firm.folder, values[:ABOUT])
+    position, bits = values[ABOUT], values[ABOUT + 1 :]
     if any(bit not in (0, 1) for bit in bits) or 0 < len(bits) < len(kept.queue.payments):
         raise Cheated("the notice does not say of every payment whether it is released", suspects=told.nodes)
     released = tuple(map(bool, bits[: len(kept.queue.payments)])) if told.tells == "payments" else None

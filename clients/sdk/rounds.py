@@ -1,7 +1,7 @@
 """`Rounds`: set-off rounds as a profile sees them: their terms, what its firms have said, and what they are told.
 
-D/rounds/<round>.json holds the terms; D/contributors/<firm>/rounds/<round>.json what a firm has said, for its notice,
-under terms that D/rounds/<tag>.terms holds once for all firms.
+D/rounds/<round>.json holds the terms; D/contributors/<firm>/rounds/<contribution>.json what a firm has said with it,
+for its notice, under terms that D/rounds/<tag>.terms holds once for all firms.
 """
 
 from __future__ import annotations
@@ -14,10 +14,11 @@ from typing import Any, Final
 
 import msgspec
 
-from steelyard.documents.contribution import Bundle, Measure
-from steelyard.errors import Invalid, NotFound
+from steelyard.documents.contribution import Bundle, ContributionHeader, Measure
+from steelyard.documents.signed import read as read_document
+from steelyard.errors import Cheated, Invalid, NotFound
 from steelyard.functions.finality import result_hash
-from steelyard.functions.notices import Part, Told, parts_of, put_together
+from steelyard.functions.notices import ABOUT, Part, Told, about, parts_of, put_together
 from steelyard.functions.set_off import AMOUNT, PURPOSE
 from steelyard.identity import files
 from steelyard.identity.homes import Layout
@@ -81,25 +82,27 @@ class Rounds:
             files.replace(self._agreed(terms.tag), msgspec.json.encode(terms))
         folder = files.private_directory(firm.folder / FOLDER)
         said = _Said(statement.firm, terms.tag, statement.obligations, statement.offers)
-        files.replace(folder / f"{terms.round}.json", msgspec.json.encode(said), files.PRIVATE)
+        contribution = read_document(ContributionHeader, bundle.header.payload).id
+        files.replace(folder / f"{contribution}.json", msgspec.json.encode(said), files.PRIVATE)
         return bundle
 
-    def statement(self, firm: str, round_: str) -> Statement:
-        """What a firm whose keys lie here has said.  Raises NotFound."""
-        path = Layout(self._profile.path).contributor(member(firm)).path / FOLDER / f"{round_}.json"
-        if not path.exists():
-            raise NotFound(f"{firm[:60]} has said nothing to the round {round_} from this profile")
-        said = msgspec.json.decode(files.read(path, _MAX_FILE), type=_Said)
-        return Statement(read_terms(self._agreed(said.terms)), said.firm, said.obligations, said.offers)
+    def statement(self, firm: str, told: Told) -> Statement:
+        """What a firm whose keys lie here has said in the contribution that its notice is about.  Raises NotFound."""
+        for path in (Layout(self._profile.path).contributor(member(firm)).path / FOLDER).glob("*.json"):
+            if list(about(path.stem)) == told.values[:ABOUT].tolist():
+                said = msgspec.json.decode(files.read(path, _MAX_FILE), type=_Said)
+                return Statement(read_terms(self._agreed(said.terms)), said.firm, said.obligations, said.offers)
+        raise NotFound(f"what {firm[:60]} said to the round {told.round} was said from another folder: open it there")
 
-    def notice(self, firm: str, parts: Mapping[str, Part]) -> Notice:
+    def notice(self, firm: str, parts: Mapping[str, Part], run: str = "") -> Notice:
         """A firm's notice, opened with its key and checked.  Raises Cheated where it does not add up."""
-        told = self.told(firm, parts)
+        told = self.told(firm, parts, run)
         if told.tells != "lines":
             raise Invalid("this was a dry run: `steelyard setoff preview` says what a firm would save")
-        found = settle(self.statement(firm, told.round), told.values, told.round)
+        found = settle(self.statement(firm, told), told.values[ABOUT:], told.round)
         found.check()
-        return replace(found, final=self._final(told.computation).exists())
+        final = self._final(told.computation).exists()
+        return replace(found, run=told.computation, nodes=told.nodes, verified=told.verified, final=final)
 
     def remember_final(self, run: str, result: Result) -> None:
         """A notice of this run stands from now on, as far as this profile knows."""
@@ -112,11 +115,17 @@ class Rounds:
     def _final(self, run: str) -> Path:
         return self._profile.path / FOLDER / f"{computation_id(run)}.final"
 
-    def told(self, firm: str, parts: Mapping[str, Part]) -> Told:
+    def told(self, firm: str, parts: Mapping[str, Part], run: str = "") -> Told:
+        """What nodes have told a firm, in this run if one is named.  Raises Cheated."""
         opened = Firm.of(self._profile, member(firm), make=False)
         membership = opened.membership
         by_node = {node: parts[node] for node in membership.parties if node in parts}
-        return put_together(opened.name, by_node, membership.signing_keys, membership.points, opened.unseal)
+        told = put_together(
+            opened.name, by_node, membership.signing_keys, membership.points, membership.threshold, opened.unseal
+        )
+        if run and told.computation != computation_id(run):
+            raise Cheated("the notice is of another run of a round", suspects=told.nodes)
+        return told
 
 
 def play(client: Client, statements: Sequence[Statement], on_firm: OnFirm, timeout: float) -> None:

@@ -6,8 +6,10 @@ import asyncio
 
 import pytest
 
+from node.training import KeptSums
 from steelyard.documents.signed import Signed
 from steelyard.errors import Cheated, Conflict, DifferencingRefused, PolicyRefused
+from steelyard.ids import ComputationId
 from steelyard.randomness import token
 from tests.cluster import scenarios
 from tests.cluster.hostile import Hostile
@@ -127,3 +129,19 @@ def test_an_attempt_id_is_used_once(hostile: Hostile) -> None:
     again = hostile.runner.run(hostile.run("bank-a", signed, number, PARTIES))
     assert isinstance(again, Conflict), again
     nothing_was_released(hostile, signed)
+
+
+def test_saved_shares_go_when_the_computation_ends_without_a_result(hostile: Hostile) -> None:
+    signed = proposed(hostile, "accounts.balance")
+    books, computation = hostile.runner.nodes["bank-a"].books, ComputationId(hostile.request_of(signed))
+    hostile.runner.nodes["bank-a"].books.consent.settle()
+    kept = KeptSums(books.vault, computation)
+    kept.keep(1, b"shares")
+    books.sweep()
+    assert kept.latest() == 1
+    hostile.runner.run(hostile.cancel("bank-a", signed))
+    assert kept.latest() == 0
+    kept.keep(1, b"shares")
+    books.database.execute("UPDATE computations SET expires_ms = 1 WHERE id = ?", (computation,))
+    books.sweep()
+    assert kept.latest() == 0

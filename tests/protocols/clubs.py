@@ -19,7 +19,7 @@ from steelyard.functions.catalogue import question
 from steelyard.functions.computation import ResultShare, compute
 from steelyard.functions.intake import Parcel
 from steelyard.functions.means import Means
-from steelyard.functions.notices import Part, Told, parts_of, put_together
+from steelyard.functions.notices import ABOUT, Part, Told, about, parts_of, put_together
 from steelyard.functions.past import Earlier
 from steelyard.functions.set_off import PURPOSE
 from steelyard.identity.keys import public_hex
@@ -53,6 +53,9 @@ class States:
 
     def keep(self, number: int, opened: bytes) -> None:
         self.kept[number] = opened
+
+    def forget(self) -> None:
+        self.kept.clear()
 
 
 @dataclass
@@ -103,7 +106,7 @@ class Club:
         key = self.keys.setdefault(statement.firm, X25519PrivateKey.generate())
         vector = np.concatenate([from_signed(np.asarray(each, dtype=np.int64)) for each in made.values()])
         header = ContributionHeader(
-            id=digest("id", name.encode()).hex()[:32],
+            id=contribution(statement.firm),
             manifest="22" * 32,
             contributor=name,
             dataset=self.terms.round,
@@ -173,11 +176,14 @@ class Cleared:
             parts,
             consortium.keys,
             consortium.points,
+            consortium.threshold,
             lambda sealed, bound: unseal(private, sealed, bound),
         )
 
     def notice(self, firm: str) -> Notice:
-        found = settle(self.club.said[firm], self.told(firm).values, "club")
+        told = self.told(firm).values
+        assert tuple(told[:ABOUT]) == about(contribution(firm))
+        found = settle(self.club.said[firm], told[ABOUT:], "club")
         found.check()
         return found
 
@@ -188,6 +194,10 @@ class Cleared:
             for line in self.notice(firm).lines:
                 assert found.setdefault(line.obligation.id, line.cleared) == line.cleared
         return found
+
+
+def contribution(firm: str) -> str:
+    return digest("id", member(firm).encode()).hex()[:32]
 
 
 def plain(terms: Terms) -> dict[str, Any]:
