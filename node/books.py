@@ -50,6 +50,11 @@ def now_ms() -> int:
     return time.time_ns() // 1_000_000
 
 
+def _sweep(trained: TrainedHere, computations: Computations) -> None:
+    known, now = (lambda computation: computations.find(computation) is not None), now_ms()
+    trained.sweep(known, lambda computation: computations.waits(computation, now))
+
+
 @dataclass(frozen=True, slots=True)
 class After:
     """What follows a committed change of a stored sharing."""
@@ -110,7 +115,7 @@ class Books:
         computations = Computations(database, vault, party)
         computations.purge(now_ms())
         trained = TrainedHere(vault, now_ms)
-        trained.sweep(lambda computation: computations.find(computation) is not None)
+        _sweep(trained, computations)
         consortium, folder = membership.consortium, state / "inbox"
         sealing = SealingKeys(party, consortium, signing, home.sealing_key(), vault, database, audit, now_ms)
         inbox = Inbox(party, membership, policy, audit, sealing, database, folder, now_ms)
@@ -140,3 +145,7 @@ class Books:
             sealing=sealing,
             inbox=inbox,
         )
+
+    def sweep(self) -> None:
+        """Erases saved shares of computations that end without a result here."""
+        _sweep(self.trained, self.computations)

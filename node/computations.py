@@ -56,6 +56,11 @@ class Computations:
         row = self._database.one(f"{_SELECT} WHERE id = ?", (computation,))
         return None if row is None else self._recorded(row)
 
+    def waits(self, computation: str, now_ms: int) -> bool:
+        """Whether an attempt at it may still come: there is no result on the disk, and the request holds."""
+        waiting = "SELECT 1 FROM computations WHERE id = ? AND sealed IS NULL AND expires_ms >= ?"
+        return self._database.one(waiting, (computation, now_ms)) is not None
+
     def get(self, computation: str) -> Recorded:
         """Raises NotFound."""
         found = self.find(computation)

@@ -18,6 +18,7 @@ from node.computations import Recorded
 from node.courtesy import Courtesy
 from node.hellos import Hellos
 from node.inbox import MOST
+from node.past import NodePast
 from node.progress import Stages
 from node.release import PendingRelease
 from node.sessions import Sessions
@@ -152,6 +153,11 @@ class Engine:
         if task := self._running.get(computation):
             task.cancel()
 
+    async def ended(self, computation: str) -> None:
+        """Returns once no attempt at it runs."""
+        if task := self._running.get(computation):
+            await asyncio.wait([task])
+
     async def stop(self) -> None:
         """Ends what runs."""
         self._hellos.clear()
@@ -285,8 +291,10 @@ class Engine:
         )
 
     def _means(self, order: Order, stages: Stages | None, shelves: NodeShelves) -> Means:
-        means = Means(shelves, self._books.inbox, self._unsealer(order), workers=self._workers)
-        return self._books.trained.offered(means, order.computation, stages.line) if stages else means
+        books = self._books
+        past = NodePast(books.computations, books.ledger, order.request.requester)
+        means = Means(shelves, books.inbox, self._unsealer(order), workers=self._workers, past=past)
+        return books.trained.offered(means, order.computation, stages.line) if stages else means
 
     def _stages(self, order: Order, links: Mapping[PartyId, StreamLink]) -> Stages:
         key, before = self._books.membership.sealing_key(order.request.requester), _sent(links)

@@ -124,7 +124,10 @@ class NodeService(OwnerService):
             yield node_pb2.FetchResultResponse(chunk=chunk)
 
     async def Cancel(self, request: node_pb2.CancelRequest, context: Context) -> node_pb2.CancelResponse:
-        self._engine.cancel(computation_id(request.computation))
+        computation = computation_id(request.computation)
+        self._engine.cancel(computation)
+        await self._engine.ended(computation)
+        await asyncio.to_thread(self._books.trained.settled, computation)  # the coordinator makes no further attempt
         return node_pb2.CancelResponse()
 
     async def ListStandings(

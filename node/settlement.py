@@ -7,6 +7,7 @@ the ledger's entry before the vote.
 from __future__ import annotations
 
 import asyncio
+from itertools import count
 from typing import Final
 
 import structlog
@@ -18,6 +19,7 @@ from steelyard.documents.signed import read
 from steelyard.errors import SteelyardError
 
 SECONDS: Final = 1.0
+SWEEP: Final = 600  # settlings between two looks for saved shares that nobody needs any more
 log = structlog.get_logger(__name__)
 
 
@@ -39,10 +41,12 @@ def settle(books: Books) -> None:
 
 async def keep_settling(books: Books) -> None:
     """For ever, every second; a full disk is reported and tried again."""
-    while True:
+    for turn in count(1):
         await asyncio.sleep(SECONDS)
         try:
             await asyncio.to_thread(settle, books)
+            if turn % SWEEP == 0:
+                await asyncio.to_thread(books.sweep)
         except SteelyardError as error:
             log.error("not_settled", problem=error.message)
         await asyncio.to_thread(books.changes.renew_keys)

@@ -1,7 +1,7 @@
-"""What training leaves at a node: sums and votes of runs under way, so that they resume, and the models.
+"""What long computations leave at a node: sums, states and votes of those under way, so that they resume, and models.
 
-All of it lies in the vault.  The sums of a run are erased when its result is on the disk; its votes stay as long as the
-computation is remembered, so that no later attempt opens a sum over others.
+All of it lies in the vault.  Sums and states are erased when the result is on the disk, or none can come any more;
+votes stay as long as the computation is remembered, so that no later attempt opens a sum over others.
 """
 
 from __future__ import annotations
@@ -183,17 +183,20 @@ class TrainedHere:
         )
 
     def settled(self, computation: str) -> None:
-        """Its result is on the disk: no attempt needs the sums any more."""
+        """Its result is on the disk, or none will come: no attempt needs the sums any more."""
         KeptSums(self.vault, ComputationId(computation)).forget()
 
-    def sweep(self, known: Callable[[str], bool]) -> None:
-        """Erases what belongs to computations that nobody remembers, and what a crash left without a file."""
-        for unit in self._left(known):
+    def sweep(self, known: Callable[[str], bool], waits: Callable[[str], bool]) -> None:
+        """Erases what belongs to computations that nobody remembers, the sums of those that no attempt `waits` for, and
+        what a crash left without a file.
+        """
+        for unit in self._left(known, waits):
             self.vault.destroy(unit)
 
-    def _left(self, known: Callable[[str], bool]) -> Iterator[Unit]:
+    def _left(self, known: Callable[[str], bool], waits: Callable[[str], bool]) -> Iterator[Unit]:
         for unit in self.vault.units(_CHECKPOINT):
-            if not known(unit.name) or not self.vault.files(unit):
+            needed = waits if unit.version == _SUMS else known
+            if not needed(unit.name) or not self.vault.files(unit):
                 yield unit
         yield from (unit for unit in self.vault.units(_MODEL) if not self.vault.files(unit))
 

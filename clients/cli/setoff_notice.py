@@ -15,7 +15,6 @@ from clients.cli.output import emit, note
 from steelyard.errors import Invalid, NotFound
 
 if TYPE_CHECKING:
-    from clients.sdk.rounds import Rounds
     from steelyard.functions.notices import Part
     from steelyard.setoff.notice import Notice
 
@@ -40,8 +39,10 @@ def notice(
     from clients.sdk.rounds import Rounds
 
     rounds = Rounds(open_profile())
-    found = rounds.notice(firm, _parts(run, firm, sealed))
-    _write(_written(found, rounds, format), out)
+    found = rounds.notice(firm, _parts(run, firm, sealed), run)
+    _write(_written(found, format), out)
+    if not found.verified:
+        note(f"Only {', '.join(found.nodes)} told this: a wrong number of one of them would go unnoticed.")
     for other in found.differs:
         note(f"{other} says something else about what one of you owes the other: nothing is cleared there beyond that.")
     if not found.final:
@@ -55,7 +56,7 @@ def preview(*, run: Run = "", firm: Firm, sealed: Sealed = None, json: Json = Fa
     """
     from clients.sdk.rounds import Rounds
 
-    told = Rounds(open_profile()).told(firm, _parts(run, firm, sealed))
+    told = Rounds(open_profile()).told(firm, _parts(run, firm, sealed), run)
     if told.tells != "saving":
         raise Invalid("this was no dry run: `steelyard setoff notice` says what is cleared")
     emit({"firm": firm, "round": told.round, "saving": int(told.values[0])}, json=json)
@@ -82,15 +83,24 @@ def export(
     note("As the firm: steelyard setoff notice --sealed f017.notice --firm F017")
 
 
-def finalise(run: Run, *, json: Json = False) -> None:
+def finalise(
+    run: Run,
+    *,
+    despite_corrections: Annotated[
+        bool, Parameter(negative="", help="Also where firms have said something else since; that is forgotten.")
+    ] = False,
+    json: Json = False,
+) -> None:
     """Declares a round final: from now on its notices stand.  Signed by you, and in every node's audit log.
+
+    The nodes forget what the round was cleared from, so that no debt is cleared twice.
 
     Example: `steelyard setoff finalise 5eed5eed5eed5eed5eed5eed5eed5eed`
     """
     from clients.sdk.rounds import Rounds, declare_final
 
     with open_client() as client:
-        result = declare_final(client, client.results(run))
+        result = declare_final(client, client.results(run), despite=despite_corrections)
         Rounds(client.desk.profile).remember_final(run, result)
     emit({"id": result.computation, **result.value}, json=json)
 
@@ -110,12 +120,11 @@ def _parts(run: str, firm: str, sealed: Path | None) -> dict[str, Part]:
     return found[member(firm)]
 
 
-def _written(found: Notice, rounds: Rounds, format: str) -> bytes:
+def _written(found: Notice, format: str) -> bytes:
     from steelyard.setoff import notice as notices
 
     if format == "pdf":
-        terms = rounds.statement(found.firm, found.round).terms
-        return notices.as_pdf(found, terms.decimals, datetime.now(UTC).date())
+        return notices.as_pdf(found, datetime.now(UTC).date())
     return (notices.as_json(found) if format == "json" else notices.as_csv(found)).encode()
 
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any, Final, Unpack
 
@@ -23,15 +24,16 @@ from steelyard.documents.contribution import Bundle, ContributionHeader, Measure
 from steelyard.documents.request import Request
 from steelyard.documents.signed import read as read_document
 from steelyard.errors import Cheated, Invalid, NotFound
-from steelyard.functions.netting import PURPOSE, about
-from steelyard.functions.notices import Told, parts_of, put_together
+from steelyard.functions.netting import PURPOSE
+from steelyard.functions.notices import ABOUT, Told, about, parts_of, put_together
 from steelyard.identity import files
 from steelyard.identity.sealing import unseal
 from steelyard.ids import PartyId
 from steelyard.setoff.queue import Queue, tag
 from steelyard.setoff.terms import members
 
-from .client import Client
+from .client import HAND_IN, Client
+from .delivery import deliver
 from .firm import LIFE_DAYS, Firm
 from .questions import Asked, with_options
 from .results import Computation, Result
@@ -39,7 +41,6 @@ from .results import Computation, Result
 DATASET: Final = "payments"
 FUNCTION: Final = "netting"
 _QUEUES: Final = "queues"  # in a bank's folder: what it contributed, by the contribution's id
-_ID: Final = 16  # bytes
 _MAX_FILE: Final = 1 << 28
 
 
@@ -111,16 +112,21 @@ def contribute(
     decimals: int = 0,
     dataset: str = DATASET,
     days: int = LIFE_DAYS,
+    timeout: float = HAND_IN,
 ) -> tuple[str, ...]:
     """Hands in what these of the `banks` want to pay, sealed for the nodes; their keys are made at the first use.
 
-    `banks` are all that take part, in the order that everybody uses.  Returns the contributions' ids.  Raises Invalid
-    for queues that are none.
+    `banks` are all that take part, in the order that everybody uses.  Returns the contributions' ids, once all nodes
+    have them.  Raises Invalid for queues that are none, and what a node that refuses says.
     """
     names = members(list(banks))
-    client.learn_keys()
-    sealed = [_sealed(client.firm(names[_known(each, names)]), each, banks, decimals, dataset, days) for each in queues]
-    return client.hand_in(sealed)
+    for each in queues:
+        _known(each, names)
+
+    def seal(queue: Queue) -> Bundle:
+        return _sealed(client.firm(names[queue.bank]), queue, banks, decimals, dataset, days)
+
+    return deliver(client, [partial(seal, each) for each in queues], lambda at, of: None, timeout)
 
 
 def ask(
@@ -172,6 +178,7 @@ def notice_of(client: Client, computation: str, bank: str) -> Notice:
         parts,
         membership.signing_keys,
         membership.points,
+        membership.threshold,
         lambda ciphertext, bound: unseal(key, ciphertext, bound),
     )
     if told.computation != found.id:
@@ -183,19 +190,17 @@ def notice_of(client: Client, computation: str, bank: str) -> Notice:
 
 def _notice(firm: Firm, bank: str, told: Told) -> Notice:
     values = told.values.tolist()
-    known = len(about("00" * _ID))
-    kept = _kept(firm.folder, values[:known])
-    position, bits = values[known], values[known + 1 :]
+    kept = _kept(firm.folder, values[:ABOUT])
+    position, bits = values[ABOUT], values[ABOUT + 1 :]
     if any(bit not in (0, 1) for bit in bits) or 0 < len(bits) < len(kept.queue.payments):
         raise Cheated("the notice does not say of every payment whether it is released", suspects=told.nodes)
     released = tuple(map(bool, bits[: len(kept.queue.payments)])) if told.tells == "payments" else None
     return Notice(bank, told.computation, kept.decimals, kept.queue, position, released, told.verified, told.nodes)
 
 
-def _known(queue: Queue, names: Mapping[str, str]) -> str:
+def _known(queue: Queue, names: Mapping[str, str]) -> None:
     if queue.bank not in names:
         raise Invalid(f"{queue.bank[:60]} is no bank of this netting")
-    return queue.bank
 
 
 def _sealed(firm: Firm, queue: Queue, banks: Sequence[str], decimals: int, dataset: str, days: int) -> Bundle:

@@ -9,6 +9,7 @@ from typing import Protocol as Interface
 
 from steelyard.ckks.worker import Workers
 from steelyard.functions.intake import Intake
+from steelyard.functions.past import Past
 from steelyard.functions.shelves import Shelves
 from steelyard.protocols.resume import Checkpoints
 from steelyard.protocols.training import Progress
@@ -35,3 +36,4 @@ class Means:
     progress: Progress | None = None
     noted: Callable[[dict[str, Any]], None] | None = None  # what only the owner is told, in the node's log
     workers: Workers | None = None  # processes for encrypted computations
+    past: Past | None = None  # what it has released to this requester

@@ -30,7 +30,7 @@ from steelyard.documents.notice import Tells
 from steelyard.errors import Invalid, Malformed, NotFound
 from steelyard.field import Vector
 from steelyard.functions.intake import Parcel
-from steelyard.functions.notices import sealed_parts
+from steelyard.functions.notices import about, sealed_parts
 from steelyard.functions.question import Held, Layers, Leak, Opening, Question, Released, Selection, Table
 from steelyard.functions.upkeep import numbers
 from steelyard.ids import PartyId
@@ -45,7 +45,6 @@ from steelyard.setoff.queue import MOST_CHOICES, MOST_PAYMENTS, form
 PURPOSE: Final = "payments"
 MAX_BANKS: Final = 1_000
 Mode = Literal["gridlock", "positions", "settles"]
-_LIMB: Final = 8  # hexadecimal digits
 _LAYERS: Final = {"gridlock": 4, "positions": 2, "settles": 1}  # numbers that the requester gets
 
 
@@ -209,11 +208,6 @@ class Netting(Question[Payments]):
 
     def longest(self, participants: int, contributors: int = 0) -> int:
         return max(longest_message(2 * MOST_PAYMENTS + MAX_BANKS, participants), 32 * MOST_PAYMENTS)
-
-
-def about(contribution: str) -> tuple[int, ...]:
-    """A contribution's id as the numbers that a notice begins with: everybody knows them."""
-    return tuple(int(contribution[at : at + _LIMB], 16) for at in range(0, len(contribution), _LIMB))
 
 
 def _row(header: ContributionHeader, told: Vector) -> Vector:

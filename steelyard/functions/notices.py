@@ -1,7 +1,8 @@
 """Notices on their way: what nodes seal to each firm; it travels inside the requester's result, who cannot open it.
 
 Each node seals its share of what a firm is told to that firm's own key, and signs for which round, computation and firm
-it is.  A firm puts together what enough nodes have told it.
+it is.  A firm puts together what enough nodes have told it.  What is told of single lines begins with the id of the
+contribution that it is about, so that no firm reads it beside something else that it has said.
 """
 
 from __future__ import annotations
@@ -9,7 +10,9 @@ from __future__ import annotations
 import hashlib
 from collections import defaultdict
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
+from typing import Final
 
 import msgspec
 import numpy as np
@@ -18,12 +21,15 @@ from numpy.typing import NDArray
 
 from steelyard.documents.notice import NoticePart, Tells, sealed_for
 from steelyard.documents.signed import Signed, from_wire, sign, to_wire
-from steelyard.errors import Cheated, Malformed, SteelyardError
+from steelyard.errors import Cheated, Invalid, Malformed, SteelyardError
 from steelyard.field import Vector, from_bytes, to_bytes, to_signed
 from steelyard.identity.sealing import seal
-from steelyard.ids import PartyId
+from steelyard.ids import PartyId, party_id
 from steelyard.protocols.attempt import Attempt
 from steelyard.sharing.robust import open_robustly
+
+ABOUT: Final = 4  # numbers that name a contribution
+_LIMB: Final = 8  # hexadecimal digits of each
 
 Unseal = Callable[[bytes, bytes], bytes]  # a ciphertext and what it is bound to; raises Malformed
 
@@ -77,8 +83,13 @@ def sealed_parts(
     return msgspec.msgpack.encode(parts)
 
 
+def about(contribution: str) -> tuple[int, ...]:
+    """A contribution's id as the numbers that a notice begins with: everybody knows them."""
+    return tuple(int(contribution[at : at + _LIMB], 16) for at in range(0, ABOUT * _LIMB, _LIMB))
+
+
 def parts_of(attachments: Mapping[PartyId, bytes]) -> dict[str, dict[PartyId, Part]]:
-    """By firm and node; what is no list of parts is left out."""
+    """By firm and node; what is no list of parts, or for what can be no firm, is left out."""
     found: dict[str, dict[PartyId, Part]] = defaultdict(dict)
     for node, attachment in attachments.items():
         try:
@@ -86,7 +97,8 @@ def parts_of(attachments: Mapping[PartyId, bytes]) -> dict[str, dict[PartyId, Pa
         except msgspec.DecodeError:
             continue
         for firm, part in parts.items():
-            found[firm][node] = part
+            with suppress(Invalid):  # a name may become one of a file
+                found[party_id(firm)][node] = part
     return dict(found)
 
 
@@ -95,15 +107,20 @@ def put_together(
     parts: Mapping[PartyId, Part],
     keys: Mapping[str, Ed25519PublicKey],
     points: Mapping[PartyId, int],
+    threshold: int,
     unseal: Unseal,
 ) -> Told:
-    """Raises Cheated when what nodes have told does not fit together, or too few have."""
+    """`threshold` is the manifest's: fewer nodes than that tell nobody anything, whatever they sign.
+
+    Raises Cheated when what nodes have told does not fit together, or too few have.
+    """
     # 1. Those that prove what they are, by the attempt that they are of.
     groups: dict[_Same, dict[PartyId, Vector]] = defaultdict(dict)
     for node, part in parts.items():
         try:
             note = part.signed.open(NoticePart, {node: keys[node]})
-            groups[_same(note)][node] = _opened(firm, node, note, part, unseal)
+            if note.threshold >= threshold:
+                groups[_same(note)][node] = _opened(firm, node, note, part, unseal)
         except (SteelyardError, KeyError):
             continue
     if not groups:

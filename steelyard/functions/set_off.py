@@ -22,13 +22,13 @@ from steelyard.documents.notice import Tells
 from steelyard.errors import Invalid, Malformed
 from steelyard.field import Vector
 from steelyard.functions.intake import Parcel
-from steelyard.functions.notices import sealed_parts
+from steelyard.functions.notices import about, sealed_parts
 from steelyard.functions.question import Held, Layers, Leak, Opening, Question, Released, Selection, Table
 from steelyard.protocols.certificate import DECIMALS
 from steelyard.protocols.circulation import whole
 from steelyard.protocols.compare import longest_message
 from steelyard.protocols.saved import Saved
-from steelyard.protocols.set_off_round import TOTALS, Outcome, Policy, clear
+from steelyard.protocols.set_off_round import CLEARED, OWED, Outcome, Policy, clear
 from steelyard.rounds import Protocol
 from steelyard.setoff.schedule import Schedule
 from steelyard.setoff.terms import MOST_ROWS, Terms
@@ -36,6 +36,7 @@ from steelyard.setoff.terms import MOST_ROWS, Terms
 PURPOSE: Final = "obligations"
 AMOUNT: Final = "amount"
 _EVERYBODY: Final = "every node"
+_LAYERS: Final = len(CLEARED) + 1  # figures of a cell
 _BYTES: Final = 512  # of one message, for every arc
 
 
@@ -122,7 +123,10 @@ class SetOff(Question[Round]):
         )
         outcome = yield from clear(circle, wanted.terms, policy, declared, saved)
         # 2. Seal to every firm what it is told.
-        told = {numbers[number]: self._told(layers, outcome.told[number]) for number, layers in declared.items()}
+        told = {
+            firm: self._told(parcels[firm].header, declared[number], outcome.told[number])
+            for number, firm in sorted(numbers.items())
+        }
         inputs = identity(held.attempt.computation, held.attempt.request, held.greeting.contributions)
         keys = {firm: parcel.sealing for firm, parcel in parcels.items()}
         tells: Tells = "saving" if wanted.dry_run else "lines"
@@ -130,17 +134,9 @@ class SetOff(Question[Round]):
         return _released(outcome, attachment)
 
     def figures(self, opened: Opening) -> dict[str, Any]:
-        wanted, cells = self.wanted, opened.rows(len(TOTALS) + 2, 1)
-        shown: dict[str, Any] = dict.fromkeys(TOTALS) | {"suppressed": True, "certified_share": None, "step": None}
-        if cells.size:
-            *totals, certified, bits = cells[:, 0].tolist()
-            shown = dict(zip(TOTALS, totals, strict=True)) | {"suppressed": False}
-            if not 0 <= shown["cleared"] <= shown["total"] or not 0 <= certified <= 10**DECIMALS or not 0 <= bits < 64:
-                raise Malformed("totals of a round that cannot be")
-            shown |= {"remaining": shown["total"] - shown["cleared"]}
-            shown |= {"certified_share": certified / 10**DECIMALS, "step": 1 << bits}
+        wanted = self.wanted
         return {
-            **shown,
+            **_figures(opened),
             "round": wanted.dataset,
             "mode": wanted.terms.mode,
             "steps": wanted.steps,
@@ -153,8 +149,9 @@ class SetOff(Question[Round]):
 
     def released(self) -> str:
         return (
-            f"of the round {self.wanted.dataset}, if firms with debts are enough: total, what is cleared, net internal"
-            " debt before and after, how many firms have a set-off, how much cash is used; and the certified share"
+            f"of the round {self.wanted.dataset}, if firms with debts are enough: total and net internal debt; if those"
+            " with a set-off are enough, too: what is cleared, net internal debt after it, how many firms have a"
+            " set-off, how much cash is used, and the certified share"
         )
 
     def leaks(self) -> Sequence[Leak]:
@@ -174,7 +171,8 @@ class SetOff(Question[Round]):
     def _opened(self) -> tuple[Leak, ...]:
         """What is opened on the way, and the result."""
         wanted, circle = self.wanted, f"{_EVERYBODY} that takes part"
-        step = () if wanted.step_bits else (Leak("between which powers of two the median debt lies", circle),)
+        median = "between which powers of two the median debt lies, if firms with debts are enough"
+        step = () if wanted.step_bits else (Leak(median, circle),)
         graph = Leak("who owes whom, under names made for this round and with arcs of zero added; no amounts", circle)
         return (
             Leak("whether all debts together are too large to be cleared", circle),
@@ -183,13 +181,16 @@ class SetOff(Question[Round]):
             *(() if wanted.terms.sealed else (graph,)),
             Leak("before each phase of the repair, whether all firms are balanced", circle),
             Leak("two numbers that are zero if what is cleared is sound, else random", circle),
-            Leak("the certified share, to four decimals, if firms with debts are enough", circle),
+            Leak("whether there are some firms with a set-off, but too few", circle),
+            Leak("the certified share, to four decimals, if firms with a set-off are enough", circle),
             Leak(self.released(), "requester"),
         )
 
-    def _told(self, layers: Mapping[str, Vector], told: Vector) -> Vector:
-        """All lines, or what is cleared of all payables together."""
-        return whole(told[: layers["payables"].size]) if self.wanted.dry_run else told
+    def _told(self, header: ContributionHeader, layers: Mapping[str, Vector], told: Vector) -> Vector:
+        """All lines, behind the contribution that they are about; or what is cleared of all payables together."""
+        if self.wanted.dry_run:
+            return whole(told[: layers["payables"].size])
+        return np.concatenate([np.array(about(header.id), dtype=np.uint64), told])
 
     def _barred(self) -> NDArray[np.bool_]:
         terms = self.wanted.terms
@@ -203,7 +204,35 @@ class SetOff(Question[Round]):
 
 
 def _released(outcome: Outcome, attachment: bytes) -> Released:
-    if outcome.totals is None or outcome.certified is None:
-        return Released(np.zeros(0, dtype=np.uint64), (0,), attachment)
-    public = np.array([outcome.certified, outcome.step_bits], dtype=np.uint64)
-    return Released(np.concatenate([outcome.totals, public]), (), attachment)
+    """Two cells: what is owed, and the step; what is cleared, and the certified share."""
+    nothing = np.zeros(_LAYERS, dtype=np.uint64)
+    cells = [nothing, nothing]
+    if outcome.owed is not None:
+        cells[0] = _cell(outcome.owed, outcome.step_bits)
+    if outcome.cleared is not None and outcome.certified is not None:
+        cells[1] = _cell(outcome.cleared, outcome.certified)
+    suppressed = tuple(at for at, cell in enumerate((outcome.owed, outcome.cleared)) if cell is None)
+    kept = [at for at in range(len(cells)) if at not in suppressed]
+    return Released(np.stack(cells, axis=1)[:, kept].reshape(-1), suppressed, attachment)
+
+
+def _cell(shares: Vector, public: int) -> Vector:
+    return np.concatenate([shares, np.array([public], dtype=np.uint64), np.zeros(_LAYERS, dtype=np.uint64)])[:_LAYERS]
+
+
+def _figures(opened: Opening) -> dict[str, Any]:
+    """Totals, None where firms are too few."""
+    kept = [cell for cell in range(2) if cell not in opened.suppressed]
+    found = dict(zip(kept, opened.rows(_LAYERS, 2).T.tolist(), strict=True))
+    shown: dict[str, Any] = dict.fromkeys((*OWED, *CLEARED, "remaining", "certified_share", "step"))
+    shown |= {"suppressed": bool(opened.suppressed)}
+    if 0 in found:
+        *owed, bits = found[0][: len(OWED) + 1]
+        shown |= dict(zip(OWED, owed, strict=True)) | {"step": 1 << min(max(bits, 0), 63)}
+    if 1 in found:
+        *cleared, certified = found[1]
+        shown |= dict(zip(CLEARED, cleared, strict=True))
+        if not 0 <= shown["cleared"] <= (shown["total"] or 0) or not 0 <= certified <= 10**DECIMALS:
+            raise Malformed("totals of a round that cannot be")
+        shown |= {"remaining": shown["total"] - shown["cleared"], "certified_share": certified / 10**DECIMALS}
+    return shown

@@ -1,7 +1,7 @@
 """Confirmation: both sides of every debt say how much it is, and what they agree on takes part; nothing is opened.
 
 Model       semi-honest, at most k-1 of n >= 2k-1 nodes; what two firms say together counts as owed.
-Rounds      18 for k = 2, 26 for k = 3; 25 and 37 where the smaller counts.   Sends, at 2-of-3, 161 or 199 bytes per
+Rounds      18 for k = 2, 26 for k = 3; 26 and 38 where the smaller counts.   Sends, at 2-of-3, 189 or 240 bytes per
             party and pair of firms.
 Reveals     nothing: whether a debt was confirmed, its two firms learn in their notices.
 Follows     double ascertainment, as multilateral set-off requires.
@@ -43,13 +43,15 @@ def confirm(circle: Circle, said: Vector, heard: Vector, smaller: bool = False) 
     # 1. Do the two say the same?
     same = yield from equal(circle, said, heard)
     agreed = (yield from to_field(circle, same, said.size))[0]
-    # 2. Is it an amount at all?
+    # 2. Is it an amount at all?  Far below zero a difference turns round, so that both bits are set.
     amounts = (yield from minimum(circle, said, heard)) if smaller else said
-    most = np.full(said.size, (1 << AMOUNT_BITS) - 1, dtype=np.uint64)
+    most, ones = np.full(said.size, (1 << AMOUNT_BITS) - 1, dtype=np.uint64), np.ones_like(said)
     outside = yield from positive(circle, np.concatenate([elements.negate(amounts), elements.subtract(amounts, most)]))
-    sound = elements.combine([1, -1, -1], [np.ones_like(said), outside[: said.size], outside[said.size :]])
+    not_below, not_above = (elements.subtract(ones, each) for each in np.split(outside, 2))
     # 3. Then it takes part.
-    part = sound if smaller else (yield from multiply(circle, sound, agreed))
+    part = ones if smaller else agreed
+    both = yield from multiply(circle, np.concatenate([part, amounts]), np.concatenate([not_below, not_above]))
+    part, amounts = np.split(both, 2)
     return Confirmed((yield from multiply(circle, part, amounts)), agreed)
 
 

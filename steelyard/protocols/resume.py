@@ -39,6 +39,9 @@ class Checkpoints(Votes, Interface):
     def keep(self, number: int, opened: bytes) -> None:
         """Durably; in place of one of the same number."""
 
+    def forget(self) -> None:
+        """All sums; no votes."""
+
 
 @dataclass(slots=True)
 class Unkept:

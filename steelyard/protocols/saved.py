@@ -5,7 +5,7 @@ Rounds      1.   Sends 16 bytes for every state kept.
 Reveals     to all participants: which attempts' states each of them has kept.
 Follows     checkpoints of long computations.
 Differs     a state is shares: it is one only if all of it comes from one attempt, so each is kept under the attempt's
-            name, and all participants must have it from the same one.
+            name, and all participants must have it from the same one, and the first state, too.
 """
 
 from __future__ import annotations
@@ -39,6 +39,9 @@ class States(Interface):
     def keep(self, number: int, opened: bytes) -> None:
         """Durably; in place of one of the same number."""
 
+    def forget(self) -> None:
+        """All of them."""
+
 
 @dataclass(frozen=True, slots=True)
 class Saved:
@@ -65,7 +68,10 @@ class Saved:
         )
 
     def keep(self, number: int, vectors: Sequence[Vector]) -> None:
+        """The first begins anew: what was kept of an earlier beginning fits it nowhere, and is forgotten."""
         if self.states:
+            if number == 1:
+                self.states.forget()
             body = msgspec.msgpack.encode([np.ascontiguousarray(each).tobytes() for each in vectors])
             self.states.keep(number, bytes.fromhex(self.attempt.attempt) + body)
 

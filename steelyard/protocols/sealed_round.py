@@ -1,7 +1,7 @@
 """Sealed round: what firms have dealt, all of a row and a column, becomes the arcs that are cleared, and goes back.
 
 Model       semi-honest, at most k-1 of n >= 2k-1 nodes; any number of firms may lie, each about its own debts.
-Rounds      0 of its own: those of confirm, and of a clamp where weights, cash or caps are dealt.   Sends the same.
+Rounds      0 of its own: those of confirm, and of bounds where weights, cash or caps are dealt.   Sends the same.
 Reveals     nothing.
 Follows     steelyard.protocols.confirmation.
 Differs     credit lines are confirmed by lender and borrower like debts; the smaller of what the two say counts.
@@ -20,7 +20,7 @@ from steelyard import field as elements
 from steelyard.field import Vector
 from steelyard.protocols.circle import Circle
 from steelyard.protocols.confirmation import confirm, off_diagonal
-from steelyard.protocols.select import clamp, minimum
+from steelyard.protocols.select import minimum, within
 from steelyard.rounds import Protocol
 from steelyard.setoff.layout import Layout
 from steelyard.setoff.network import AMOUNT_BITS, FULL, MOST_WORTH, Topology
@@ -69,7 +69,7 @@ def gather(
     # 2. How much a debt counts for.
     if terms.aged:
         younger = yield from minimum(circle, *_both(terms, declared, "payable_worths", "receivable_worths"))
-        worths = [(yield from clamp(circle, younger, 0, MOST_WORTH))]
+        worths = [(yield from within(circle, younger, MOST_WORTH))]
     # 3. Credit, cash and caps, which clear nothing themselves.
     if terms.credit:
         lines = yield from confirm(circle, *_both(terms, declared, "lends", "borrows"), True)
@@ -89,7 +89,7 @@ def offered(circle: Circle, terms: Terms, declared: Declared) -> Protocol[Vector
         columns += [cash[:, 0], cash[:, 1]]
     if terms.caps:
         columns.append(_rows(terms, declared, "cap", 1)[:, 0])
-    return (yield from clamp(circle, np.concatenate(columns), 0, MOST))
+    return (yield from within(circle, np.concatenate(columns), MOST))
 
 
 def tell(terms: Terms, gathered: Gathered, flow: Vector) -> Told:

@@ -61,6 +61,17 @@ def clamp(circle: Circle, x: Vector, low: Vector | int, high: Vector | int) -> P
     return field.total([x, moves[: x.size], moves[x.size :]])
 
 
+def within(circle: Circle, x: Vector, high: int) -> Protocol[Vector]:
+    """x, but 0 where it is less and `high` where it is more, for every x of the field: what strangers may have dealt.
+
+    `clamp` compares differences, and one that reaches 2^60 turns round: far below zero it leaves what is out of bounds.
+    """
+    # 1. Nothing is below zero; of every number the sign is exact.
+    (below,) = yield from bits_times(circle, (yield from negative(circle, x)), [x])
+    # 2. Nothing is above `high`.
+    return (yield from minimum(circle, field.subtract(x, below), _shares(high, x.size)))
+
+
 def ordered(circle: Circle, a: Vector, b: Vector) -> Protocol[tuple[Vector, Vector]]:
     """The smaller and the larger of a[i] and b[i]."""
     difference = field.subtract(b, a)

@@ -1,10 +1,11 @@
 """Set-off round: from what firms have dealt to what each of them is told, and what is said of all of them together.
 
 Model       semi-honest, at most k-1 of n >= 2k-1 nodes; any number of firms may lie, each about its own debts.
-Rounds      4 of its own, and those of its parts: confirmation or skeleton, preparation, every step, repair,
+Rounds      9 of its own, and those of its parts: confirmation or skeleton, preparation, every step, repair,
             certificate, totals.   Sends the same.
-Reveals     to all participants: whether all debts together are too large, and whether firms with debts are too few;
-            what preparation, repair and certificate reveal, and in skeleton mode what a skeleton does.
+Reveals     to all participants: whether all debts together are too large, and whether firms with debts, and then those
+            with a set-off, are too few; what repair reveals, what preparation and certificate do if they are not, and
+            in skeleton mode what a skeleton does.
 Follows     docs/decisions/0011-set-off.md.
 Differs     shares are saved before the first step and after every slice of steps: an attempt goes on where all have
             saved the same.  What is told is shared afresh, so it says nothing of how it was computed.
@@ -12,7 +13,7 @@ Differs     shares are saved before the first step and after every slice of step
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 import numpy as np
@@ -38,27 +39,33 @@ from steelyard.setoff.schedule import Schedule
 from steelyard.setoff.terms import Terms
 
 SLICES: Final = 20
-TOTALS: Final = ("total", "cleared", "nid_before", "nid_after", "firms_with_setoff", "cash")
+OWED: Final = ("total", "nid_before")
+CLEARED: Final = ("cleared", "nid_after", "firms_with_setoff", "cash")
 
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """Public: how many firms with debts there must be, what counts where two sides differ, who clears with whom."""
+    """Public: how many firms a total is about at least, what counts where two sides differ, who clears with whom."""
 
     least: int
     smaller: bool
     barred: NDArray[np.bool_] = field(repr=False)
     schedule: Schedule
 
+    def plan(self, few: bool) -> Schedule:
+        """Of too few firms nothing is opened, not even how large their debts are."""
+        return self.schedule.blind if few and self.schedule.step_bits is None else self.schedule
+
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """`totals`: shares, in the order of TOTALS, and None where firms are too few; so is the `certified` share."""
+    """Shares, in the order of OWED and of CLEARED; None where firms are too few, and so is the `certified` share."""
 
     told: Told = field(repr=False)
     step_bits: int
-    totals: Vector | None = field(repr=False)
-    certified: int | None
+    owed: Vector | None = field(default=None, repr=False)
+    cleared: Vector | None = field(default=None, repr=False)
+    certified: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +81,7 @@ def clear(circle: Circle, terms: Terms, policy: Policy, declared: Declared, save
     # 1. From the start, or from where all participants have been before.
     state = yield from _state(circle, terms, policy, declared, saved)
     # 2. Slice by slice to the last step.
-    schedule, slice_ = policy.schedule, _slice(policy.schedule)
+    schedule, slice_ = policy.plan(state.few), _slice(policy.schedule)
     progress, topology = state.progress, state.gathered.layout.topology
     while progress.taken < schedule.steps:
         name = f"step {min(progress.taken + slice_, schedule.steps)}/{schedule.steps}"
@@ -83,13 +90,16 @@ def clear(circle: Circle, terms: Terms, policy: Policy, declared: Declared, save
     # 3. Exact to the last minor unit, and shown to be.
     flow = yield from called("repair", repair(circle, topology, state.ground.room, progress.flow, schedule))
     yield from called("verify", verify(circle, topology, state.gathered.amounts, flow))
-    # 4. What is said of all together, if they are enough, and to each.
-    certified = totals = None
-    if not state.few:
-        certified = yield from called("certificate", _certified(circle, state, progress.prices, flow))
-        totals = yield from called("totals", _totals(circle, terms, state.gathered, flow))
+    # 4. What is said to each, and of all together, if they are enough.
     told = yield from called("notices", _told(circle, terms, declared, state.gathered, flow))
-    return Outcome(told, state.ground.bits, totals, certified)
+    outcome = Outcome(told, state.ground.bits)
+    if state.few:
+        return outcome
+    owed, cleared = yield from called("totals", _totals(circle, terms, state.gathered, flow))
+    if (yield from called("limits", _too_few(circle, cleared[[CLEARED.index("firms_with_setoff")]], policy.least))):
+        return replace(outcome, owed=owed)
+    certified = yield from called("certificate", _certified(circle, state, progress.prices, flow))
+    return replace(outcome, owed=owed, cleared=cleared, certified=certified)
 
 
 def _slice(schedule: Schedule) -> int:
@@ -109,7 +119,7 @@ def _state(circle: Circle, terms: Terms, policy: Policy, declared: Declared, sav
     few = yield from called("limits", _limits(circle, gathered, policy.least))
     # 2. The size of a step, and each firm's share in it.
     topology = gathered.layout.topology
-    preparing = prepare(circle, topology, gathered.amounts, gathered.worths, policy.schedule)
+    preparing = prepare(circle, topology, gathered.amounts, gathered.worths, policy.plan(few))
     ground = yield from called("preparation", preparing)
     public = np.array([ground.bits, few], dtype=np.uint64)
     saved.keep(1, [public, ground.room, ground.multipliers, *gathered.packed()])
@@ -131,17 +141,24 @@ def _limits(circle: Circle, gathered: Gathered, least: int) -> Protocol[bool]:
     debts, arcs = gathered.layout.debts, gathered.layout.debts.arcs
     caps = gathered.layout.starts[3]
     owed = gathered.amounts[:arcs]
-    # 1. Who has debts, and how much all of it is.
-    has = yield from positive(circle, elements.add(sums(debts.outgoing, owed), sums(debts.incoming, owed)))
-    count, total = whole(has), whole(gathered.amounts[:caps])
-    limits = np.array([(1 << TOTAL_BITS) - 1, 0, least - 1], dtype=np.uint64)
-    beyond = yield from positive(circle, elements.subtract(np.concatenate([total, count, count]), limits))
-    # 2. Two bits, opened.
-    bits = np.concatenate([beyond[:1], elements.subtract(beyond[1:2], beyond[2:])])
-    opened = yield from open_numbers(circle, "limits", (yield from reshare(circle, "limits", bits)))
-    if opened[0]:
+    # 1. Is it too much?
+    total = elements.subtract(whole(gathered.amounts[:caps]), np.array([(1 << TOTAL_BITS) - 1], dtype=np.uint64))
+    if (yield from _opened(circle, (yield from positive(circle, total)))):
         raise Invalid(f"all debts together reach 2^{TOTAL_BITS} minor units: clear part of them in another round")
-    return bool(opened[1])
+    # 2. Who has debts; are they too few?
+    has = yield from positive(circle, elements.add(sums(debts.outgoing, owed), sums(debts.incoming, owed)))
+    return (yield from _too_few(circle, whole(has), least))
+
+
+def _too_few(circle: Circle, count: Vector, least: int) -> Protocol[bool]:
+    """Whether `count`, a share of (1,), is above zero, but below `least`: opened."""
+    limits = np.array([0, least - 1], dtype=np.uint64)
+    beyond = yield from positive(circle, elements.subtract(np.repeat(count, 2), limits))
+    return (yield from _opened(circle, elements.subtract(beyond[:1], beyond[1:])))
+
+
+def _opened(circle: Circle, bit: Vector) -> Protocol[bool]:
+    return bool((yield from open_numbers(circle, "limits", (yield from reshare(circle, "limits", bit))))[0])
 
 
 def _certified(circle: Circle, state: _State, prices: Vector, flow: Vector) -> Protocol[int]:
@@ -151,7 +168,8 @@ def _certified(circle: Circle, state: _State, prices: Vector, flow: Vector) -> P
     return (yield from certified_share(circle, worths, flow, most))
 
 
-def _totals(circle: Circle, terms: Terms, gathered: Gathered, flow: Vector) -> Protocol[Vector]:
+def _totals(circle: Circle, terms: Terms, gathered: Gathered, flow: Vector) -> Protocol[tuple[Vector, Vector]]:
+    """In the order of OWED and of CLEARED."""
     layout = gathered.layout
     _, tenders, acceptances, _ = layout.starts
     owed, cleared = gathered.amounts[: layout.debts.arcs], flow[: layout.debts.arcs]
@@ -161,8 +179,9 @@ def _totals(circle: Circle, terms: Terms, gathered: Gathered, flow: Vector) -> P
         net = imbalance(layout.debts, elements.subtract(owed, cleared))
         after = whole((yield from multiply(circle, (yield from positive(circle, net)), net)))
     cash = whole(flow[tenders:acceptances])
-    together = np.concatenate([found.total, found.cleared, found.internal_debt, after, found.firms, cash])
-    return (yield from reshare(circle, "totals", together))
+    together = np.concatenate([found.total, found.internal_debt, found.cleared, after, found.firms, cash])
+    fresh = yield from reshare(circle, "totals", together)
+    return fresh[: len(OWED)], fresh[len(OWED) :]
 
 
 def _told(circle: Circle, terms: Terms, declared: Declared, gathered: Gathered, flow: Vector) -> Protocol[Told]:

@@ -1,7 +1,7 @@
 """Skeleton round: what firms have dealt, padded rows, becomes the arcs that are cleared, and goes back to each firm.
 
 Model       that of steelyard.protocols.skeleton.
-Rounds      0 of its own: those of a skeleton, of a clamp before and of two placings behind.   Sends the same.
+Rounds      0 of its own: those of a skeleton, of bounds before and of two placings behind.   Sends the same.
 Reveals     what a skeleton does, to the compute nodes.
 Follows     steelyard.protocols.skeleton.
 Differs     a number that is no firm's becomes one: who lies can do so in its own name only.
@@ -15,7 +15,7 @@ from steelyard.field import Vector
 from steelyard.protocols.circle import Circle
 from steelyard.protocols.place import place
 from steelyard.protocols.sealed_round import Declared, Gathered, Told, constant, layout_of, offered
-from steelyard.protocols.select import clamp
+from steelyard.protocols.select import within
 from steelyard.protocols.skeleton import Skeleton, Submitted, assemble, bring_back, confirmed_rows
 from steelyard.rounds import Protocol
 from steelyard.setoff.network import FULL, Amounts
@@ -25,8 +25,8 @@ from steelyard.setoff.terms import Terms
 def gather(circle: Circle, terms: Terms, declared: Declared, smaller: bool) -> Protocol[Gathered]:
     # 1. All rows of one side, those of all firms behind each other.
     sides = [_column(declared, side) for side in ("creditors", "debtors")]
-    within = yield from clamp(circle, np.concatenate(sides), 0, terms.size)
-    others = within[: sides[0].size], within[sides[0].size :]
+    named = yield from within(circle, np.concatenate(sides), terms.size)
+    others = named[: sides[0].size], named[sides[0].size :]
     debtors, creditors = (
         Submitted(_owners(declared, layer), numbers, _column(declared, layer))
         for layer, numbers in zip(("payables", "receivables"), others, strict=True)

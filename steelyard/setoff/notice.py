@@ -39,7 +39,8 @@ class Line:
 class Notice:
     """A firm's invoices of a round, payables first; `differs` names firms that said something else than this one.
 
-    `money` is the cash and credit that it got, less what it gave.
+    `money` is the cash and credit that went into its debts, less what came out of its claims.  `nodes` have signed it
+    for `run`, the computation; not `verified`, a wrong number of one of them would go unnoticed.
     """
 
     firm: str
@@ -48,6 +49,10 @@ class Notice:
     money: int = field(default=0, repr=False)
     differs: tuple[str, ...] = field(default=(), repr=False)
     final: bool = False
+    decimals: int = 0
+    run: str = ""
+    nodes: tuple[str, ...] = ()
+    verified: bool = True
 
     @property
     def payables(self) -> int:
@@ -97,7 +102,7 @@ def as_csv(notice: Notice) -> str:
     return out.getvalue()
 
 
-def as_pdf(notice: Notice, decimals: int, issued: date) -> bytes:
+def as_pdf(notice: Notice, issued: date) -> bytes:
     """For the firm's books, amounts in major units."""
     from fpdf import FPDF  # only whoever prints loads it
 
@@ -107,27 +112,35 @@ def as_pdf(notice: Notice, decimals: int, issued: date) -> bytes:
     pdf.set_font("Helvetica", "B", 14)
     pdf.cell(text=f"Set-off notice for {notice.firm}", new_x="LMARGIN", new_y="NEXT")
     pdf.set_font("Helvetica", size=9)
-    for line in _preamble(notice, decimals, issued):
+    for line in _preamble(notice, issued):
         pdf.cell(text=line, new_x="LMARGIN", new_y="NEXT")
     pdf.ln(4)
     with pdf.table(text_align="LEFT") as table:
-        for row in (COLUMNS, *_printed(notice.lines, decimals)):
+        for row in (COLUMNS, *_printed(notice.lines, notice.decimals)):
             table.row(row)
     return bytes(pdf.output())
 
 
-def _preamble(notice: Notice, decimals: int, issued: date) -> tuple[str, ...]:
-    both = (fixedpoint.format(each, decimals) for each in (notice.payables, notice.receivables))
-    payables, receivables = both
-    money = f"Cash and credit got, less what was given: {fixedpoint.format(notice.money, decimals)}."
-    rest = money if notice.money else "The two are equal."
+def _preamble(notice: Notice, issued: date) -> tuple[str, ...]:
+    payables, receivables, money = (
+        fixedpoint.format(each, notice.decimals) for each in (notice.payables, notice.receivables, notice.money)
+    )
+    rest = f"Cash and credit put into debts, less taken for claims: {money}." if notice.money else "The two are equal."
     return (
         f"Round {notice.round}, {issued.isoformat()}",
+        *_origin(notice),
         f"Debts cancelled: {payables}. Claims cancelled: {receivables}. {rest}",
         "Invoices stand as they were issued; only what remains of them is still to be paid.",
         "Final." if notice.final else "Preliminary: corrections are possible until the round is declared final.",
         *((f"Said something else, so nothing is cleared with: {', '.join(notice.differs)}",) if notice.differs else ()),
     )
+
+
+def _origin(notice: Notice) -> tuple[str, ...]:
+    if not notice.nodes:
+        return ()
+    doubt = "" if notice.verified else " So few of them could not have noticed a wrong number of one."
+    return (f"Computation {notice.run}, signed by the nodes {', '.join(notice.nodes)}.{doubt}",)
 
 
 def _printed(lines: Sequence[Line], decimals: int) -> list[tuple[str, ...]]:

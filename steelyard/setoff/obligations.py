@@ -30,8 +30,8 @@ class Obligation:
     """One invoice; the amount in minor units."""
 
     id: str
-    debtor: str
-    creditor: str
+    debtor: str = field(repr=False)
+    creditor: str = field(repr=False)
     amount: int = field(repr=False)
     currency: str = ""
     issued: date | None = None

@@ -10,7 +10,7 @@ import csv
 import io
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 from steelyard import fixedpoint
@@ -30,7 +30,7 @@ class _Line:
     """One row by columns."""
 
     number: int
-    cells: Mapping[str, str]
+    cells: Mapping[str, str] = field(repr=False)
 
     def wrong(self, column: str, what: str) -> Invalid:
         return Invalid(f"line {self.number}, column {column}: this {what}")

@@ -23,7 +23,7 @@ class Payment:
     """Amount in minor units; names as the bank writes them."""
 
     id: str
-    payee: str
+    payee: str = field(repr=False)
     amount: int = field(repr=False)
 
 

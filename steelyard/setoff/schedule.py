@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from steelyard.errors import Invalid
@@ -15,6 +15,7 @@ MOST_PRICE: Final = 31  # times the step, of any price that an upper bound is ma
 LEAST_STEP: Final = 4  # bits: a step times a worth in sixteenths is whole
 MOST_STEP: Final = AMOUNT_BITS
 STAGES: Final = (4, 2, 0)  # bits by which a step is larger than the last: large amounts find their way first
+BLIND: Final = tuple(range(28, -1, -3))  # the same where nobody may know how large amounts are: few firms need no more
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +26,7 @@ class Schedule:
     step_bits: int | None = None
     tightenings: int = 8
     phases: int = 200
+    stages: tuple[int, ...] = STAGES
 
     def __post_init__(self) -> None:
         if not 1 <= self.steps <= 4000:
@@ -32,9 +34,14 @@ class Schedule:
         if self.step_bits is not None and not LEAST_STEP <= self.step_bits <= MOST_STEP:
             raise Invalid(f"a step is 2^{LEAST_STEP} to 2^{MOST_STEP} minor units")
 
+    @property
+    def blind(self) -> Schedule:
+        """For debts of any size, so that nothing of them is opened: the last step is the least."""
+        return replace(self, step_bits=LEAST_STEP, stages=BLIND)
+
     def larger(self, taken: int) -> int:
         """By how many bits the step after `taken` steps is larger than the last."""
-        return STAGES[min(len(STAGES) * taken // self.steps, len(STAGES) - 1)]
+        return self.stages[min(len(self.stages) * taken // self.steps, len(self.stages) - 1)]
 
     def sharper(self, taken: int) -> int:
         """By how many bits it is smaller than the one before: 0, but where a stage begins."""

@@ -6,7 +6,7 @@ the other side says the same, then its credit lines, lent and borrowed, then its
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -21,7 +21,7 @@ from steelyard.setoff.terms import bucket, member
 class _Side:
     """Where a firm's rows of one side stand: the names of the others by position; positions without a name are free."""
 
-    names: dict[int, str]
+    names: dict[int, str] = field(repr=False)
     length: int
 
 
@@ -46,7 +46,9 @@ def settle(statement: Statement, told: Amounts, round_id: str) -> Notice:
     lines.sort(key=lambda line: line.obligation.debtor != statement.firm)
     differs = {*_differing(statement, payables, agreed_owing), *_differing(statement, receivables, agreed_owed)}
     money = _money(statement, told[length:])
-    return Notice(statement.firm, round_id, tuple(lines), money, tuple(sorted(differs)))
+    return Notice(
+        statement.firm, round_id, tuple(lines), money, tuple(sorted(differs)), decimals=statement.terms.decimals
+    )
 
 
 def _sides(statement: Statement) -> tuple[_Side, _Side]:

@@ -26,7 +26,7 @@ class State:
 @dataclass(frozen=True)
 class Solution:
     flow: Amounts = field(repr=False)
-    bound: int  # no circulation is worth more, in sixteenths of a minor unit
+    bound: int = field(repr=False)  # no circulation is worth more, in sixteenths of a minor unit
     phases: int  # of the repair
 
     def share(self, network: Network) -> int:

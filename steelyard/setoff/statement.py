@@ -22,11 +22,11 @@ MOST: Final = (1 << AMOUNT_BITS) - 1
 class Offers:
     """Money that a firm brings, in minor units: `lends` and `borrows` by the other firm.  A cap is on all it pays."""
 
-    tender: int = 0
-    acceptance: int = 0
+    tender: int = field(default=0, repr=False)
+    acceptance: int = field(default=0, repr=False)
     lends: Mapping[str, int] = field(default_factory=dict, repr=False)
     borrows: Mapping[str, int] = field(default_factory=dict, repr=False)
-    cap: int = MOST
+    cap: int = field(default=MOST, repr=False)
 
     @property
     def capped(self) -> bool:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from datetime import date
-from functools import lru_cache
+from functools import cached_property
 from typing import Annotated, Final, Literal
 
 import msgspec
@@ -26,7 +26,7 @@ MOST_ROWS: Final = 1 << 18  # of all firms together
 _FOREIGN: Final = re.compile(r"[^a-z0-9]+")
 
 
-class Terms(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class Terms(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, dict=True):
     """`minimum`: of one invoice, in minor units.  `today`: with it, debts count more the longer they are overdue.
 
     `excluded`: groups that do not clear among themselves.  `cash`, `credit`, `caps`: firms say how much of it there is.
@@ -56,10 +56,10 @@ class Terms(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     def sealed(self) -> bool:
         return self.mode == "sealed"
 
-    @property
+    @cached_property
     def tag(self) -> str:
         """Names these terms and no others."""
-        return _tag(self)
+        return f"round_{digest('set-off terms', msgspec.json.encode(self)).hex()[:32]}"
 
     def check(self) -> None:
         """Raises Invalid; what the types cannot say."""
@@ -73,13 +73,17 @@ class Terms(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
         for firm in (firm for group in self.excluded for firm in group):
             self.number(firm)
 
+    @cached_property
+    def _numbers(self) -> Mapping[str, int]:
+        return {firm: number for number, firm in enumerate(self.firms)}
+
     def __contains__(self, firm: str) -> bool:
-        return firm in _numbers(self.firms)
+        return firm in self._numbers
 
     def number(self, firm: str) -> int:
         """Its place in the public order; raises Invalid for a firm that does not take part."""
         try:
-            return _numbers(self.firms)[firm]
+            return self._numbers[firm]
         except KeyError:
             raise Invalid(f"{firm[:60]} is no firm of this round") from None
 
@@ -103,16 +107,6 @@ class Terms(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
         sides = layers.get("payables", 0), layers.get("receivables", 0)
         right = all(each == (self.size if self.sealed else bucket(each)) for each in sides)
         return right and dict(layers) == self.form(*sides)
-
-
-@lru_cache(maxsize=8)
-def _tag(terms: Terms) -> str:
-    return f"round_{digest('set-off terms', msgspec.json.encode(terms)).hex()[:32]}"
-
-
-@lru_cache(maxsize=8)
-def _numbers(firms: tuple[str, ...]) -> Mapping[str, int]:
-    return {firm: number for number, firm in enumerate(firms)}
 
 
 def bucket(rows: int) -> int:

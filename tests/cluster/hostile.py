@@ -132,6 +132,11 @@ class Hostile:
             return error
         raise AssertionError("the node ended without a word")
 
+    async def cancel(self, party: str, signed: Signed) -> None:
+        """The coordinator's word that a computation has ended."""
+        async with self._node(party) as stub:
+            await stub.Cancel(node_pb2.CancelRequest(computation=self.request_of(signed)), timeout=5)
+
     async def attempt(
         self, groups: Mapping[str, Sequence[str]], signed: Signed, others: Mapping[str, Signed] | None = None
     ) -> dict[str, SteelyardError | None]:

@@ -7,8 +7,10 @@ import asyncio
 import pytest
 
 from clients.sdk.questions import Asked
+from node.training import KeptSums
 from steelyard.documents.signed import Signed
 from steelyard.errors import Cheated, Conflict, DifferencingRefused, PolicyRefused
+from steelyard.ids import ComputationId
 from steelyard.randomness import token
 from tests.cluster import scenarios
 from tests.cluster.hostile import Hostile, later
@@ -159,3 +161,19 @@ def test_what_an_attempt_has_decrypted_is_not_decrypted_again(hostile: Hostile) 
     assert hostile.runner.run(attempt(), timeout=60) == [None] * len(PARTIES)
     again = hostile.runner.run(attempt(), timeout=60)
     assert all(isinstance(error, Conflict) for error in again), again
+
+
+def test_saved_shares_go_when_the_computation_ends_without_a_result(hostile: Hostile) -> None:
+    signed = proposed(hostile, "accounts.balance")
+    books, computation = hostile.runner.nodes["bank-a"].books, ComputationId(hostile.request_of(signed))
+    hostile.runner.nodes["bank-a"].books.consent.settle()
+    kept = KeptSums(books.vault, computation)
+    kept.keep(1, b"shares")
+    books.sweep()
+    assert kept.latest() == 1
+    hostile.runner.run(hostile.cancel("bank-a", signed))
+    assert kept.latest() == 0
+    kept.keep(1, b"shares")
+    books.database.execute("UPDATE computations SET expires_ms = 1 WHERE id = ?", (computation,))
+    books.sweep()
+    assert kept.latest() == 0

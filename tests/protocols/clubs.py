@@ -19,7 +19,8 @@ from steelyard.functions.catalogue import question
 from steelyard.functions.computation import ResultShare, compute
 from steelyard.functions.intake import Parcel
 from steelyard.functions.means import Means
-from steelyard.functions.notices import Part, Told, parts_of, put_together
+from steelyard.functions.notices import ABOUT, Part, Told, about, parts_of, put_together
+from steelyard.functions.past import Earlier
 from steelyard.functions.set_off import PURPOSE
 from steelyard.identity.keys import public_hex
 from steelyard.identity.sealing import unseal
@@ -52,6 +53,19 @@ class States:
 
     def keep(self, number: int, opened: bytes) -> None:
         self.kept[number] = opened
+
+    def forget(self) -> None:
+        self.kept.clear()
+
+
+@dataclass
+class Memory:
+    """What a node has released, by computation."""
+
+    known: Mapping[str, Earlier]
+
+    def released(self, computation: str) -> Earlier | None:
+        return self.known.get(computation)
 
 
 class Club:
@@ -92,7 +106,7 @@ class Club:
         key = self.keys.setdefault(statement.firm, X25519PrivateKey.generate())
         vector = np.concatenate([from_signed(np.asarray(each, dtype=np.int64)) for each in made.values()])
         header = ContributionHeader(
-            id=digest("id", name.encode()).hex()[:32],
+            id=contribution(statement.firm),
             manifest="22" * 32,
             contributor=name,
             dataset=self.terms.round,
@@ -115,6 +129,11 @@ class Club:
             parcel = Parcel(header, digest("header", header.encode()), shares[point].copy(), public_hex(key))
             self.boxes[party].parcels[PartyId(name)] = parcel
 
+    def declare(self, past: Mapping[str, Earlier], **arguments: Any) -> Mapping[PartyId, Any]:
+        """Declares a run final; `past` is what every node remembers.  The outcome, errors included, by node."""
+        asked = question("finality", {"dataset": self.terms.round, "result": "00" * 32, **arguments})
+        return run_locally({party: self._played(asked, party, Memory(past)) for party in self.boxes})
+
     def clear(
         self, *, tamper: Tamper | None = None, watch: Callable[[PartyId, Any], Any] | None = None, **arguments: Any
     ) -> Cleared:
@@ -123,7 +142,7 @@ class Club:
         outcome = raised(run_locally({p: watch(p, each) if watch else each for p, each in made.items()}, tamper))
         return Cleared(self, figures(self.consortium, asked, outcome), outcome)
 
-    def _played(self, asked: Any, party: PartyId) -> Protocol[ResultShare]:
+    def _played(self, asked: Any, party: PartyId, past: Memory | None = None) -> Protocol[ResultShare]:
         attempt = self.consortium.attempt(party)
         return compute(
             attempt,
@@ -133,7 +152,7 @@ class Club:
             self.consortium.ledgers[party],
             SystemRandomness(),
             lambda identity: Keystream(digest("noise", identity.encode())),
-            means=Means(intake=self.boxes[party], checkpoints=self.states[party]),  # type: ignore[arg-type]
+            means=Means(intake=self.boxes[party], checkpoints=self.states[party], past=past),  # type: ignore[arg-type]
         )
 
 
@@ -157,11 +176,14 @@ class Cleared:
             parts,
             consortium.keys,
             consortium.points,
+            consortium.threshold,
             lambda sealed, bound: unseal(private, sealed, bound),
         )
 
     def notice(self, firm: str) -> Notice:
-        found = settle(self.club.said[firm], self.told(firm).values, "club")
+        told = self.told(firm).values
+        assert tuple(told[:ABOUT]) == about(contribution(firm))
+        found = settle(self.club.said[firm], told[ABOUT:], "club")
         found.check()
         return found
 
@@ -172,6 +194,10 @@ class Cleared:
             for line in self.notice(firm).lines:
                 assert found.setdefault(line.obligation.id, line.cleared) == line.cleared
         return found
+
+
+def contribution(firm: str) -> str:
+    return digest("id", member(firm).encode()).hex()[:32]
 
 
 def plain(terms: Terms) -> dict[str, Any]:

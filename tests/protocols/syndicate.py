@@ -112,5 +112,10 @@ class Netted:
         consortium, key = self.syndicate.consortium, self.syndicate.keys[reader or bank]
         parts = parts_of({party: each.attachment for party, each in self.outcome.items()})[bank]
         return put_together(
-            bank, parts, consortium.keys, consortium.points, lambda sealed, bound: unseal(key, sealed, bound)
+            bank,
+            parts,
+            consortium.keys,
+            consortium.points,
+            consortium.threshold,
+            lambda sealed, bound: unseal(key, sealed, bound),
         )

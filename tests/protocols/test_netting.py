@@ -14,7 +14,7 @@ from steelyard import fixedpoint
 from steelyard.documents.contribution import Measure
 from steelyard.errors import Cheated, GroupTooSmall, Invalid, NotFound, TimedOut
 from steelyard.functions.catalogue import question
-from steelyard.functions.netting import about
+from steelyard.functions.notices import ABOUT
 from steelyard.setoff.queue import Payment, Queue
 from steelyard.setoff.queues import Queues
 
@@ -46,8 +46,8 @@ def check(queues: list[Queue], found: Netted) -> None:
     assert found.figures["settles"] == bool(settled.all()) == (found.figures["passes"] == 0)
     for at, queue in enumerate(queues):
         told = found.told(queue.bank)
-        *_, position = told.values[: len(about("0" * 32)) + 1]
-        bits = told.values[len(about("0" * 32)) + 1 :][: len(queue.payments)]
+        *_, position = told.values[: ABOUT + 1]
+        bits = told.values[ABOUT + 1 :][: len(queue.payments)]
         assert (told.tells, told.verified, position) == ("payments", True, net[at])
         assert bits.tolist() == settled[at, : len(queue.payments)].tolist()
 

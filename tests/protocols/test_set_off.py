@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 from datetime import date
 from typing import Any
 
+import msgspec
 import numpy as np
 import pytest
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from protocols.clubs import Club, debts
+from protocols.clubs import Club, States, debts
 
 from steelyard.errors import Cheated, Failed, GroupTooSmall, Invalid
-from steelyard.functions.notices import put_together
+from steelyard.functions.notices import Part, parts_of, put_together, sealed_parts
+from steelyard.identity.keys import public_hex
 from steelyard.identity.sealing import unseal
 from steelyard.ids import PartyId
 from steelyard.rounds import Fork
@@ -86,7 +89,7 @@ def test_a_part_for_another_firm_or_with_another_signature_is_left_out() -> None
     mine[PartyId("bank-b")] = parts["b"][PartyId("bank-b")]
 
     def opened(key: str) -> Any:
-        return put_together("a", mine, keys, points, lambda sealed, bound: unseal(club.keys[key], sealed, bound))
+        return put_together("a", mine, keys, points, 2, lambda sealed, bound: unseal(club.keys[key], sealed, bound))
 
     told = opened("A")
     assert told.nodes == ("bank-a", "bank-c")
@@ -94,6 +97,36 @@ def test_a_part_for_another_firm_or_with_another_signature_is_left_out() -> None
     mine[PartyId("bank-c")] = mine[PartyId("bank-a")]
     with pytest.raises(Failed):  # one share opens nothing
         opened("A")
+
+
+def test_fewer_nodes_than_the_threshold_forge_no_notice_whatever_they_sign() -> None:
+    club = Club.of(TRIANGLE, size=5, threshold=3)
+    club.all_say(TRIANGLE)
+    parts = club.clear(steps=1).parts()["a"]
+    liars, honest = club.consortium.parties[:2], club.consortium.parties[2]
+    values = np.array([7, 7], dtype=np.uint64)
+    forged = {
+        party: parts_of({
+            party: sealed_parts(
+                replace(club.consortium.attempt(party), threshold=2), "club", "33" * 32, "lines",
+                {PartyId("a"): values},
+                {PartyId("a"): public_hex(club.keys["A"])},
+            )
+        })["a"][party]
+        for party in liars
+    }  # fmt: skip
+    mine = {**forged, honest: parts[honest]}
+    with pytest.raises(Failed):
+        put_together(
+            "a", mine, club.consortium.keys, club.consortium.points, 3,
+            lambda sealed, bound: unseal(club.keys["A"], sealed, bound),
+        )  # fmt: skip
+
+
+def test_what_a_node_says_for_no_firm_is_left_out() -> None:
+    part = Part(b"", b"")
+    told = msgspec.msgpack.encode({"../../f1": part, "/etc/f1": part, "f1": part, "F1": part})
+    assert list(parts_of({PartyId("bank-a"): told})) == ["f1"]
 
 
 def openings(club: Club, **arguments: Any) -> tuple[Counter[str], list[tuple[str, int]]]:
@@ -198,6 +231,30 @@ def test_totals_of_too_few_firms_are_kept_back_but_notices_are_sent(mode: str) -
     assert found.figures["suppressed"]
     assert (found.figures["total"], found.figures["certified_share"]) == (None, None)
     assert found.notice("A").payables == 75
+
+
+@MODES
+def test_what_is_cleared_among_too_few_firms_is_kept_back_though_many_have_debts(mode: str) -> None:
+    lines = debts(("A", "B", 100), ("B", "A", 60), ("C", "D", 7), ("D", "E", 9))
+    _, found = played(lines, mode, least_firms=3)
+    shown = found.figures
+    assert (shown["suppressed"], shown["total"], shown["nid_before"]) == (True, 176, 40 + 9)
+    hidden = ("cleared", "remaining", "nid_after", "firms_with_setoff", "cash", "certified_share")
+    assert [shown[name] for name in hidden] == [None] * len(hidden)
+    assert found.notice("A").payables == 60
+
+
+def test_of_too_few_firms_nothing_is_opened_not_even_how_large_their_debts_are() -> None:
+    club = Club.of(TRIANGLE)
+    club.all_say(TRIANGLE)
+    seen = openings(club, steps=20, step_bits=None, phases=200)[0]
+    club.states = {party: States() for party in club.states}
+    given = openings(club, steps=20, step_bits=10, phases=200)[0]
+    club.states = {party: States() for party in club.states}
+    few = openings(club, steps=20, step_bits=None, phases=200, least_firms=5)[0]
+    assert few["preparation"] == given["preparation"] < seen["preparation"]
+    assert (few["certificate"], few["totals"]) == (0, 0)
+    assert 0 not in (seen["certificate"], seen["totals"])
 
 
 @MODES

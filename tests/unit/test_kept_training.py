@@ -65,10 +65,21 @@ def test_sums_go_when_a_result_is_settled_and_votes_when_nobody_remembers_the_co
         here.settled(ID)
         here.settled(OTHER)
         assert (kept.latest(), kept.voted("1 sums")) == (0, (A, B, C))
-        here.sweep(lambda computation: computation == ID)
+        here.sweep(lambda computation: computation == ID, lambda computation: False)
         assert kept.voted("1 sums") == (A, B, C)
-        here.sweep(lambda computation: False)
+        here.sweep(lambda computation: False, lambda computation: True)
         assert vault.units("checkpoint") == []
+
+
+def test_sums_go_when_no_attempt_can_come_any_more(tmp_path: Path) -> None:
+    with Place(tmp_path).opened() as vault:
+        here = TrainedHere(vault, count().__next__)
+        for computation in (ID, OTHER):
+            KeptSums(vault, computation).keep(1, b"shares of a round that was given up")
+            KeptSums(vault, computation).enter("1 sums", (A, B, C))
+        here.sweep(lambda computation: True, lambda computation: computation == OTHER)
+        assert (KeptSums(vault, ID).latest(), KeptSums(vault, OTHER).latest()) == (0, 1)
+        assert KeptSums(vault, ID).voted("1 sums") == (A, B, C)
 
 
 def test_models_are_kept_sealed_listed_exported_and_deleted(tmp_path: Path) -> None:

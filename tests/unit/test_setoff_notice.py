@@ -72,5 +72,5 @@ def test_json_and_csv_say_the_same() -> None:
 
 def test_the_printed_notice_is_a_pdf_and_no_share_or_amount_is_in_a_repr() -> None:
     notice = Notice("A", "r1", (Line(RING[0], 12_345), Line(RING[2], 12_345)))
-    assert as_pdf(notice, 2, date(2026, 11, 30)).startswith(b"%PDF-")
+    assert as_pdf(notice, date(2026, 11, 30)).startswith(b"%PDF-")
     assert "12345" not in repr(notice)

@@ -54,6 +54,19 @@ def test_random_networks_up_to_500_firms_are_cleared_to_99_percent(seed: int) ->
     assert solution.bound >= FULL * best
 
 
+@pytest.mark.parametrize("size", [10**4, 10**6, 10**8, 5 * 10**9])
+def test_without_a_word_on_how_large_debts_are_a_few_firms_come_within_two_percent(size: int) -> None:
+    """Steps of all sizes one after the other, where the median may not be opened."""
+    for seed in range(3):
+        network = made(Preset(9, 30), seed)
+        scaled = np.minimum(network.amounts * size // 30_000 + 1, (1 << AMOUNT_BITS) - 1)
+        network = Network.of(9, network.topology.payers, network.topology.payees, scaled)
+        solution = solve(network, Schedule().blind)
+        check(network, solution.flow)
+        assert solution.flow.sum() >= 0.98 * optimum(network).sum()
+        assert solution.bound >= FULL * optimum(network).sum()
+
+
 @pytest.mark.parametrize("seed", range(6))
 def test_two_solvers_agree_on_the_optimum_and_short_circles_stay_below(seed: int) -> None:
     network = made("club-30", seed)
