@@ -144,7 +144,7 @@ def _limits(circle: Circle, gathered: Gathered, least: int) -> Protocol[bool]:
     # 1. Is it too much?
     total = elements.subtract(whole(gathered.amounts[:caps]), np.array([(1 << TOTAL_BITS) - 1], dtype=np.uint64))
     if (yield from _opened(circle, (yield from positive(circle, total)))):
-        raise Invalid(f"all debts together reach 2^{TOTAL_BITS} minor units: clear part of them in another round")
+        raise Invalid(f"all debts together reach {1 << TOTAL_BITS:,} minor units: clear part of them in another round")
     # 2. Who has debts; are they too few?
     has = yield from positive(circle, elements.add(sums(debts.outgoing, owed), sums(debts.incoming, owed)))
     return (yield from _too_few(circle, whole(has), least))
