@@ -89,7 +89,7 @@ class Changes:
 
     def _ask(self, step: Ask) -> None:
         if step.what == "unlock":
-            self._machine.unlock(step.change, self._now_ms())
+            self._machine.unlock(step.change, self._now_ms(), step.refused)
         else:
             self._machine.abort(step.change)
         self._turn.notify_all()

@@ -103,7 +103,7 @@ def _vote_before_staging(patch: Patch) -> None:
 
 
 def _attempts_again(patch: Patch) -> None:
-    patch.setattr(Disk, "used", lambda self, attempt: False)
+    patch.setattr(Disk, "used", lambda self, claim: False)
 
 
 def _both_votes(patch: Patch) -> None:
@@ -220,15 +220,16 @@ def _goes_back(patch: Patch) -> None:
 
 
 def _forgets_refusals(patch: Patch) -> None:
-    patch.setattr(Disk, "refused", lambda self, attempt: "")
+    original = Disk.used
+    patch.setattr(Disk, "used", lambda self, claim: len(claim) < 64 and original(self, claim))
 
 
 def _never_learns_of_its_votes(patch: Patch) -> None:
     """A vote that was forgotten stays so."""
     original = Machine._save
 
-    def save(self: Machine, record: Record, step: str, claim: str = "", refused: str = "") -> None:
-        original(self, record, step, "" if step in ("stale", "recover") else claim, refused)
+    def save(self: Machine, record: Record, step: str, *claims: str) -> None:
+        original(self, record, step, *(() if step in ("stale", "recover") else claims))
 
     patch.setattr(Machine, "_save", save)
 

@@ -214,7 +214,10 @@ class Node:
         change = step.change
         if change.attempt in self.runs and step.what == "abort":
             self.runs.pop(change.attempt).protocol.close()
-        vote = self.machine.abort(change) if step.what == "abort" else self.machine.unlock(change, self.world.now)
+        if step.what == "abort":
+            vote = self.machine.abort(change)
+        else:
+            vote = self.machine.unlock(change, self.world.now, step.refused)
         self.schedule.note([vote])
 
     # ---- recovery ---------------------------------------------------------------------------------------------------
