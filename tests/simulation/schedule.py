@@ -169,7 +169,7 @@ class Schedule:
     def _first(self, new: Committee) -> Change:
         return Change(
             sharing=SHARING, description="00" * 32, manifest="00" * 32, attempt=self.dice.token(), kind="share",
-            base=NOTHING, old=None, new=new, voters=new.holders, liars=self.options.liars, expires_ms=1000,
+            base=NOTHING, old=None, new=new, voters=new.holders, liars=self.options.liars, expires_ms=1,
         )  # fmt: skip
 
     # ---- what nodes and the coordinator ask -------------------------------------------------------------------------
