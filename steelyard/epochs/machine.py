@@ -222,7 +222,8 @@ class Machine:
 
     def _check_unlocked(self, record: Record) -> None:
         if record.undecided is not None:
-            raise Conflict("another change of this sharing is not decided yet", party=self._me)
+            told = "another change of this sharing is not decided yet: start the nodes that are down"
+            raise Conflict(f"{told}, or wait a quarter of an hour", party=self._me)
 
     def _check_base(self, record: Record, change: Change) -> None:
         if change.old is None:

@@ -168,7 +168,7 @@ def test_a_change_that_was_only_begun_is_given_up(pool: Pool) -> None:
 
 
 def test_a_change_that_one_node_has_not_prepared_is_given_up_when_it_is_back(pool: Pool) -> None:
-    """It votes against it.  The others have voted and must not go back alone: they unlock, and all keep what they had."""
+    """It votes against it.  The others have voted and must not go back alone: they unlock, and all keep theirs."""
     stories = (
         ("stage.before", ("unlock.before",)),
         ("stage.durable", ("unlock.saved",)),
