@@ -89,7 +89,7 @@ class Changes:
 
     def _ask(self, step: Ask) -> None:
         if step.what == "unlock":
-            self._machine.unlock(step.change, self._now_ms())
+            self._machine.unlock(step.change, self._now_ms(), step.refused)
         else:
             self._machine.abort(step.change)
         self._turn.notify_all()
@@ -134,7 +134,10 @@ class Changes:
             self._turn.wait_for(lambda: self._stopped or not self._is_open(change), DECISION_SECONDS)
             record = self._machine.record(change.sharing)
         if self._is_open(change):
-            raise Failed("not all votes on the change are known yet: it will be decided when all nodes answer again")
+            told = (
+                "not all nodes have voted on the change yet: it is decided when they answer again, and nothing is lost"
+            )
+            raise Failed(f"{told}; `steelyard sharing list` shows whether it is still undecided")
         stands = record.base == change.made or self.party not in change.new.points
         if not stands or record.gave_up(change):
             raise Failed("the change was given up: everything is as it was before")
@@ -182,7 +185,7 @@ class Changes:
                 self._refused_after = erased
             log.error("keys_not_rotated", reason=error.reason, problem=error.message)
         else:
-            log.info("keys_rotated", rewrapped=rotation.rewrapped)
+            log.info("keys_rotated", rewrapped=rotation.rewrapped, retired=list(rotation.retired))
 
     def _is_open(self, change: Change) -> bool:
         undecided = self._machine.record(change.sharing).undecided

@@ -11,15 +11,15 @@ from typing import Any, Final
 
 import msgspec
 
-from steelyard.digest import digest
 from steelyard.documents.signed import read
 from steelyard.documents.stored import Stored
-from steelyard.epochs.change import Base, Slot
+from steelyard.epochs.change import Slot
 from steelyard.epochs.record import Record
 from steelyard.errors import Conflict, NotFound, Stale, StoreFault
 from steelyard.field import Vector, from_bytes, to_bytes
 from steelyard.functions.question import Question
 from steelyard.functions.record import Kept
+from steelyard.functions.shelves import epoch_digest
 from steelyard.storage.database import Database
 from steelyard.vault.unit import Unit
 from steelyard.vault.vault import Rotation, Vault
@@ -181,19 +181,15 @@ class Sharings:
         row = self._database.one("SELECT record FROM sharing_record WHERE sharing = ?", (sharing,))
         return None if row is None else msgspec.json.decode(row[0], type=Record)
 
-    def save(self, record: Record, claim: str = "", refused: str = "") -> None:
+    def save(self, record: Record, *claims: str) -> None:
         with self._database.transaction():
             row = (record.sharing, msgspec.json.encode(record))
             self._database.execute("INSERT OR REPLACE INTO sharing_record VALUES (?, ?)", row)
-            if claim:
-                self._database.execute(_CLAIM, (claim, refused))
+            for claim in claims:
+                self._database.execute("INSERT OR IGNORE INTO change_attempt VALUES (?)", (claim,))
 
-    def used(self, attempt: str) -> bool:
-        return self._database.one("SELECT 1 FROM change_attempt WHERE attempt = ?", (attempt,)) is not None
-
-    def refused(self, attempt: str) -> str:
-        row = self._database.one("SELECT refused FROM change_attempt WHERE attempt = ?", (attempt,))
-        return "" if row is None else str(row[0])
+    def used(self, claim: str) -> bool:
+        return self._database.one("SELECT 1 FROM change_attempt WHERE attempt = ?", (claim,)) is not None
 
     def digest(self, slot: Slot) -> str:
         """Empty where the share is not there, or its file is gone or cut off."""
@@ -215,12 +211,6 @@ class Sharings:
 
 
 _SLOT: Final = "sharing = ? AND epoch = ? AND attempt = ?"
-_CLAIM: Final = """INSERT INTO change_attempt VALUES (?, ?)
-    ON CONFLICT (attempt) DO UPDATE SET refused = excluded.refused WHERE excluded.refused <> ''"""
-
-
-def epoch_digest(stored: Stored, base: Base) -> str:
-    return digest("epoch", stored.encode(), str(base.epoch).encode(), base.attempt.encode()).hex()
 
 
 def _unit(slot: Slot) -> Unit:

@@ -12,9 +12,10 @@ from clients.cli.ask import Missing, Purpose, Where, ask_and_show, asked_for, de
 from clients.cli.invocation import open_client
 from clients.cli.options import DEFAULT_TIMEOUT, Json, Timeout
 from clients.cli.output import confirm, emit, note, progress
-from steelyard.errors import Cancelled, Invalid
+from steelyard.errors import Cancelled, Failed, Invalid, NotFound, Unreachable
 
 if TYPE_CHECKING:
+    from clients.sdk.results import Party as Known
     from clients.sdk.sharings import Sharing
 
 app = App(
@@ -28,7 +29,9 @@ Ask about it:     `steelyard sum @pool`
 )
 
 Name: TypeAlias = Annotated[str, Parameter(help="The sharing's name, such as pool.")]
-Every: TypeAlias = Annotated[str, Parameter(help="Again and again, such as 24h or 30m, until it is stopped.")]
+Every: TypeAlias = Annotated[
+    str, Parameter(help="Again after each span, such as 24h or 30m, until stopped; a node that is down ends nothing.")
+]
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
 
@@ -62,20 +65,27 @@ def refresh_sharing(
     timeout: Timeout = DEFAULT_TIMEOUT,
     json: Json = False,
 ) -> None:
-    """Renews all shares of a sharing: shares stolen before and after do not go together.
+    """Gives all holders new shares of the same values: what was stolen before does not go with what is stolen later.
+
+    Questions are answered meanwhile. If it fails, nothing has changed. Who was away is to be recovered.
 
     Example: `steelyard refresh pool`, or `steelyard refresh pool --every 24h`
     """
     pause = _seconds(every)
     while True:
-        upkeep("refresh", name, purpose, timeout, json)
+        try:
+            upkeep("refresh", name, purpose, timeout, json)
+        except Failed as error:  # somebody was away: the schedule goes on
+            if not pause:
+                raise
+            note(f"@{name.removeprefix('@')} was not refreshed: {error.message}. The next try is in {every}.")
         if not pause:
             return
         time.sleep(pause)
 
 
 def recover_share(
-    party: Annotated[str, Parameter(help="The party whose node has lost its shares.")],
+    party: Annotated[str, Parameter(help="The party whose node has lost or missed its shares; it must be up.")],
     *,
     name: Annotated[str, Parameter(help="Only of this sharing; by default of all that the party misses.")] = "",
     purpose: Purpose = "",
@@ -84,12 +94,15 @@ def recover_share(
 ) -> None:
     """Gives a node its shares back after it has lost its disk, or missed a change; then refreshes them.
 
+    The other nodes rebuild them, and only that node learns them. Several nodes are recovered one after the other.
+
     Example: `steelyard recover bank-b`
     """
     with open_client() as client:
+        _check_up(party, client.parties())
         names = [name] if name else _missed_by(party, client.sharings())
     if not names:
-        note(f"{party} misses no share.")
+        note(f"{party} misses no share: nothing was done.")
     for each in names:
         upkeep("recover", each, purpose, timeout, json, party=party)
         upkeep("refresh", each, purpose, timeout, json)
@@ -98,7 +111,9 @@ def recover_share(
 def reshare_sharing(
     name: Name,
     *,
-    threshold: Annotated[int, Parameter(help="That many shares are to reconstruct.")],
+    threshold: Annotated[
+        int, Parameter(help="How many holders together are to be able to open it; one less learns nothing.")
+    ],
     add: Annotated[str, Parameter(help="New holders, with commas between.")] = "",
     remove: Annotated[str, Parameter(help="Holders who leave, with commas between.")] = "",
     yes: Annotated[bool, Parameter(negative="", help="Do not ask.")] = False,
@@ -106,12 +121,14 @@ def reshare_sharing(
     timeout: Timeout = DEFAULT_TIMEOUT,
     json: Json = False,
 ) -> None:
-    """Moves a sharing to other holders, or to another threshold; who leaves erases its share.
+    """Moves a sharing to other holders, or to another threshold; the values stay, and who leaves erases its share.
 
     Example: `steelyard reshare pool --threshold 3 --add bank-f --remove bank-b`
     """
     with open_client() as client:
         now = client.sharing(name).holders
+    if strangers := [each for each in _names(remove) if each not in now]:
+        raise Invalid(f"{', '.join(strangers)} cannot leave, for its holders are {', '.join(now)}")
     holders = [each for each in dict.fromkeys([*now, *_names(add)]) if each not in _names(remove)]
     if not (yes or json) and not confirm(f"Let {', '.join(holders)} hold @{name}, any {threshold} of them together?"):
         raise Cancelled("nothing was moved")
@@ -138,7 +155,7 @@ def forget(
     timeout: Timeout = DEFAULT_TIMEOUT,
     json: Json = False,
 ) -> None:
-    """Erases a sharing at all its holders, for good.
+    """Erases a sharing at all its holders, for good: nobody can bring it back.
 
     Example: `steelyard sharing forget pool --yes`
     """
@@ -156,6 +173,14 @@ def upkeep(function: str, name: str, purpose: str, timeout: float, json: bool, *
         asked["on_progress"] = lambda computation: report(describe_progress(computation))
         result = client.ask(function, f"@{name.removeprefix('@')}", **with_options(asked, **options))
     show_result(result, json=json)
+
+
+def _check_up(party: str, parties: Iterable[Known]) -> None:
+    found = {each.id: each for each in parties}
+    if party not in found:
+        raise NotFound(f"there is no party {party[:60]!r}; there are {', '.join(found)}")
+    if not found[party].reachable:
+        raise Unreachable(f"{party} does not answer: start its node, with an empty state folder if its disk is lost")
 
 
 def _missed_by(party: str, sharings: Iterable[Sharing]) -> list[str]:

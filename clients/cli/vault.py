@@ -29,7 +29,7 @@ def status(
     party: Party = "",
     json: Json = False,
 ) -> None:
-    """Shows what is sealed under which keys, and what cannot be opened; fails (5) when there is such a thing.
+    """Shows what is sealed under which keys, and what is wrong with it; fails (5) when anything is.
 
     Example: `steelyard vault status --party bank-a --verify`
     """
@@ -51,11 +51,12 @@ def status(
         }
         emit(shown, json=False)
         if len(found.versions) > 1:
-            note("A rotation did not end: steelyard vault rotate.")
+            note("A rotation was interrupted: `steelyard vault rotate` goes on with it.")
         for fault in found.faults:
             note(f"{fault.unit}: {fault.problem}")
     if found.faults:
-        raise Failed(f"{owner.party} cannot open {len(found.faults)} of the things it has stored", party=owner.party)
+        told = f"{len(found.faults)} things in the vault of {owner.party} are not as they should be, see above"
+        raise Failed(f"{told}; docs/operations.md, chapter 2, says what to do", party=owner.party)
 
 
 @app.command

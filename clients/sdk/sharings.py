@@ -39,7 +39,8 @@ def named(sharings: Iterable[Sharing], name: str) -> Sharing:
     for each in sharings:
         if each.name == name.removeprefix("@"):
             return each
-    raise NotFound(f"too few nodes that answer hold shares of one epoch of @{name.removeprefix('@')[:60]}")
+    told = f"there is no sharing @{name.removeprefix('@')[:60]}, or too few of its holders answer"
+    raise NotFound(f"{told}; `steelyard sharing list` shows what there is")
 
 
 def _sharing(standings: Sequence[tuple[str, Standing]], answering: set[str], agreeing: int) -> Sharing | None:

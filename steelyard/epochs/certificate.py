@@ -128,6 +128,17 @@ def decide(change: Change, votes: Iterable[Signed], keys: Keys) -> Certificate |
     return None
 
 
+def refusal(change: Change, votes: Iterable[Signed], keys: Keys) -> Signed | None:
+    """A voter's Aborted among these, if there is one: only by a double vote could the change still be committed."""
+    expected = (change.sharing, change.attempt, change.digest)
+    for signed in votes:
+        if signed.kind == Aborted.KIND and signed.signer in change.voters:
+            with suppress(SteelyardError):
+                _open(signed, keys, expected)
+                return signed
+    return None
+
+
 def double_votes(votes: Iterable[Signed], keys: Keys) -> list[tuple[Signed, Signed]]:
     """Pairs by which a node convicts itself: Prepared and Aborted, or two different Prepared, of one attempt."""
     seen: dict[tuple[str, str], Signed] = {}

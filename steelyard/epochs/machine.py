@@ -3,8 +3,8 @@
 * An attempt is used once; while one is undecided no other is begun, and the shares before and after it both stay.
 * Prepared is signed only over a share that is durable, and never beside Aborted.
 * The new share counts, and the old one goes, with the Commit on disk; the new one goes with the Abort on disk.
-* After the deadline a node may unlock: it then keeps its old share whatever comes, so an Abort always leaves k honest
-  holders of the base, and wins over a Commit.
+* After the deadline, or once a voter has voted against it, a node may unlock: it then keeps its old share whatever
+  comes, so an Abort always leaves k honest holders of the base, and wins over a Commit.
 * Who sees that others have gone on is stale, and so is who sees a vote of its own that it has forgotten.
 
 Every call is one transaction of the store; called again, after a crash or by a relay, it does the same or nothing.
@@ -18,7 +18,7 @@ import msgspec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from steelyard.documents.signed import Document, Signed, sign
-from steelyard.epochs.certificate import KINDS, Abort, Commit, Keys, Vote
+from steelyard.epochs.certificate import KINDS, Abort, Commit, Keys, Vote, refusal
 from steelyard.epochs.change import LIFE_MS, Change, Slot
 from steelyard.epochs.crash_points import Hook, pass_by
 from steelyard.epochs.record import Generation, Record, Undecided
@@ -53,7 +53,7 @@ class Machine:
         record = self.record(change.sharing)
         change.check(self._manifest)
         self._check_start(record, change, now_ms)
-        self._save(msgspec.structs.replace(record, undecided=Undecided(change)), "start", claim=change.attempt)
+        self._save(msgspec.structs.replace(record, undecided=Undecided(change)), "start", change.attempt)
 
     def prepare(self, change: Change, transcript: str, checks: str, share: str) -> Signed:
         """My vote, durable before it is returned.  `share`: digest of the new share that is in its slot, or empty."""
@@ -71,7 +71,7 @@ class Machine:
         record = self.record(change.sharing)
         if (before := record.refusal(change)) is not None:
             return before
-        if self._store.refused(change.attempt) == change.digest:
+        if self._store.used(change.digest):
             return self._refuse_again(record, change)
         mine = record.undecided is not None and record.undecided.change == change
         self._check_abort(record, change, mine=mine)
@@ -79,12 +79,15 @@ class Machine:
         record = record.refusing(signed)
         if mine:
             record = self._step_back(msgspec.structs.replace(record, undecided=None))
-        self._save(record, "abort", claim=change.attempt, refused=change.digest)
+        self._save(record, "abort", change.attempt, change.digest)
         self._settle(record)
         return signed
 
-    def unlock(self, change: Change, now_ms: int) -> Signed:
-        """After the deadline: my Unlocked if I prepared, or cannot tell whether I did; or else my Aborted."""
+    def unlock(self, change: Change, now_ms: int, refused: Signed | None = None) -> Signed:
+        """My Unlocked if I prepared, or cannot tell whether I did; or else my Aborted.
+
+        After the deadline, or with a voter's vote against the change: waiting for its votes is vain then.
+        """
         record = self.record(change.sharing)
         undecided = record.undecided
         forgotten = undecided is None and self._may_have_forgotten(record, change)
@@ -93,14 +96,15 @@ class Machine:
         before = undecided.unlocked if undecided else record.refusal(change)
         if before is not None:
             return before
-        if now_ms <= change.expires_ms:
+        hopeless = refused is not None and refusal(change, [refused], self._keys) is not None
+        if now_ms <= change.expires_ms and not hopeless:
             raise Conflict("this change may still be decided by its votes", party=self._me)
         signed = self._sign(Unlocked(**_about(change)))
         if undecided is None:  # it may be made up: it holds nothing up, but what it promises is kept
             record = msgspec.structs.replace(record.refusing(signed), promised=True)
         else:
             record = _undecided(record, msgspec.structs.replace(undecided, unlocked=signed))
-        self._save(record, "unlock", claim=change.attempt)
+        self._save(record, "unlock", change.attempt)
         return signed
 
     # ---- what others show me ----------------------------------------------------------------------------------------
@@ -132,7 +136,7 @@ class Machine:
         record = msgspec.structs.replace(record, abandoned=(*record.abandoned, certificate))
         if mine:
             record = msgspec.structs.replace(record, undecided=None)
-        self._save(self._step_back(record), "abandon", claim=change.attempt)
+        self._save(self._step_back(record), "abandon", change.attempt)
         self._settle(record)
 
     def notice(self, votes: Iterable[Signed]) -> None:
@@ -147,7 +151,7 @@ class Machine:
             vote = signed.open(kind, self._keys)
             record = self.record(vote.sharing)
             if not self._store.used(vote.attempt) and record.standing != "empty":
-                self._save(msgspec.structs.replace(record, standing="stale"), "stale", claim=vote.attempt)
+                self._save(msgspec.structs.replace(record, standing="stale"), "stale", vote.attempt)
 
     def expect(self, certificate: Commit) -> None:
         """Before my share of the epoch that `certificate` made is rebuilt: its slot is kept free from now on."""
@@ -182,7 +186,7 @@ class Machine:
             ahead=None,
             recovered=True,
         )
-        self._save(record, "recover", claim=change.attempt)
+        self._save(record, "recover", change.attempt)
         self._settle(record)
         return done
 
@@ -218,7 +222,8 @@ class Machine:
 
     def _check_unlocked(self, record: Record) -> None:
         if record.undecided is not None:
-            raise Conflict("another change of this sharing is not decided yet", party=self._me)
+            told = "another change of this sharing is not decided yet: start the nodes that are down"
+            raise Conflict(f"{told}, or wait a quarter of an hour", party=self._me)
 
     def _check_base(self, record: Record, change: Change) -> None:
         if change.old is None:
@@ -382,9 +387,9 @@ class Machine:
         self._save(record.refusing(signed), "abort")
         return signed
 
-    def _save(self, record: Record, step: str, claim: str = "", refused: str = "") -> None:
+    def _save(self, record: Record, step: str, *claims: str) -> None:
         self._crash_point(f"{step}.before")
-        self._store.save(record, claim, refused)
+        self._store.save(record, *claims)
         self._crash_point(f"{step}.saved")
 
     def _sign(self, document: Document) -> Signed:

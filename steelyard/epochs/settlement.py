@@ -5,14 +5,14 @@ Nothing in here is trusted by a node, and nothing is remembered: a coordinator t
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Set
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from typing import Literal
 
 import msgspec
 
 from steelyard.documents.signed import Signed
-from steelyard.epochs.certificate import Abort, Certificate, Commit, Keys, decide, double_votes
+from steelyard.epochs.certificate import Abort, Certificate, Commit, Keys, decide, double_votes, refusal
 from steelyard.epochs.change import Change
 from steelyard.epochs.record import Record
 from steelyard.errors import Malformed, SteelyardError
@@ -39,6 +39,7 @@ class Ask(msgspec.Struct, frozen=True, tag=True):
     party: str
     what: Literal["abort", "unlock"]
     change: Change
+    refused: Signed | None = None  # somebody's vote against it: then the deadline need not be waited for
 
 
 class Recover(msgspec.Struct, frozen=True, tag=True):
@@ -76,7 +77,9 @@ def outlook(statuses: Iterable[Status], keys: Keys, manifest: Mapping[str, int],
         elif isinstance(found, Abort):
             aborts.setdefault(name, found)
     current = _current(known.values(), commits, aborts)
-    steps = [*_decisions(known, commits, aborts, current), *_questions(known, changes, {*commits, *aborts}, now_ms)]
+    open_ = {name: change for name, change in changes.items() if name not in commits and name not in aborts}
+    refusals = {name: refusal(change, votes, keys) for name, change in open_.items()}
+    steps = [*_decisions(known, commits, aborts, current), *_questions(known, open_, refusals, now_ms)]
     if not steps and current is not None:
         steps = list(_recoveries(known, current))
     return Outlook(current, tuple(steps), tuple(double_votes(votes, keys)))
@@ -184,18 +187,18 @@ def _can_go_on(record: Record) -> bool:
 
 
 def _questions(
-    known: Mapping[str, Status], changes: Mapping[str, Change], decided: Set[str], now_ms: int
+    known: Mapping[str, Status], changes: Mapping[str, Change], refusals: Mapping[str, Signed | None], now_ms: int
 ) -> Iterator[Step]:
-    """To decide what its votes have not decided in time."""
+    """To decide what its votes have not decided in time, or cannot decide any more."""
     for name, change in changes.items():
-        if name in decided or now_ms <= change.expires_ms:
+        if refusals[name] is None and now_ms <= change.expires_ms:
             continue
         for party in change.voters:
             record = known[party].record if party in known else None
             if record is None or not _may_answer(record, change):
                 continue
             prepared = record.undecided is not None and record.undecided.prepared is not None
-            yield Ask(party, "unlock" if prepared or record.recovered else "abort", change)
+            yield Ask(party, "unlock" if prepared or record.recovered else "abort", change, refusals[name])
 
 
 def _may_answer(record: Record, change: Change) -> bool:

@@ -18,17 +18,14 @@ class Store(Interface):
     def load(self, sharing: str) -> Record | None:
         """The record as it was saved last."""
 
-    def save(self, record: Record, claim: str = "", refused: str = "") -> None:
-        """Replaces the record in one transaction, in which the attempt `claim` becomes used.
+    def save(self, record: Record, *claims: str) -> None:
+        """Replaces the record in one transaction, in which the claims become used.
 
-        `refused`: digest of the change under that attempt against which I vote.
+        A claim is the id of an attempt, or the digest of a change that I vote against.
         """
 
-    def used(self, attempt: str) -> bool:
-        """Whether this attempt was ever claimed here."""
-
-    def refused(self, attempt: str) -> str:
-        """Digest of the change under this attempt against which I voted; empty where I did not."""
+    def used(self, claim: str) -> bool:
+        """Whether this was ever claimed here."""
 
     def digest(self, slot: Slot) -> str:
         """Hex digest of the share that is durable in this slot; empty when there is none, or half of one."""

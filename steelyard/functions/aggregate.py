@@ -72,6 +72,9 @@ class Aggregate(Cells, frozen=True, kw_only=True, forbid_unknown_fields=True):
             raise Invalid("vectors take neither groups nor a filter")
         if self.epsilon and not self.budget:
             raise Invalid("epsilon is above 0")
+        if self.epsilon and self.stored:
+            told = "owners add noise to what they deal, and a stored sharing was dealt before"
+            raise Invalid(f"{told}: ask about their dataset with epsilon, or about @{self.stored} without")
 
 
 class Aggregation(Question[Aggregate]):
@@ -123,8 +126,6 @@ class Aggregation(Question[Aggregate]):
         return {layer: brought[layer] for layer in self.dealt}
 
     def recalled(self, record: Record, greeting: Greeting) -> Vector:
-        if self.private:
-            raise Invalid("owners add noise to what they deal: ask them for it, not a stored sharing")
         if not self.wanted.length:
             layers = {"sum": record.of("sum"), "count": record.of_all("count"), "parties": record.of_all("parties")}
             return np.concatenate([layers[name] for name in self.dealt])

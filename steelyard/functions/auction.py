@@ -81,6 +81,9 @@ class Book(Selection, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
     def check(self) -> None:
         super().check()
+        if self.stored:
+            told = "a stored sharing keeps numbers, and whether an order buys or sells is a text"
+            raise Invalid(f"{told}: name the owners' dataset of today's orders")
         if len(set(self.columns)) < len(self.columns):
             raise Invalid("price, quantity and side of an order are three columns")
         if Fraction(self.tick) <= 0 or Fraction(self.low) >= Fraction(self.high):

@@ -36,7 +36,7 @@ class Recover(Upkeep[Lost]):
         return ("epoch", "helpers", "values")
 
     def step(self, attempt: Attempt, greeting: Greeting, known: Known, shelves: Shelves) -> Protocol[tuple[int, ...]]:
-        attempt, stands_by = _among_holders(attempt, known)
+        attempt, stands_by = self._among_helpers(attempt, greeting, known)
         loss, helpers = self._loss(attempt, known), len(attempt.participants) - 1
         if stands_by:
             return known.certificate.change.made.epoch, helpers, loss.size
@@ -67,7 +67,8 @@ class Recover(Upkeep[Lost]):
         known_digest = known.certificate.digests.get(party, "")
         if not known_digest and not liars:
             told = f"{party} did not vote for this epoch, so nothing but another helper can vouch for its share"
-            raise Invalid(f"{told}: {committee.threshold + 1} others must take part, start another node")
+            need = f"{committee.threshold + 1} others must hold theirs of this epoch"
+            raise Invalid(f"{told}: {need}; start another node, or recover one first that did vote and lost its share")
         return Loss(
             party=party,
             point=committee.points[party],
@@ -79,10 +80,17 @@ class Recover(Upkeep[Lost]):
             liars=liars,
         )
 
+    def _among_helpers(self, attempt: Attempt, greeting: Greeting, known: Known) -> tuple[Attempt, bool]:
+        """The attempt as those run it who can help and the one who is helped, and whether I am none of them.
 
-def _among_holders(attempt: Attempt, known: Known) -> tuple[Attempt, bool]:
-    """The attempt as those run it who are to hold shares, and whether I am not one of them: nobody else helps."""
-    committee = known.certificate.change.new
-    points = {party: point for party, point in attempt.points.items() if party in committee.points}
-    holders = tuple(party for party in attempt.participants if party in points)
-    return replace(attempt, participants=holders, points=points), attempt.me not in points
+        Who holds nothing, or is stale as well, stands by: it is not what ends another's recovery.
+        """
+        holders = known.certificate.change.new.points
+        able = [party for party in attempt.participants if greeting.hellos[party].stored == known.epoch]
+        points = {
+            party: point
+            for party, point in attempt.points.items()
+            if party in holders and (party in able or party == self.wanted.party)
+        }
+        taking = tuple(party for party in attempt.participants if party in points)
+        return replace(attempt, participants=taking, points=points), attempt.me not in points

@@ -5,12 +5,18 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Protocol as Interface
 
+from steelyard.digest import digest
 from steelyard.documents.stored import Stored
 from steelyard.epochs.certificate import Commit
-from steelyard.epochs.change import Change
+from steelyard.epochs.change import Base, Change
 from steelyard.epochs.record import Record
 from steelyard.field import Vector
 from steelyard.protocols.vote import Ballot, Votes
+
+
+def epoch_digest(stored: Stored, base: Base) -> str:
+    """In hex: the same at all whose shares go together; a hello says it of the sharing that is asked about."""
+    return digest("epoch", stored.encode(), str(base.epoch).encode(), base.attempt.encode()).hex()
 
 
 class OneBallot(Ballot, Interface):

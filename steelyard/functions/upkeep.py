@@ -28,7 +28,7 @@ from steelyard.field import Vector
 from steelyard.functions.computation import ResultShare
 from steelyard.functions.question import Held, Layers, Opening, Question, Released, Selection, Table
 from steelyard.functions.record import contributions
-from steelyard.functions.shelves import Shelves
+from steelyard.functions.shelves import Shelves, epoch_digest
 from steelyard.ids import PartyId
 from steelyard.protocols.agree import Ledger, agree
 from steelyard.protocols.attempt import Attempt
@@ -85,6 +85,11 @@ class Known(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     @property
     def stored(self) -> Stored:
         return read(Stored, self.description)
+
+    @property
+    def epoch(self) -> str:
+        """As the hellos of those say it who hold a share of it."""
+        return epoch_digest(self.stored, self.certificate.change.made)
 
 
 W = TypeVar("W", bound=Whole)

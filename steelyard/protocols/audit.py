@@ -41,7 +41,9 @@ class Audit:
     checks: str  # digest of what was compared
 
     def error(self, participants: tuple[PartyId, ...]) -> Cheated:
-        text = "the stored shares do not fit together" + ("" if self.wrong else ", whose are wrong is not proven")
+        text = "the stored shares do not fit together" + (
+            "" if self.wrong else "; which of them are wrong is not proven"
+        )
         return Cheated(text, culprits=self.wrong, suspects=() if self.wrong else self.suspected or participants)
 
 

@@ -11,13 +11,20 @@ import numpy as np
 import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
 from clients.local.layout import LocalConsortium
 from clients.local.prepare import Plan, prepare
 from clients.sdk.profile import Profile
 from node import config as node_config
+from node import migrations
+from node.audit import Audit
 from node.books import Books
+from node.changes import Changes
 from node.computations import Recorded
+from node.sealing_keys import SealingKeys
+from node.sharings import Sharings
+from node.shelves import NodeShelves
 from steelyard.ckks.circuit import Plain
 from steelyard.ckks.committee_key import KeyShare
 from steelyard.ckks.decryption import OneTimeKey
@@ -29,22 +36,37 @@ from steelyard.ckks.statements import Quotients, Statements
 from steelyard.documents.contribution import Bundle, ContributionHeader
 from steelyard.documents.sealed_result import SealedResult
 from steelyard.documents.signed import Signed
+from steelyard.documents.stored import Stored
+from steelyard.epochs.change import Slot
+from steelyard.epochs.machine import Machine
 from steelyard.field import Vector, from_signed
 from steelyard.functions.aggregate import Aggregate, Aggregation
 from steelyard.functions.computation import ResultShare
 from steelyard.functions.intake import Parcel
+from steelyard.functions.record import Kept
 from steelyard.functions.statements import Block, Labels
 from steelyard.functions.take_up import TakenUp
 from steelyard.ids import AttemptId, ComputationId, PartyId
 from steelyard.protocols.admit import Admitted, Held
 from steelyard.protocols.attempt import Attempt
+from steelyard.protocols.deal_random import Dealt, _Hand
 from steelyard.protocols.greet import Greeting
 from steelyard.protocols.joint_decryption import Attachment, Front, Fused
+from steelyard.protocols.recover import Rebuilt
 from steelyard.protocols.threshold_key import RequestKey
 from steelyard.randomness import Keystream
 from steelyard.secret import Secret
 from steelyard.sharing.attempt_keys import AttemptKeys
 from steelyard.sharing.seeded import Dealing
+from steelyard.storage.database import Database
+from steelyard.vault.codecs import FERNET, codec
+from steelyard.vault.frames import Header, Seal
+from steelyard.vault.key_file import open_key_file
+from steelyard.vault.keys import DataKey, KeyRow
+from steelyard.vault.provider import Wrapped
+from steelyard.vault.ring import Ring
+from steelyard.vault.unit import Unit
+from steelyard.vault.vault import Vault
 
 A, B = PartyId("bank-a"), PartyId("bank-b")
 MARK = bytes(range(160, 192))  # stands for a key
@@ -71,6 +93,13 @@ def assert_hides(thing: object, *secrets: bytes) -> None:
         assert str(FIGURE) not in text
         assert not [form for secret in secrets for form in shown(secret) if form in text]
 
+
+POOL = Stored(
+    id="5a" * 16, name="pool", dataset="accounts", columns=("balance",), where="", vector=True, enough=True,
+    minimum_rows=1, parts=(), threshold=2,
+)  # fmt: skip
+UNIT = Unit("share", "5a" * 16, "1-ab")
+OPENING = Signed(kind="key-opening", payload=MARK, signer="bank-a", signature=MARK)
 
 HEADER = ContributionHeader(
     id="ab" * 16,
@@ -153,6 +182,15 @@ JOINT = JointKey(S, np.zeros((1, 2), dtype=np.uint64), np.zeros((1, 2), dtype=np
         TakenUp({B: Parcel(HEADER, bytes(32), vector())}, 0, (), "public"),
         Bundle(SIGNED, SIGNED, {"bank-a": MARK}),
         SealedResult(party="bank-a", note=SIGNED, certificate=(), ciphertext=MARK),
+        Kept(POOL, "ab" * 32, vector()),
+        Dealt({"zero": vector()}, "ab" * 32, "cd" * 32),
+        _Hand(opening=OPENING, messages={B: MARK}, held={"zero": {B: vector()}}),
+        Rebuilt(vector(), "ab" * 32, ()),
+        Seal(codec(FERNET, MARK), bytes(8), Header("bank-a", "share/pool/1", "share")),
+        DataKey("ab" * 16, "bank-a", UNIT, bytes(8), codec(FERNET, MARK), MARK),
+        Ring((MARK,), lambda secrets: None, "vault.key"),
+        Wrapped("ab" * 8, MARK),
+        KeyRow("ab" * 16, UNIT, FERNET, Wrapped("ab" * 8, MARK), bytes(8)),
     ],
     ids=lambda each: type(each).__name__,
 )
@@ -192,6 +230,26 @@ def test_a_node_and_a_profile_print_no_key(tmp_path: Path) -> None:
         assert_hides(Profile.open(tmp_path / "d"), raw(books.signing), *keys)
     finally:
         books.database.close()
+
+
+def test_what_keeps_shares_prints_neither_them_nor_their_keys(tmp_path: Path) -> None:
+    signing, sealing = Ed25519PrivateKey.generate(), X25519PrivateKey.generate()
+    database = Database(tmp_path / "node.db", migrations.FOLDER)
+    ring = open_key_file(tmp_path / "vault.key", make=True)
+    vault = Vault("bank-a", database, tmp_path / "vault", ring, tmp_path / "vault.mark")
+    audit, sharings = Audit(database), Sharings(database, vault)
+    slot = Slot("5a" * 16, 1, "ab" * 16)
+    machine = Machine("bank-a", signing, {}, {}, sharings)
+    changes = Changes("bank-a", machine, sharings, {}, audit, lambda: 0)
+    sharings.put(slot, vector(), "cd" * 32)
+    keys = SealingKeys("bank-a", "22" * 32, signing, sealing, vault, database, audit, lambda: 0)
+    shelves = NodeShelves(changes, {}, 0)
+    key = vault._open(vault.units("share")[0])
+    try:
+        for thing in (ring, vault, sharings, machine, changes, keys, shelves, key, key.seal("share")):
+            assert_hides(thing, *ring.secrets, key.key, raw(signing), sealing.private_bytes_raw())
+    finally:
+        database.close()
 
 
 def test_a_question_is_public_and_prints_in_full() -> None:

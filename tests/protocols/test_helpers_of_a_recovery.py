@@ -9,19 +9,20 @@ from typing import Any
 import msgspec
 import numpy as np
 from protocols.forgeries import forged
-from protocols.vaults import NOBODY, POOL, SHARING, Holders, met, values
+from protocols.vaults import POOL, SHARING, Holders, met, values
 
 from steelyard.documents.stored import Stored
 from steelyard.epochs.certificate import Commit
 from steelyard.epochs.change import Slot
 from steelyard.epochs.record import Record
 from steelyard.errors import SteelyardError
-from steelyard.field import P, Vector, from_bytes
+from steelyard.field import P, Vector, from_bytes, to_bytes
 from steelyard.functions.catalogue import question
 from steelyard.functions.record import size_of
+from steelyard.functions.shelves import epoch_digest
 from steelyard.functions.upkeep import Known
 from steelyard.ids import PartyId
-from steelyard.protocols.greet import introduce
+from steelyard.protocols.greet import Offer, introduce
 from steelyard.randomness import token
 from steelyard.rounds import run_locally
 
@@ -44,9 +45,12 @@ class TheirShelves:
         slot = Slot(record.sharing, record.base.epoch, record.base.attempt)
         return from_bytes(self.holders.stores[self.me].shares[slot], size_of(POOL))
 
-    def expect(self, certificate: Commit, stored: Stored) -> None: ...
+    def expect(self, certificate: Commit, stored: Stored) -> None:
+        self.holders.machines[self.me].expect(certificate)
 
-    def restore(self, certificate: Commit, share: Vector, digest: str) -> None: ...
+    def restore(self, certificate: Commit, share: Vector, digest: str) -> None:
+        self.holders.stores[self.me].put(certificate.change.slot, to_bytes(share), digest)
+        self.holders.machines[self.me].recover(certificate, digest)
 
 
 def recovered(holders: Holders, certificate: Commit, lost: str) -> tuple[dict[PartyId, Any], dict[str, Vector]]:
@@ -64,7 +68,9 @@ def recovered(holders: Holders, certificate: Commit, lost: str) -> tuple[dict[Pa
         attempt = holders.attempt(PartyId(party), name, holders.parties)
         shelves = TheirShelves(holders, party)
         step = lambda greeting, a=attempt, s=shelves: asked.step(a, greeting, known, s)  # noqa: E731
-        running[PartyId(party)] = met(attempt, introduce(attempt, NOBODY), step)
+        record = shelves.record(SHARING)
+        stored = epoch_digest(POOL, record.base) if party != lost and record.standing == "active" else ""
+        running[PartyId(party)] = met(attempt, introduce(attempt, Offer(contributes=False, stored=stored)), step)
     return run_locally(running, listen), sent
 
 
@@ -97,6 +103,28 @@ def test_one_stolen_share_of_last_year_and_one_node_of_this_year_open_nothing() 
         assert opened != holders.values.tolist(), "the thief has opened everything"
     assert isinstance(outcome[PartyId(stale)], SteelyardError)
     assert stale not in sent
+
+
+def test_who_is_stale_stands_by_while_another_is_recovered() -> None:
+    """3 of 6, two of whom missed a refresh and are both up: each gets its share back while the other waits."""
+    holders = Holders(3, 6, values(size_of(POOL)), liars=1)
+    *present, one, other = holders.parties
+    ran = holders.refresh(present)
+    commit = holders.settle(ran.change, ran.votes)
+    outcome, sent = recovered(holders, commit, one)
+    assert set(sent) == set(present)
+    assert all(outcome[PartyId(party)] == (2, 4, size_of(POOL)) for party in holders.parties)
+    outcome, sent = recovered(holders, commit, other)
+    assert set(sent) == {*present, one}
+
+
+def test_too_few_who_are_up_to_date_are_told_what_to_do() -> None:
+    holders = Holders(3, 5, values(size_of(POOL)), liars=0)
+    *present, one, _ = holders.parties
+    ran = holders.refresh(present)
+    commit = holders.settle(ran.change, ran.votes)
+    outcome, _ = recovered(holders, commit, one)
+    assert "4 others must hold theirs" in str(outcome[PartyId(one)])
 
 
 def test_helpers_of_three_of_three_do_not_mask_for_a_threshold_of_two() -> None:

@@ -44,23 +44,19 @@ class MemoryStore:
     """A disk that never fails."""
 
     records: dict[str, Record] = field(default_factory=dict)
-    claims: dict[str, str] = field(default_factory=dict)  # with what was refused
+    claims: set[str] = field(default_factory=set)
     shares: dict[Slot, bytes] = field(default_factory=dict)
     digests: dict[Slot, str] = field(default_factory=dict)
 
     def load(self, sharing: str) -> Record | None:
         return self.records.get(sharing)
 
-    def save(self, record: Record, claim: str = "", refused: str = "") -> None:
+    def save(self, record: Record, *claims: str) -> None:
         self.records[record.sharing] = record
-        if claim:
-            self.claims[claim] = refused or self.claims.get(claim, "")
+        self.claims |= set(claims)
 
-    def used(self, attempt: str) -> bool:
-        return attempt in self.claims
-
-    def refused(self, attempt: str) -> str:
-        return self.claims.get(attempt, "")
+    def used(self, claim: str) -> bool:
+        return claim in self.claims
 
     def digest(self, slot: Slot) -> str:
         return self.digests.get(slot, "")

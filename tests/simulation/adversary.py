@@ -57,7 +57,7 @@ class TwoFaced(Node):
 
     def answer(self, step: Ask) -> None:
         """Signs whatever it is asked for, and shows each peer such votes as might part it from the rest."""
-        self.machine.unlock(step.change, self.world.now)
+        self.machine.unlock(step.change, self.world.now, step.refused)
         self.scheme(step.change)
 
     def scheme(self, change: Change) -> None:

@@ -14,11 +14,11 @@ from steelyard.epochs.record import Record
 @dataclass
 class Content:
     records: dict[str, Record] = field(default_factory=dict)
-    claims: dict[str, str] = field(default_factory=dict)  # attempts, with what was refused
+    claims: frozenset[str] = frozenset()
     shares: dict[Slot, tuple[bytes, str]] = field(default_factory=dict)  # content and digest; none of half a share
 
     def copy(self) -> Content:
-        return replace(self, records=dict(self.records), claims=dict(self.claims), shares=dict(self.shares))
+        return replace(self, records=dict(self.records), shares=dict(self.shares))
 
 
 Write = Callable[[Content], None]
@@ -36,19 +36,15 @@ class Disk:
     def load(self, sharing: str) -> Record | None:
         return self.now.records.get(sharing)
 
-    def save(self, record: Record, claim: str = "", refused: str = "") -> None:
+    def save(self, record: Record, *claims: str) -> None:
         def write(content: Content) -> None:
             content.records[record.sharing] = record
-            if claim:
-                content.claims[claim] = refused or content.claims.get(claim, "")
+            content.claims |= set(claims)
 
         self._write(write)
 
-    def used(self, attempt: str) -> bool:
-        return attempt in self.now.claims
-
-    def refused(self, attempt: str) -> str:
-        return self.now.claims.get(attempt, "")
+    def used(self, claim: str) -> bool:
+        return claim in self.now.claims
 
     def digest(self, slot: Slot) -> str:
         return self.now.shares.get(slot, (b"", ""))[1]

@@ -21,7 +21,7 @@ from steelyard.epochs.votes import Aborted, Prepared
 
 Patch = pytest.MonkeyPatch
 CRASHES = Options(5, 3, 1)
-LOSSES = Options(4, 2, 0, losses=1, set_back=False)
+LOSSES = Options(4, 2, 0, losses=1, set_back=False, sabotage=True)
 TWO_FACED = Options(5, 3, 2, 1)
 SMALL = Options(3, 2, 1, 1)
 TWO_FACED_LOSSES = Options(5, 3, 2, 1, 1)
@@ -37,7 +37,6 @@ class Mutant:
     apply: Callable[[Patch], None]
     options: Options
     seeds: int = 400  # in which it must be caught
-    first: int = 0
 
 
 def _nothing(*_: Any, **__: Any) -> None:
@@ -103,7 +102,7 @@ def _vote_before_staging(patch: Patch) -> None:
 
 
 def _attempts_again(patch: Patch) -> None:
-    patch.setattr(Disk, "used", lambda self, attempt: False)
+    patch.setattr(Disk, "used", lambda self, claim: False)
 
 
 def _both_votes(patch: Patch) -> None:
@@ -220,15 +219,16 @@ def _goes_back(patch: Patch) -> None:
 
 
 def _forgets_refusals(patch: Patch) -> None:
-    patch.setattr(Disk, "refused", lambda self, attempt: "")
+    original = Disk.used
+    patch.setattr(Disk, "used", lambda self, claim: len(claim) < 64 and original(self, claim))
 
 
 def _never_learns_of_its_votes(patch: Patch) -> None:
     """A vote that was forgotten stays so."""
     original = Machine._save
 
-    def save(self: Machine, record: Record, step: str, claim: str = "", refused: str = "") -> None:
-        original(self, record, step, "" if step in ("stale", "recover") else claim, refused)
+    def save(self: Machine, record: Record, step: str, *claims: str) -> None:
+        original(self, record, step, *(() if step in ("stale", "recover") else claims))
 
     patch.setattr(Machine, "_save", save)
 
@@ -249,7 +249,7 @@ MUTANTS = [
     Mutant("a rebuilt share is not compared with its digest", _any_recovery, TWO_FACED_LOSSES),
     Mutant("votes on different dealings combine", _any_transcript, TWO_FACED),
     Mutant("acknowledged before it is on the disk", _no_sync, CRASHES),
-    Mutant("a recovered node votes as if it remembered", _forgets_nothing, LOSSES, first=600),
+    Mutant("a recovered node votes as if it remembered", _forgets_nothing, LOSSES),
     Mutant("a restart clears away what is not active", _sweeps_everything, CRASHES),
     Mutant("too few voters are enough", _few_voters, SMALL),
     Mutant("a certificate is believed as it comes", _certificates_are_believed, SABOTAGE),

@@ -65,12 +65,17 @@ class Node:
         self.schedule = schedule
         self.world = schedule.world
         self.up = True
+        self.skew = 0  # ms that its clock is fast
         self.lives = 0
         self.disk = Disk(self._crash_point)
         self.machine = Machine(party, signing(party), schedule.keys, schedule.points, self.disk, self._crash_point)
         self.runs: dict[str, Run] = {}
         self.early: dict[str, list[tuple[int, str, bytes]]] = {}
         self.pieces: dict[Base, dict[str, bytes]] = {}
+
+    @property
+    def clock(self) -> int:
+        return max(0, self.world.now + self.skew)
 
     # ---- life and death ---------------------------------------------------------------------------------------------
 
@@ -112,7 +117,7 @@ class Node:
     # ---- a change ---------------------------------------------------------------------------------------------------
 
     def propose(self, change: Change) -> None:
-        self.machine.start(change, self.world.now)
+        self.machine.start(change, self.clock)
         share = self._share(change)
         protocol = self.schedule.protocol(self.party, change, share, Ballot(self, change))
         run = self.runs[change.attempt] = Run(change, protocol)
@@ -214,7 +219,10 @@ class Node:
         change = step.change
         if change.attempt in self.runs and step.what == "abort":
             self.runs.pop(change.attempt).protocol.close()
-        vote = self.machine.abort(change) if step.what == "abort" else self.machine.unlock(change, self.world.now)
+        if step.what == "abort":
+            vote = self.machine.abort(change)
+        else:
+            vote = self.machine.unlock(change, self.clock, step.refused)
         self.schedule.note([vote])
 
     # ---- recovery ---------------------------------------------------------------------------------------------------

@@ -121,7 +121,8 @@ class Saboteur(Coordinator):
 
     def _ask_about(self, change: Change) -> None:
         self.changes[change.digest] = change
-        self._to_some(lambda party: Ask(party, self.world.dice.pick(["abort", "unlock"]), change))
+        refused = next((each for each in self.schedule.said if change.attempt.encode() in each.payload), None)
+        self._to_some(lambda party: Ask(party, self.world.dice.pick(["abort", "unlock"]), change, refused))
 
     def _forge(self) -> None:
         """A certificate of what there is, and of what its liars would sign; too little of it, or of another change."""

@@ -30,6 +30,7 @@ from steelyard.protocols.vote import Ballot
 from steelyard.rounds import Protocol
 
 SHARING = "5a" * 16
+JUMP = 24 * 3_600_000  # ms by which a clock is wrong
 NAMES = [f"bank-{letter}" for letter in "abcdefghij"]
 
 
@@ -98,6 +99,7 @@ class Schedule:
         self.world.run(self.options.faults_ms)
         self.world.calm()
         for node in self.nodes.values():
+            node.skew = 0  # its clock is set
             node.rise()
         self.coordinator.up = True
         self.world.run(self.world.now + self.options.calm_ms, self._is_calm)
@@ -118,6 +120,10 @@ class Schedule:
         for _ in range(dice.below(4)):
             node = self.nodes[dice.pick(list(self.nodes))]
             self.world.after(dice.below(until), lambda node=node: node.die() if node.up else None)
+        if dice.chance(200):
+            node = self.nodes[dice.pick(list(self.nodes))]
+            jump = dice.pick([-JUMP, -1000, 1000, JUMP])
+            self.world.after(dice.below(until), lambda: setattr(node, "skew", jump))
         for name in self._pick([n for n, node in self.nodes.items() if node.honest], self.options.losses):
             self._plan_loss(self.nodes[name])
 
@@ -163,7 +169,7 @@ class Schedule:
     def _first(self, new: Committee) -> Change:
         return Change(
             sharing=SHARING, description="00" * 32, manifest="00" * 32, attempt=self.dice.token(), kind="share",
-            base=NOTHING, old=None, new=new, voters=new.holders, liars=self.options.liars, expires_ms=1000,
+            base=NOTHING, old=None, new=new, voters=new.holders, liars=self.options.liars, expires_ms=1,
         )  # fmt: skip
 
     # ---- what nodes and the coordinator ask -------------------------------------------------------------------------

@@ -9,7 +9,7 @@ from simulation.schedule import Violation, run
 
 def caught(mutant: Mutant) -> int:
     """The first seed that shows that the rule is missing, -1 if there is none."""
-    for seed in range(mutant.first, mutant.first + mutant.seeds):
+    for seed in range(mutant.seeds):
         try:
             run(seed, mutant.options)
         except Violation:

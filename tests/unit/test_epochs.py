@@ -13,6 +13,7 @@ from steelyard.epochs.certificate import Abort, Commit, convict, decide
 from steelyard.epochs.change import LIFE_MS, Change
 from steelyard.epochs.committee import Committee, liars_for, needs, quorum, require
 from steelyard.epochs.record import Record
+from steelyard.epochs.settlement import Ask, Status, outlook
 from steelyard.epochs.votes import Aborted, Prepared, Unlocked
 from steelyard.errors import Cheated, Conflict, Invalid, SteelyardError, Unauthenticated
 
@@ -148,6 +149,36 @@ def test_nobody_unlocks_before_the_deadline_and_who_did_keeps_both_shares(holder
         each.abandon(abort)
         assert each.record(change.sharing).base == change.base
     assert {len(each.shares) for each in holders.stores.values()} == {1}
+
+
+def test_who_knows_that_a_voter_refused_need_not_wait_for_the_deadline(holders: Holders) -> None:
+    change = begun(holders)
+    *prepared_, late = holders.parties
+    votes = []
+    for party in prepared_:
+        ballot = holders.ballot(party, change)
+        ballot.stage(bytes(24), "77" * 32)
+        votes.append(ballot.prepare("88" * 32, "99" * 32, "77" * 32))
+    other = holders.change("refresh", holders.committee, holders.committee, holders.parties)
+    refused, elsewhere = holders.machines[late].abort(change), holders.machines[late].abort(other)
+    machine = holders.machines[prepared_[0]]
+    forged = msgspec.structs.replace(refused, signer=prepared_[1])
+    for proof in (None, elsewhere, forged, votes[1]):
+        with pytest.raises(Conflict, match="may still be decided"):
+            machine.unlock(change, NOW, proof)
+    found = outlook([status(holders, party) for party in holders.parties], holders.keys, holders.points, NOW)
+    assert [(each.party, each.what) for each in found.steps if isinstance(each, Ask)] == [
+        (party, "unlock") for party in sorted(prepared_)
+    ]
+    against = [holders.machines[each].unlock(change, NOW, refused) for each in prepared_]
+    abort = decide(change, [refused, *against], holders.keys)
+    assert isinstance(abort, Abort)
+    machine.abandon(abort)
+    assert machine.record(SHARING).undecided is None
+
+
+def status(holders: Holders, party: str) -> Status:
+    return Status(party, holders.machines[party].record(SHARING), sound=True)
 
 
 def test_the_old_share_goes_with_the_certificate_and_not_before(holders: Holders) -> None:

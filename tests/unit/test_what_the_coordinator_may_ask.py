@@ -77,7 +77,7 @@ def test_a_vote_that_a_recovered_node_was_talked_into_does_not_make_it_stale() -
 
 
 def test_a_recovered_node_stays_so_whatever_it_voted_before_its_disk_was_lost() -> None:
-    """Its vote on the epoch that it has again says nothing new; one on another change makes it stale once, not for ever."""
+    """Its vote on the epoch that it has again says nothing new; one on another change makes it stale, but only once."""
     holders = Holders(2, 3, values(3))
     party = holders.parties[0]
     forgotten = holders.machines[party].abort(invented(holders))
