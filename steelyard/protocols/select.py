@@ -50,13 +50,16 @@ def absolute(circle: Circle, x: Vector) -> Protocol[Vector]:
     return field.combine([1, -2], [x, below])
 
 
-def clamp(circle: Circle, x: Vector, low: Vector | int, high: Vector | int) -> Protocol[Vector]:
-    """x, but `low` where it is less and `high` where it is more; bounds are shares or public, low <= high."""
+def clamp(circle: Circle, x: Vector, low: Vector | int, high: Vector | int, bits: int = BOUND) -> Protocol[Vector]:
+    """x, but `low` where it is less and `high` where it is more; bounds are shares or public, low <= high.
+
+    Differences between x and its bounds are below 2^bits in size: the fewer, the cheaper.
+    """
     if isinstance(low, int) and isinstance(high, int) and low > high:
         raise Invalid("nothing lies between bounds in the wrong order")
     # At most one of the bits is set.
     gaps = [field.subtract(_shares(low, x.size), x), field.subtract(_shares(high, x.size), x)]
-    outside = yield from negatives(circle, field.negate(gaps[0]), gaps[1])
+    outside = yield from negatives(circle, field.negate(gaps[0]), gaps[1], bits=bits)
     (moves,) = yield from bits_times(circle, outside, [np.concatenate(gaps)])
     return field.total([x, moves[: x.size], moves[x.size :]])
 
