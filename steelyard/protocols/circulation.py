@@ -1,14 +1,16 @@
 """Circulation: nearly the most that can be set off among firms, from shared debts, in a fixed number of steps.
 
 Model       semi-honest, at most k-1 of n >= 2k-1 nodes; private authenticated channels.
-Rounds      16 a step for k = 2, 24 for k = 3; before, 73 and 108, and 16 and 24 more for every tightening, 25 and 32
-            for the size of a step.   Sends, at 2-of-3, 92 bytes per party, arc and step.
+Rounds      7 a step for k = 2 and 12 for k = 3 in all stages but the last, there 13 and 23 (one more for k = 2 where
+            arcs are more than some thousand, or steps larger than 2^30); before, 65 and 107, and 16 and 24 more for
+            every tightening, 25 and 32 for the size of a step.   Sends, at 2-of-3, 79 bytes per party, arc and step.
 Reveals     the last step's size, if it is not given, to all participants: between which powers of two the median of
             all debts lies; else nothing.
 Follows     Chambolle, Pock 2011 (primal-dual hybrid gradient), with the preconditioning of Pock, Chambolle 2011.
 Differs     in integers: prices are in minor units times the step, so no arc needs a truncation.  Room is tightened
             first: no more can be cleared on an arc than its payer could receive, or its payee pay.  Steps are large
-            first, for large amounts, and become smaller in two stages.
+            first, for large amounts, and become smaller in two stages.  In all stages but the last, flow answers
+            prices that were foreseen (optimistic descent: Popov 1980), so that both move in the same rounds.
 
 One code for both modes: sealed, where the arcs are all pairs of firms and most have a debt of zero, and skeleton,
 where they are a public list of pseudonyms.  What is computed is steelyard.setoff.solver, number by number.

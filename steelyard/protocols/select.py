@@ -18,7 +18,7 @@ from steelyard import bitfield, field
 from steelyard.bitfield import Bits
 from steelyard.errors import Invalid
 from steelyard.field import P, Vector
-from steelyard.protocols.bit_to_field import bits_times
+from steelyard.protocols.bit_to_field import bits_times, bits_times_added
 from steelyard.protocols.circle import Circle
 from steelyard.protocols.compare import less, negative
 from steelyard.protocols.decompose import negative_below
@@ -60,8 +60,7 @@ def clamp(circle: Circle, x: Vector, low: Vector | int, high: Vector | int, bits
     # At most one of the bits is set.
     gaps = [field.subtract(_shares(low, x.size), x), field.subtract(_shares(high, x.size), x)]
     outside = yield from negatives(circle, field.negate(gaps[0]), gaps[1], bits=bits)
-    (moves,) = yield from bits_times(circle, outside, [np.concatenate(gaps)])
-    return field.total([x, moves[: x.size], moves[x.size :]])
+    return field.add(x, (yield from bits_times_added(circle, outside, np.concatenate(gaps))))
 
 
 def ordered(circle: Circle, a: Vector, b: Vector) -> Protocol[tuple[Vector, Vector]]:
