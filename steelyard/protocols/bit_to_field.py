@@ -19,7 +19,7 @@ import numpy as np
 from steelyard import bitfield, field
 from steelyard.bitfield import WORD, Bits
 from steelyard.errors import Invalid
-from steelyard.field import P, Vector
+from steelyard.field import P, Vector, total
 from steelyard.protocols.circle import Circle
 from steelyard.protocols.multiply import add_dealt, deal_values, local_product, part_of, reshare
 from steelyard.rounds import Protocol
@@ -69,6 +69,16 @@ def bits_times(circle: Circle, bits: Bits, columns: Sequence[Vector]) -> Protoco
     return [
         field.combine([HALF, -HALF], [column, shares[size * i : size * (i + 1)]]) for i, column in enumerate(columns)
     ]
+
+
+def bits_times_added(circle: Circle, bits: Bits, column: Vector) -> Protocol[Vector]:
+    """(count,): the sum over the rows of `bits` of bit[i] * column[i], which costs one product where they are many."""
+    count, rest = divmod(column.size, bits.shape[1])
+    if rest:
+        raise Invalid("a column has as many numbers for every row of bits")
+    _, turned = yield from _turned(circle, bits, count, [column])
+    shares = yield from reshare(circle, "bits times", total(list(turned.reshape(-1, count))))
+    return field.combine([HALF, -HALF], [total(list(column.reshape(-1, count))), shares])
 
 
 def _turned(circle: Circle, bits: Bits, count: int, columns: Sequence[Vector]) -> Protocol[Dual]:

@@ -1,7 +1,7 @@
 """Certificate: that a shared flow is a circulation within what is owed, and how much of the best possible it clears.
 
 Model       semi-honest, at most k-1 of n >= 2k-1 nodes; private authenticated channels.
-Rounds      111 for k = 2, 161 for k = 3.   Sends, at 2-of-3, 280 bytes per party and arc, and 42 kB.
+Rounds      106 for k = 2, 161 for k = 3.   Sends, at 2-of-3, 280 bytes per party and arc, and 42 kB.
 Reveals     two numbers that are zero if and only if the flow is sound (else they are random), and the certified share
             to four decimals, rounded down, to all participants.
 Follows     duality of linear programming: what all room is worth beyond its price bounds every circulation's worth.

@@ -1,25 +1,31 @@
 """Circulation: nearly the most that can be set off among firms, from shared debts, in a fixed number of steps.
 
 Model       semi-honest, at most k-1 of n >= 2k-1 nodes; private authenticated channels.
-Rounds      16 a step for k = 2, 24 for k = 3; before, 73 and 108, and 16 and 24 more for every tightening, 25 and 32
-            for the size of a step.   Sends, at 2-of-3, 92 bytes per party, arc and step.
+Rounds      7 a step for k = 2 and 12 for k = 3 in all stages but the last, there 13 and 23 (one more for k = 2 where
+            arcs are more than some thousand, or steps larger than 2^30); before, 65 and 107, and 16 and 24 more for
+            every tightening, 25 and 32 for the size of a step.   Sends, at 2-of-3, 79 bytes per party, arc and step.
 Reveals     the last step's size, if it is not given, to all participants: between which powers of two the median of
             all debts lies; else nothing.
 Follows     Chambolle, Pock 2011 (primal-dual hybrid gradient), with the preconditioning of Pock, Chambolle 2011.
 Differs     in integers: prices are in minor units times the step, so no arc needs a truncation.  Room is tightened
             first: no more can be cleared on an arc than its payer could receive, or its payee pay.  Steps are large
-            first, for large amounts, and become smaller in two stages.
+            first, for large amounts, and become smaller in two stages.  In all stages but the last, flow answers
+            prices that were foreseen (optimistic descent: Popov 1980), so that both move in the same rounds.
 
 One code for both modes: sealed, where the arcs are all pairs of firms and most have a debt of zero, and skeleton,
 where they are a public list of pseudonyms.  What is computed is steelyard.setoff.solver, number by number.
 
 Head-room: debts are below 2^34, so what is ahead is below 2^35; a firm of d arcs is out of balance by less than
-2^35 d, which times 2^21 / d stays below 2^56; prices stay below 2^34 a step, so below 2^46, and so do gains.
+2^35 d, which times 2^(R-1) / d stays below 2^56, for R is at most 22; so prices rise by less than 2^34 a step.
+Where a step is at most 2^30 they are kept below 2^35 and one rise; what is foreseen is below 2^36 + 2^34, so two prices
+differ by less than 2^37 + 2^35, and what is wanted from its bounds by less than 2^38.  Where a step is larger, prices
+stay below 2^46, for there are at most 4000 steps.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any, Final
 
 import numpy as np
 
@@ -36,9 +42,11 @@ from steelyard.protocols.open_numbers import open_numbers
 from steelyard.protocols.prefix import prefix_or, prefix_sums
 from steelyard.protocols.select import clamp, minimum
 from steelyard.protocols.truncate import truncate
-from steelyard.rounds import Protocol
+from steelyard.rounds import Protocol, batch
 from steelyard.setoff.network import AMOUNT_BITS, Segments, Topology
-from steelyard.setoff.schedule import LEAST_STEP, RECIPROCAL, Schedule
+from steelyard.setoff.schedule import LEAST_STEP, NARROW, PRICE_BITS, Schedule, reciprocal_bits
+
+_DIFFERENCE_BITS: Final = 38  # between what is wanted and its bounds
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +67,11 @@ class Progress:
     flow: Vector = field(repr=False)
     ahead: Vector = field(repr=False)
     prices: Vector = field(repr=False)
+    foreseen: Vector = field(repr=False)  # prices, as they are going
+
+    def packed(self) -> list[Vector]:
+        """To be saved."""
+        return [self.flow, self.ahead, self.prices, self.foreseen]
 
 
 def prepare(circle: Circle, topology: Topology, amounts: Vector, worths: Vector, schedule: Schedule) -> Protocol[Terms]:
@@ -78,17 +91,22 @@ def prepare(circle: Circle, topology: Topology, amounts: Vector, worths: Vector,
 
 def start(topology: Topology) -> Progress:
     """Nothing is cleared, and all prices are equal."""
-    nothing = np.zeros(topology.arcs, dtype=np.uint64)
-    return Progress(0, nothing, nothing, np.zeros(topology.firms, dtype=np.uint64))
+    nothing, equal = (np.zeros(size, dtype=np.uint64) for size in (topology.arcs, topology.firms))
+    return Progress(0, nothing, nothing, equal, equal)
 
 
 def advance(
     circle: Circle, topology: Topology, terms: Terms, progress: Progress, schedule: Schedule, steps: int
 ) -> Protocol[Progress]:
     """So many steps further, at most to the schedule's end."""
+    beside = circle.aside()
     for taken in range(progress.taken, min(progress.taken + steps, schedule.steps)):
         progress = yield from _sharpened(circle, progress, schedule.sharper(taken))
-        progress = yield from _step(circle, topology, terms, progress, terms.bits + schedule.larger(taken))
+        bits = terms.bits + schedule.larger(taken)
+        if schedule.together(taken):
+            progress = yield from _step_together(circle, beside, topology, terms, progress, bits)
+        else:
+            progress = yield from _step(circle, topology, terms, progress, bits)
     return progress
 
 
@@ -96,21 +114,54 @@ def _sharpened(circle: Circle, progress: Progress, bits: int) -> Protocol[Progre
     if not bits:
         return progress
     prices = yield from truncate(circle, progress.prices, bits)
-    return Progress(progress.taken, progress.flow, progress.flow, prices)
+    return Progress(progress.taken, progress.flow, progress.flow, prices, prices)
 
 
 def _step(circle: Circle, topology: Topology, terms: Terms, progress: Progress, bits: int) -> Protocol[Progress]:
     # 1. Prices rise where more comes in than goes out.
-    pressure = yield from multiply(circle, imbalance(topology, progress.ahead), terms.multipliers)
-    prices = elements.add(progress.prices, (yield from truncate(circle, pressure, RECIPROCAL)))
+    rise = yield from _rise(circle, topology, terms, progress, 0)
+    prices = elements.add(progress.prices, rise)
     # 2. Flow rises where it is worth more than the difference in price, within its room.
-    wanted = elements.combine(
-        [1, 1 << bits - LEAST_STEP, 1, -1],
-        [progress.flow, terms.worths, prices[topology.payers], prices[topology.payees]],
-    )
-    flow = yield from clamp(circle, wanted, 0, terms.room)
+    flow, prices = yield from _answer(circle, topology, terms, progress.flow, prices, prices, bits)
     # 3. Look as far ahead as it went.
-    return Progress(progress.taken + 1, flow, elements.combine([2, -1], [flow, progress.flow]), prices)
+    ahead = elements.combine([2, -1], [flow, progress.flow])
+    return Progress(progress.taken + 1, flow, ahead, prices, prices)
+
+
+def _step_together(
+    circle: Circle, beside: Circle, topology: Topology, terms: Terms, progress: Progress, bits: int
+) -> Protocol[Progress]:
+    # 1. As in a step, but that flow answers the prices that were foreseen: neither waits for the other.
+    answer = _answer(circle, topology, terms, progress.flow, progress.foreseen, progress.prices, bits)
+    moves: list[Protocol[Any]] = [answer, _rise(beside, topology, terms, progress, 1)]
+    (flow, kept), rise = yield from batch(moves)
+    prices = elements.add(kept, rise)
+    # 2. Look as far ahead as both went.
+    ahead = elements.combine([2, -1], [flow, progress.flow])
+    return Progress(progress.taken + 1, flow, ahead, prices, elements.combine([2, -1], [prices, progress.prices]))
+
+
+def _rise(circle: Circle, topology: Topology, terms: Terms, progress: Progress, less: int) -> Protocol[Vector]:
+    """By how much prices rise, divided by 2^less."""
+    pressure = yield from multiply(circle, imbalance(topology, progress.ahead), terms.multipliers)
+    return (yield from truncate(circle, pressure, reciprocal_bits(topology) + less))
+
+
+def _answer(
+    circle: Circle, topology: Topology, terms: Terms, flow: Vector, asked: Vector, prices: Vector, bits: int
+) -> Protocol[tuple[Vector, Vector]]:
+    """The flow that answers the prices asked, within its room; and the prices, kept in their bounds at once."""
+    wanted = elements.combine(
+        [1, 1 << bits - LEAST_STEP, 1, -1], [flow, terms.worths, asked[topology.payers], asked[topology.payees]]
+    )
+    if bits > NARROW:
+        return (yield from clamp(circle, wanted, 0, terms.room)), prices
+    most = np.full(prices.size, 1 << PRICE_BITS, dtype=np.uint64)
+    low = np.concatenate([np.zeros_like(wanted), elements.negate(most)])
+    both = yield from clamp(
+        circle, np.concatenate([wanted, prices]), low, np.concatenate([terms.room, most]), _DIFFERENCE_BITS
+    )
+    return both[: wanted.size], both[wanted.size :]
 
 
 def imbalance(topology: Topology, flow: Vector) -> Vector:
@@ -169,7 +220,6 @@ def _bucket(circle: Circle, fails: Vector) -> Protocol[int]:
 def _reciprocals(circle: Circle, topology: Topology, room: Vector) -> Protocol[Vector]:
     used = yield from positive(circle, room)
     degrees = elements.add(sums(topology.incoming, used), sums(topology.outgoing, used))
-    most = int(np.bincount(topology.payers, minlength=1).max() + np.bincount(topology.payees, minlength=1).max())
-    ones = np.ones_like(degrees)
-    quotients, _ = yield from divide(circle, ones, degrees, RECIPROCAL - 1, RECIPROCAL, max(most.bit_length(), 1))
+    bits, most = reciprocal_bits(topology), topology.degree.bit_length()
+    quotients, _ = yield from divide(circle, np.ones_like(degrees), degrees, bits - 1, bits, most)
     return quotients

@@ -1,7 +1,7 @@
 """Decomposition: the bits of shared numbers below a public bound.
 
 Model       semi-honest, at most k-1 of n >= 2k-1 nodes; private authenticated channels.
-Rounds      4 to 7 for k = 2: 3 + ceil(log2(1 + width / 4)); one less for a sign; at most 9 for k = 3.
+Rounds      4 to 7 for k = 2: 3 + ceil(log2(1 + width / 4)); for a sign 3 to 6; at most 9 for k = 3.
             Sends, at 2-of-3, 6 bits per party and bit of the number, 4 for a sign.
 Reveals     nothing.
 Follows     Damgard, Fitzi, Kiltz, Nielsen, Toft 2006, with steelyard.protocols.parts.
@@ -17,7 +17,7 @@ from steelyard.bitfield import Bits, flipped
 from steelyard.errors import Invalid
 from steelyard.field import Vector
 from steelyard.protocols.circle import Circle
-from steelyard.protocols.parts import BOUND, low_bits
+from steelyard.protocols.parts import BOUND, low_bits, one_bit
 from steelyard.rounds import Protocol
 
 
@@ -41,4 +41,4 @@ def negative_below(circle: Circle, a: Vector, bits: int) -> Protocol[Bits]:
     if not 0 <= bits < BOUND:
         raise Invalid(f"the size of a number that is compared so is below 2^{BOUND - 1}")
     offset = np.full(a.size, 1 << bits, dtype=np.uint64)
-    return flipped((yield from low_bits(circle, field.add(a, offset), bits + 1, bits)))
+    return flipped((yield from one_bit(circle, field.add(a, offset), bits)))

@@ -1,7 +1,7 @@
 """Herfindahl: the index of concentration of shared numbers, the sum of the squares of their parts of the total.
 
 Model       semi-honest, at most k-1 of n >= 2k-1 nodes; private authenticated channels.
-Rounds      105 for k = 2, 147 for k = 3.   Sends, at 2-of-3, 0.8 kB per party and number.
+Rounds      102 for k = 2, 147 for k = 3.   Sends, at 2-of-3, 0.8 kB per party and number.
 Reveals     nothing.
 Follows     Herfindahl, Hirschman; steelyard.protocols.divide.
 Differs     numbers and total are scaled by a power of two first, found from the total's bits: sizes do not matter.

@@ -1,8 +1,9 @@
 """Parts of a bounded number: the low bits of 0 <= y < 2^60 and the carries out of them, from what each adder knows.
 
 Model       semi-honest, at most k-1 of n >= 2k-1 nodes; private authenticated channels.
-Rounds      2 + ceil(log2 c) for c digits of k = 2, c = 1 + ceil(bits / 4); for k = 3 it takes 3 + ceil(log2(bits + 2)).
-            Sends 8.5 bits dealt per low bit at k = 2 (5 for long vectors, in one round more).
+Rounds      2 + ceil(log2 c) for c digits of k = 2, c = 1 + ceil(bits / 4), or one less for short vectors where
+            one bit or one carry is wanted; for k = 3 it takes 3 + ceil(log2(bits + 2)).
+            Sends 8.5 bits dealt per low bit at k = 2 (5 for long vectors, in one round more; up to 64 kB more to save one).
 Reveals     nothing.
 Follows     Damgard, Fitzi, Kiltz, Nielsen, Toft 2006: the secret as a sum of numbers known to one party each.
 Differs     the bound costs one bit and saves all the others above the low ones: see below.
@@ -13,8 +14,9 @@ y is the sum of the adders' parts w_j less T P, and as y < 2^60 = 2^61 / 2, the 
 
 for the h_j add up to at most T 2^h + 2^(h-1) - 1, and to at least T 2^h - (k-1).  As P = 2^61 - 1, the low d bits of y
 are those of the sum of the w_j, and T.  So the numbers (low d bits of w_j) 2^h + h_j and k-1 are added up: what is
-carried into bit h is T, what is carried out of the top is what the low bits carry.  Carry-save steps and the last
-addition have k-1 empty places at the bottom, which take the k-1.
+carried into bit h is T, what is carried out of the top is what the low bits carry.  Where k = 2, h = 1, T is 1 unless
+both highest bits are 0: it needs no tree, so digits may be cut wherever that leaves fewest.  Carry-save steps and the
+last addition have k-1 empty places at the bottom, which take the k-1.
 """
 
 from __future__ import annotations
@@ -39,6 +41,8 @@ from steelyard.rounds import Protocol
 
 BITS: Final = 61  # of a part
 BOUND: Final = 60  # bits of y
+WIDEST: Final = 8  # bits of a digit: the work for a code doubles with every bit
+SPARE: Final = 1 << 13  # machine words of codes that may be dealt more, to save a round
 
 
 def low_bits(circle: Circle, y: Vector, width: int, first: int = 0) -> Protocol[Bits]:
@@ -69,6 +73,21 @@ def wraps(circle: Circle, y: Vector) -> Protocol[Bits]:
     return (yield from _carries(circle, added, [added.head]))
 
 
+def one_bit(circle: Circle, y: Vector, place: int) -> Protocol[Bits]:
+    """Shares (m, 1, words) of the bit at this place of numbers 0 <= y < 2^60."""
+    if circle.threshold > 2:
+        return (yield from low_bits(circle, y, place + 1, place))
+    # 1. Two addends: their highest bit and what is below the place, cut into even digits, then the bit.
+    widths = even_widths(1 + place, y.size)
+    planes = _planes(circle, y)
+    bits = None if planes is None else np.concatenate([planes[-1:], planes[: place + 1]])
+    added = yield from _two_parts(circle, bits, 1, Digits((*widths, 1)), bitfield.words(y.size))
+    # 2. What is carried into the bit.
+    stops, passes = yield from compare_digits(circle, *added.cut(0, -1))
+    nothing = yield from prefix_carries(circle, stops, passes, [len(widths) - 1])
+    return differing_bits(*added.cut(len(widths), None)) ^ nothing
+
+
 def wraps_and_carries(circle: Circle, y: Vector, width: int) -> Protocol[Bits]:
     """Shares (m, 2(k-1), words): k-1 bits that add up to T, then k-1 that add up to the carry out of the low bits.
 
@@ -76,8 +95,35 @@ def wraps_and_carries(circle: Circle, y: Vector, width: int) -> Protocol[Bits]:
     """
     if not 0 < width <= BOUND:
         raise Invalid(f"a bounded number has the bits 0 to {BOUND - 1}")
+    if circle.threshold == 2:
+        return (yield from _wrap_and_carry(circle, y, width))
     added = yield from _add_parts(circle, y, (width,))
     return (yield from _carries(circle, added, [added.head, added.head + width]))
+
+
+def _wrap_and_carry(circle: Circle, y: Vector, width: int) -> Protocol[Bits]:
+    """The same of two parts: T by itself from their highest bits, so that these share a digit with the low ones."""
+    # 1. The highest bits, and again with the low ones above them, cut into even digits.
+    widths = even_widths(1 + width, y.size)
+    planes = _planes(circle, y)
+    bits = None if planes is None else np.concatenate([planes[-1:], planes[-1:], planes[:width]])
+    added = yield from _two_parts(circle, bits, 1, Digits((1, *widths)), bitfield.words(y.size))
+    # 2. Nothing wraps if u < v; nothing is carried on if the highest digit that differs says so.
+    stops, passes = yield from compare_digits(circle, added.digits, added.u, added.v)
+    nothing = yield from prefix_carries(circle, stops[:, 1:], passes[:, 1:], [len(widths) - 1])
+    return flipped(np.concatenate([stops[:, :1], nothing], axis=1))
+
+
+def even_widths(bits: int, count: int) -> tuple[int, ...]:
+    """Digits of so many bits for two adders: as few as save a level of the tree, if codes are not much longer so."""
+    width = 2 if count >= MANY else 4
+    usual = tuple(min(width, bits - first) for first in range(0, bits, width))
+    most = Digits(usual).rows + SPARE // max(bitfield.words(count), 1)
+    for digits in (1, 2, 4, 8):  # make 0 to 3 levels
+        widths = tuple(bits // digits + (digit < bits % digits) for digit in range(min(digits, bits)))
+        if widths[0] <= WIDEST and Digits(widths).rows <= most:
+            return widths
+    return usual
 
 
 Codes = tuple[Digits, Bits, Bits]
@@ -128,12 +174,15 @@ def _add_parts(circle: Circle, y: Vector, lows: tuple[int, ...]) -> Protocol[_Ad
     """The highest bits of the parts and, above them, stretches of `lows` low bits; no digit crosses their borders."""
     head = 1 + (circle.threshold - 2).bit_length()
     digits = Digits(tuple(width for low in (head, *lows) for width in _widths(circle, y.size, low)))
-    part = None
-    if circle.me in circle.adders:
-        planes = bitfield.slice_bits(part_of(circle, y), BITS)
-        part = np.concatenate([planes[BITS - head :], planes[: sum(lows)]])
+    planes = _planes(circle, y)
+    part = None if planes is None else np.concatenate([planes[BITS - head :], planes[: sum(lows)]])
     add = _two_parts if circle.threshold == 2 else _many_parts
     return (yield from add(circle, part, head, digits, bitfield.words(y.size)))
+
+
+def _planes(circle: Circle, y: Vector) -> Bits | None:
+    """(61, words): the bits of my part, if I am one of the adders."""
+    return bitfield.slice_bits(part_of(circle, y), BITS) if circle.me in circle.adders else None
 
 
 def _widths(circle: Circle, count: int, bits: int) -> tuple[int, ...]:

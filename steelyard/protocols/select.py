@@ -18,7 +18,7 @@ from steelyard import bitfield, field
 from steelyard.bitfield import Bits
 from steelyard.errors import Invalid
 from steelyard.field import P, Vector
-from steelyard.protocols.bit_to_field import bits_times
+from steelyard.protocols.bit_to_field import bits_times, bits_times_added
 from steelyard.protocols.circle import Circle
 from steelyard.protocols.compare import less, negative
 from steelyard.protocols.decompose import negative_below
@@ -50,15 +50,17 @@ def absolute(circle: Circle, x: Vector) -> Protocol[Vector]:
     return field.combine([1, -2], [x, below])
 
 
-def clamp(circle: Circle, x: Vector, low: Vector | int, high: Vector | int) -> Protocol[Vector]:
-    """x, but `low` where it is less and `high` where it is more; bounds are shares or public, low <= high."""
+def clamp(circle: Circle, x: Vector, low: Vector | int, high: Vector | int, bits: int = BOUND) -> Protocol[Vector]:
+    """x, but `low` where it is less and `high` where it is more; bounds are shares or public, low <= high.
+
+    Differences between x and its bounds are below 2^bits in size: the fewer, the cheaper.
+    """
     if isinstance(low, int) and isinstance(high, int) and low > high:
         raise Invalid("nothing lies between bounds in the wrong order")
     # At most one of the bits is set.
     gaps = [field.subtract(_shares(low, x.size), x), field.subtract(_shares(high, x.size), x)]
-    outside = yield from negatives(circle, field.negate(gaps[0]), gaps[1])
-    (moves,) = yield from bits_times(circle, outside, [np.concatenate(gaps)])
-    return field.total([x, moves[: x.size], moves[x.size :]])
+    outside = yield from negatives(circle, field.negate(gaps[0]), gaps[1], bits=bits)
+    return field.add(x, (yield from bits_times_added(circle, outside, np.concatenate(gaps))))
 
 
 def within(circle: Circle, x: Vector, high: int) -> Protocol[Vector]:

@@ -86,7 +86,7 @@ def clear(circle: Circle, terms: Terms, policy: Policy, declared: Declared, save
     while progress.taken < schedule.steps:
         name = f"step {min(progress.taken + slice_, schedule.steps)}/{schedule.steps}"
         progress = yield from called(name, advance(circle, topology, state.ground, progress, schedule, slice_))
-        saved.keep(1 + -(-progress.taken // slice_), [progress.flow, progress.ahead, progress.prices])
+        saved.keep(1 + -(-progress.taken // slice_), progress.packed())
     # 3. Exact to the last minor unit, and shown to be.
     flow = yield from called("repair", repair(circle, topology, state.ground.room, progress.flow, schedule))
     yield from called("verify", verify(circle, topology, state.gathered.amounts, flow))

@@ -1,8 +1,9 @@
 """Truncation: exact division by a power of two, or by any public number, rounded down; and rescaling of fixed point.
 
 Model       semi-honest, at most k-1 of n >= 2k-1 nodes; private authenticated channels.
-Rounds      6 to 8 for k = 2 (d <= 12, <= 28, more), 10 to 12 for k = 3; by any other number up to 12 and 21.
-            Sends, at 2-of-3, 20 bytes per party and number and 0.4 for every bit that is dropped.
+Rounds      5 to 8 for k = 2 (d <= 12, <= 28, more; for long vectors 6 to 9), 10 to 12 for k = 3; by any other number
+            up to 12 and 21.   Sends, at 2-of-3, 20 bytes per party and number and 0.4 for every bit that is dropped; to
+            save a round up to 64 kB more.
 Reveals     nothing.
 Follows     Catrina, de Hoogh 2010: division of the parts, and the wraps and carries set right.
 Differs     exact, where they and others (Mohassel, Zhang 2017) err with a probability that grows with the number.

@@ -47,6 +47,11 @@ class Topology:
         return int(self.payers.size)
 
     @cached_property
+    def degree(self) -> int:
+        """Of the firm with most arcs, at least 1."""
+        return int(np.bincount(np.concatenate([self.payers, self.payees])).max(initial=1))
+
+    @cached_property
     def outgoing(self) -> Segments:
         return Segments(self.payers, self.firms)
 

@@ -7,9 +7,12 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from steelyard.errors import Invalid
-from steelyard.setoff.network import AMOUNT_BITS, Amounts
+from steelyard.setoff.network import AMOUNT_BITS, Amounts, Topology
 
-RECIPROCAL: Final = 22  # bits after the point of a firm's reciprocal degree
+RECIPROCAL: Final = 22  # bits after the point of a firm's reciprocal degree, at most
+FINE: Final = 5  # bits of the reciprocal of the largest degree: more only make truncation longer
+PRICE_BITS: Final = 35  # prices are kept below 2^35 in size, where a step is at most 2^30: 32 steps
+NARROW: Final = 30
 CERTIFIED: Final = 8  # bits after the point of the prices that an upper bound is made of
 MOST_PRICE: Final = 31  # times the step, of any price that an upper bound is made of
 LEAST_STEP: Final = 4  # bits: a step times a worth in sixteenths is whole
@@ -43,9 +46,18 @@ class Schedule:
         """By how many bits the step after `taken` steps is larger than the last."""
         return self.stages[min(len(self.stages) * taken // self.steps, len(self.stages) - 1)]
 
+    def together(self, taken: int) -> bool:
+        """Whether firms' prices and flows move at the same time, and prices half as far: in all stages but the last."""
+        return len(STAGES) * taken // self.steps < len(STAGES) - 1
+
     def sharper(self, taken: int) -> int:
         """By how many bits it is smaller than the one before: 0, but where a stage begins."""
         return self.larger(max(taken - 1, 0)) - self.larger(taken)
+
+
+def reciprocal_bits(topology: Topology) -> int:
+    """Bits after the point of a firm's reciprocal degree: enough for the largest that there may be."""
+    return min(FINE + topology.degree.bit_length(), RECIPROCAL)
 
 
 def step_bits(amounts: Amounts) -> int:

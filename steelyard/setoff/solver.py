@@ -11,16 +11,27 @@ import numpy as np
 
 from steelyard.errors import Failed
 from steelyard.setoff.network import FULL, Amounts, Network
-from steelyard.setoff.schedule import CERTIFIED, LEAST_STEP, MOST_PRICE, RECIPROCAL, Schedule, depths, step_bits
+from steelyard.setoff.schedule import (
+    CERTIFIED,
+    LEAST_STEP,
+    MOST_PRICE,
+    NARROW,
+    PRICE_BITS,
+    Schedule,
+    depths,
+    reciprocal_bits,
+    step_bits,
+)
 
 
 @dataclass(frozen=True)
 class State:
-    """What is cleared on every arc, its last extrapolation, and every firm's price, in minor units times the step."""
+    """What is cleared on every arc, and every firm's price, in minor units times the step; and where both are going."""
 
     flow: Amounts = field(repr=False)
     ahead: Amounts = field(repr=False)
     prices: Amounts = field(repr=False)
+    foreseen: Amounts = field(repr=False)
 
 
 @dataclass(frozen=True)
@@ -42,7 +53,7 @@ def solve(network: Network, schedule: Schedule) -> Solution:
     state = start(network)
     for taken in range(schedule.steps):
         state = sharpened(state, schedule.sharper(taken))
-        state = step(network, room, multipliers, bits + schedule.larger(taken), state)
+        state = step(network, room, multipliers, bits + schedule.larger(taken), state, schedule.together(taken))
     flow, phases = repaired(network, room, state.flow, schedule.phases)
     return Solution(flow, bound(network, room, state.prices, bits), phases)
 
@@ -57,29 +68,41 @@ def tightened(network: Network, times: int) -> Amounts:
 
 
 def reciprocals(network: Network, room: Amounts) -> Amounts:
-    """2^RECIPROCAL over twice the number of arcs with room, of every firm."""
+    """2^reciprocal_bits over twice the number of arcs with room, of every firm."""
     used = (room > 0).astype(np.int64)
     degrees = network.topology.incoming.sums(used) + network.topology.outgoing.sums(used)
-    return np.where(degrees > 0, (1 << RECIPROCAL - 1) // np.maximum(degrees, 1), 0)
+    return np.where(degrees > 0, (1 << reciprocal_bits(network.topology) - 1) // np.maximum(degrees, 1), 0)
 
 
 def start(network: Network) -> State:
-    nothing = np.zeros(network.topology.arcs, dtype=np.int64)
-    return State(nothing, nothing, np.zeros(network.topology.firms, dtype=np.int64))
+    nothing, equal = (np.zeros(size, dtype=np.int64) for size in (network.topology.arcs, network.topology.firms))
+    return State(nothing, nothing, equal, equal)
 
 
 def sharpened(state: State, bits: int) -> State:
     """The same in smaller steps; where they change, nothing is looked ahead."""
-    return State(state.flow, state.flow, state.prices >> bits) if bits else state
+    return State(state.flow, state.flow, state.prices >> bits, state.prices >> bits) if bits else state
 
 
-def step(network: Network, room: Amounts, multipliers: Amounts, bits: int, state: State) -> State:
-    """Prices rise where more comes in than goes out; flow rises where it is worth more than the difference in price."""
+def step(network: Network, room: Amounts, multipliers: Amounts, bits: int, state: State, together: bool) -> State:
+    """Prices rise where more comes in than goes out; flow rises where it is worth more than the difference in price.
+
+    Flow answers the new prices; or, where both move together, the prices that were foreseen.
+    """
     topology = network.topology
-    prices = state.prices + (network.imbalance(state.ahead) * multipliers >> RECIPROCAL)
-    gains = (network.worths << bits - LEAST_STEP) - prices[topology.payees] + prices[topology.payers]
+    rise = network.imbalance(state.ahead) * multipliers >> reciprocal_bits(topology) + together
+    asked = state.foreseen if together else state.prices + rise
+    gains = (network.worths << bits - LEAST_STEP) - asked[topology.payees] + asked[topology.payers]
     flow = np.clip(state.flow + gains, 0, room)
-    return State(flow, 2 * flow - state.flow, prices)
+    if together:
+        prices = _kept(state.prices, bits) + rise
+        return State(flow, 2 * flow - state.flow, prices, 2 * prices - state.prices)
+    prices = _kept(asked, bits)
+    return State(flow, 2 * flow - state.flow, prices, prices)
+
+
+def _kept(prices: Amounts, bits: int) -> Amounts:
+    return np.clip(prices, -1 << PRICE_BITS, 1 << PRICE_BITS) if bits <= NARROW else prices
 
 
 def bound(network: Network, room: Amounts, prices: Amounts, bits: int) -> int:

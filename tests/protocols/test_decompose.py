@@ -50,12 +50,19 @@ def test_rounds_are_what_the_header_says(n: int, k: int, rounds: tuple[int, int]
 
 def test_the_sign_of_a_small_number_is_cheaper() -> None:
     ring = Ring.of(3, 2)
-    shared = ring.share([5] * 640)
+    shared = ring.share([5] * 10_000)
     any_, sent = cost(ring, compare.negative, shared)
     for size, rounds, part in ((40, 6, 0.67), (28, 5, 0.5), (12, 4, 0.22)):
         taken, bytes_ = cost(ring, lambda circle, a, size=size: negative_below(circle, a, size), shared)
         assert taken == rounds <= any_
         assert bytes_ < part * sent
+
+
+@pytest.mark.parametrize(("size", "rounds"), [(40, 5), (28, 4), (12, 3)])
+def test_the_sign_of_few_small_numbers_takes_a_round_less(size: int, rounds: int) -> None:
+    ring = Ring.of(3, 2)
+    taken, _ = cost(ring, lambda circle, a: negative_below(circle, a, size), ring.share([5] * 640))
+    assert taken == rounds
 
 
 @pytest.mark.parametrize(("n", "k"), SIZES)

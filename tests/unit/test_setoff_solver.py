@@ -154,7 +154,7 @@ def test_no_step_leaves_its_head_room() -> None:
             ahead = np.where(topology.payers < topology.firms // 2, 2 * most, -most) if turn % 2 else state.ahead
             pressure = network.imbalance(ahead).astype(object) * multipliers.astype(object)
             assert max(map(abs, pressure)) < 1 << 57
-            state = step(network, network.amounts, multipliers, bits, state)
+            state = step(network, network.amounts, multipliers, bits, state, bool(turn % 3))
             assert np.abs(state.prices).max() < (turn + 1) << AMOUNT_BITS + 1
             assert np.abs(state.ahead).max() < 1 << AMOUNT_BITS + 1
     assert (1 << RECIPROCAL) * most // 2 < 1 << 57
