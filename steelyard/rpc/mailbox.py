@@ -41,6 +41,7 @@ class _Branch:
     """What has come in for one branch, from its present round on."""
 
     round: int = 0
+    before: int = 0  # bytes of the round before, on which others may be at work still
     wanted: int = 0  # whole messages of this round still to come before it is worth while to look
     messages: dict[tuple[int, PartyId], _Message] = field(default_factory=dict)
     waiter: asyncio.Future[None] | None = None
@@ -121,7 +122,7 @@ class Mailbox:
                 raise self._worst(missing - alive)
             waited = asyncio.get_running_loop().time() - start
             enough = len(inbox) >= round_.needed
-            grace = patience if round_.patient else GRACE + here.size(number) / SPEED
+            grace = patience if round_.patient else GRACE + (here.before + here.size(number)) / SPEED
             if not alive or (enough and waited >= grace):
                 self._forget(here, number)
                 return inbox
@@ -192,6 +193,7 @@ class Mailbox:
         return inbox
 
     def _forget(self, branch: _Branch, number: int) -> None:
+        branch.before = branch.size(number)
         for peer in self._peers:
             if message := branch.messages.pop((number, peer), None):
                 self._kept[peer] -= len(message.buffer)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Any
 
 import numpy as np
@@ -44,6 +45,41 @@ def test_all_learn_the_sum(n: int, k: int, size: int) -> None:
     outcome = adders.add(brought)
     assert_summed(outcome, brought, adders.parties)
     assert all(not each.opened.liars for each in outcome.values())
+
+
+@pytest.mark.parametrize(("n", "k", "width"), [(5, 2, 2), (7, 2, 3), (10, 3, 4), (10, 5, 2)])
+def test_a_long_vector_is_packed_and_a_dealer_sends_a_fraction_of_it_to_each(n: int, k: int, width: int) -> None:
+    adders, size, sent = Adders.of(n, k), SLICED + 7, Counter[tuple[str, str]]()
+    brought = vectors(adders, size)
+
+    def watch(sender: str, receiver: str, round_: Any, message: Any) -> Any:
+        sent[sender, round_.step] += len(message)
+        return message
+
+    outcome = adders.add(brought, watch)
+    assert_summed(outcome, brought, adders.parties)
+    assert all(each.opened.verified and not each.opened.liars for each in outcome.values())
+    assert {sums.width(size) for sums in adders.sums().values()} == {width}
+    for party in adders.parties:
+        assert sent[party, "summand"] <= (n - k) * 8 * size / width + 3_000 * n
+
+
+@pytest.mark.parametrize("step", ["summand", "heard", "survivors", "sum", "opened", "checked"])
+def test_of_a_packed_sum_as_many_may_stop_as_the_quorum_can_spare(step: str) -> None:
+    adders = Adders.of(10, 3)
+    brought, stopped = vectors(adders, SLICED + 7), adders.parties[2:5]
+    silent: set[str] = set()
+
+    def stop(sender: str, receiver: str, round_: Any, message: Any) -> Any:
+        if sender in stopped and round_.step == step:
+            silent.add(sender)
+        return None if sender in silent else message
+
+    outcome = adders.add(brought, stop)
+    for party in stopped:
+        outcome.pop(party)
+    survivors = [party for party in adders.parties if party not in stopped or step != "summand"]
+    assert_summed(outcome, brought, survivors)
 
 
 @settings(max_examples=20, deadline=None)
@@ -169,9 +205,9 @@ def test_without_a_quorum_of_equal_lists_no_share_of_the_sum_leaves() -> None:
     assert not [sender for sender, step in seen if step == "sum" and sender in adders.parties[2:]]
 
 
-@pytest.mark.parametrize("size", [100, SLICED + 7])
-def test_a_wrong_share_of_the_sum_is_corrected_or_noticed(size: int) -> None:
-    adders = Adders.of(7, 3)
+@pytest.mark.parametrize(("n", "size"), [(7, 100), (7, SLICED + 7), (10, SLICED + 7)])
+def test_a_wrong_share_of_the_sum_is_corrected_or_noticed(n: int, size: int) -> None:
+    adders = Adders.of(n, 3)
     brought, liar = vectors(adders, size), adders.parties[2]
 
     def lie(sender: str, receiver: str, round_: Any, message: Any) -> Any:
@@ -185,8 +221,9 @@ def test_a_wrong_share_of_the_sum_is_corrected_or_noticed(size: int) -> None:
     assert any(liar in each.opened.liars for each in outcome.values())
 
 
-def test_an_opener_who_opens_something_else_is_caught() -> None:
-    adders = Adders.of(7, 3)
+@pytest.mark.parametrize("n", [7, 10])
+def test_an_opener_who_opens_something_else_is_caught(n: int) -> None:
+    adders = Adders.of(n, 3)
     brought, liar = vectors(adders, SLICED + 7), adders.parties[2]
 
     def lie(sender: str, receiver: str, round_: Any, message: Any) -> Any:
@@ -199,9 +236,10 @@ def test_an_opener_who_opens_something_else_is_caught() -> None:
     assert all(isinstance(each, SteelyardError) and liar in each.suspects for each in outcome.values())
 
 
-def test_a_dealing_that_is_no_sharing_is_left_out() -> None:
+@pytest.mark.parametrize("size", [8, SLICED + 7])
+def test_a_dealing_that_is_no_sharing_is_left_out(size: int) -> None:
     adders = Adders.of(5, 2)
-    brought, cheat = vectors(adders, 8), adders.parties[1]
+    brought, cheat = vectors(adders, size), adders.parties[1]
     sums = adders.sums()
     shares = sums[cheat]
     from steelyard.protocols import secure_sum

@@ -231,6 +231,22 @@ async def test_a_late_message_within_the_grace_is_taken() -> None:
     assert (await waiting).keys() == PEERS
 
 
+async def test_after_a_round_of_long_messages_others_have_time_to_work_on_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "GRACE", 0.0)
+    monkeypatch.setattr(module, "SPEED", 1)
+    mailbox = box()
+    for peer in (A, B, C):
+        mailbox.deliver(peer, frame(bytes(100)))
+    await collected(mailbox, hearing())
+    waiting = asyncio.create_task(collected(mailbox, hearing(enough=2), 1, 60))
+    for peer in (A, B):
+        mailbox.deliver(peer, frame(b"x", round=1))
+    await asyncio.sleep(SOON)
+    assert not waiting.done()
+    mailbox.deliver(C, frame(b"x", round=1))
+    assert set(await waiting) == {A, B, C}
+
+
 async def test_fewer_than_enough_are_a_failure_as_soon_as_it_is_certain() -> None:
     mailbox = box()
     mailbox.deliver(A, frame())
