@@ -75,5 +75,22 @@ def a_coordinator_killed_during_training_resumes_it(runner: Runner) -> None:
     assert answer.result["auc"] > 0.7
 
 
+def without_consent_of_all_a_run_waits_for_who_was_killed_and_then_resumes(runner: Runner) -> None:
+    """The node and the coordinator die in its midst; sums without the node would show its part."""
+    with changed_policy(runner, "bank-b", "dropouts_in_training = true", "dropouts_in_training = false"):
+        asked = runner.asking("train", "credit.default", timeout=PATIENCE, options=_long("waited"))
+        while not [each for each in runner.computations() if each["state"] == "RUNNING"]:
+            assert not asked.done(), asked.result()
+            time.sleep(0.05)
+        time.sleep(0.5)
+        runner.kill("bank-c")
+        runner.kill(COORDINATOR)
+        runner.start(COORDINATOR)
+        runner.start("bank-c")
+        answer = asked.result(PATIENCE + 30)
+    assert answer.result["dropped"] == []
+    assert {runner.models(party)["waited"] for party in PARTIES} == {answer.result["hash"]}
+
+
 def _long(name: str) -> dict[str, object]:
     return {"features": FEATURES, "name": name, "model": "gbdt", "trees": 15, "depth": 3}
