@@ -31,18 +31,29 @@ def train_model(
     strategy: Annotated[
         Literal["", "newton", "fedavg", "fedprox", "fedadam", "gradient"], Parameter(help="How; by default what suits.")
     ] = "",
-    name: Annotated[str, Parameter(help="What the parties call the model.")] = "model",
-    rounds: Annotated[int, Parameter(help="At most so many, of all but gbdt.")] = 10,
-    trees: Annotated[int, Parameter(help="Of gbdt.")] = 50,
-    depth: Annotated[int, Parameter(help="Of a tree.")] = 4,
-    ditto: Annotated[float, Parameter(help="Above 0: also a model of its own for each party, that close to it.")] = 0.0,
-    sample: Annotated[float, Parameter(help="The part of the parties that train in a round.")] = 1.0,
-    patience: Annotated[int, Parameter(help="Stop after so many rounds without progress; 0 never.")] = 0,
+    name: Annotated[str, Parameter(help="What the parties call the model; one of that name is replaced.")] = "model",
+    rounds: Annotated[int, Parameter(help="Rounds at most; gbdt has trees.")] = 10,
+    trees: Annotated[int, Parameter(help="How many, with --model gbdt.")] = 50,
+    depth: Annotated[int, Parameter(help="Levels of each tree.")] = 4,
+    ditto: Annotated[
+        float, Parameter(help="Above 0: each party also keeps a model of its own, drawn so strongly to the common one.")
+    ] = 0.0,
+    sample: Annotated[
+        float, Parameter(help="The part of the parties that train in a round; below 1 with epsilon only.")
+    ] = 1.0,
+    patience: Annotated[
+        int, Parameter(help="Stop after so many looks at the test rows without progress; 0: never.")
+    ] = 0,
     test: Annotated[float, Parameter(help="The part of the rows that is kept back to test with.")] = 0.25,
-    seed: Annotated[int, Parameter(help="For everything that is drawn but noise.")] = 1,
-    epsilon: Annotated[str, Parameter(help="Differential privacy; empty for exact sums.")] = "",
-    delta: Annotated[str, Parameter(help="Goes with epsilon.")] = "1e-5",
-    protects: Annotated[Literal["record", "party"], Parameter(help="Whom the noise hides.")] = "record",
+    seed: Annotated[
+        int, Parameter(help="What is drawn, noise apart, follows from it: the same seed, the same split.")
+    ] = 1,
+    epsilon: Annotated[str, Parameter(help="Privacy budget to spend, such as 3; without it the sums are exact.")] = "",
+    delta: Annotated[str, Parameter(help="The chance that epsilon's promise fails.")] = "1e-5",
+    protects: Annotated[Literal["record", "party"], Parameter(help="What the noise hides one of.")] = "record",
+    trainer: Annotated[
+        str, Parameter(help="A program of the parties' own, such as scikit-learn, that every owner's policy lists.")
+    ] = "",
     where: Where = "",
     allow_missing: Missing = False,
     purpose: Purpose = "",
@@ -69,6 +80,7 @@ def train_model(
         options: dict[str, Any] = {"name": name, "model": model, "strategy": strategy, "protects": protects}
         options |= {"rounds": rounds, "trees": trees, "depth": depth, "ditto": ditto, "sample": sample}
         options |= {"patience": patience, "test": test, "seed": seed, "delta": delta, "positive": positive}
+        options |= {"trainer": trainer}
         result = client.ask("train", f"{dataset}.{target}", **with_options(asked, features=learnt, **options))
     if not json and (history := result.value.get("history")):
         emit(history, json=False)

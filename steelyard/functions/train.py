@@ -100,6 +100,10 @@ class Train(Question[Training]):
         return float(self.wanted.epsilon) if self.wanted.noisy else 0.0
 
     @property
+    def trainer(self) -> str:
+        return self.wanted.trainer
+
+    @property
     def delta(self) -> float:
         return float(self.wanted.delta) if self.wanted.noisy else 0.0
 
@@ -156,15 +160,16 @@ class Train(Question[Training]):
             ports.checkpoints,
             whole=not (self.private or held.greeting.dropouts),
         )
-        strategy = wanted.strategy_of(wanted.noisy)
+        contributes = held.attempt.me in contributors
         budget = self._budget(sums) if wanted.noisy else None
         # Noise comes again for the same sum only where the node sees to it that this is over the same parties.
         noise = held.noise if held.noise and ports.checkpoints else _fresh
         kept = ports.checkpoints or Unkept()
-        run = Run(sums, held.attempt.me in contributors, noise, budget, kept, ports.progress)
+        run = Run(sums, contributes, noise, budget, kept, ports.progress)
         rows = self._records(held.brought, held.greeting.decimals)
-        plan = Plan(wanted, strategy, contributors, held.attempt, budget, held.greeting.minimum_rows)
-        result = yield from run.run(plan.steps(rows))
+        with wanted.at_work(wanted.noisy, ports.trainer if contributes else None, ports.noted) as strategy:
+            plan = Plan(wanted, strategy, contributors, held.attempt, budget, held.greeting.minimum_rows)
+            result = yield from run.run(plan.steps(rows))
         # 3. The model stays here; the requester gets figures and the hash.
         if ports.noted:
             ports.noted({"beyond": result.beyond, "cut": result.cut, "unverified": not run.verified})
