@@ -83,8 +83,12 @@ class Training(Choice, frozen=True, kw_only=True, forbid_unknown_fields=True):
             raise Invalid(f"epsilon is a plain decimal number above 0 and at most {MAX_EPSILON:g}")
         if not _DELTA.fullmatch(self.delta) or not 0 < float(self.delta) < 0.01:
             raise Invalid("delta is a number above 0 and below 0.01, such as 1e-5")
-        if self.noisy and not all(feature.limited for feature in self.features):
-            raise Invalid("training with epsilon needs low and high limits of every number among the features")
+        unlimited = [feature.name for feature in self.features if not feature.limited]
+        if self.noisy and unlimited:
+            raise Invalid(
+                f"training with epsilon needs a low and a high limit of every number: {', '.join(unlimited)} has none;"
+                f" add them, such as --limits {unlimited[0]}=0:100, or leave such columns out with --features"
+            )
         self.strategy_of(self.noisy)
 
 

@@ -246,5 +246,5 @@ class Plan:
 def _personal(card: Card, trained: Trained, scale: Arrays) -> Model | None:
     if trained.personal is None:
         return None
-    own = msgspec.structs.replace(card, name=f"{card.name}_personal", quality={}, history=())
+    own = msgspec.structs.replace(card, name=f"{card.name}_personal", quality={}, history=(), personal=True)
     return Model(own, {**trained.personal, **scale})

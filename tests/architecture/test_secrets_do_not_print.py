@@ -25,12 +25,22 @@ from steelyard.functions.aggregate import Aggregate, Aggregation
 from steelyard.functions.computation import ResultShare
 from steelyard.functions.intake import Parcel
 from steelyard.functions.take_up import TakenUp
+from steelyard.functions.training_plan import Result
 from steelyard.ids import AttemptId, ComputationId, PartyId
+from steelyard.learning.asking import Ask
+from steelyard.learning.model import Card, Model
+from steelyard.learning.records import Records
+from steelyard.learning.scaling import Prepared, Scaling
+from steelyard.learning.scoring import quality
+from steelyard.learning.strategy import Trained
 from steelyard.protocols.admit import Admitted, Held
 from steelyard.protocols.attempt import Attempt
 from steelyard.protocols.greet import Greeting
+from steelyard.protocols.resume import Unkept
+from steelyard.protocols.secure_sum import Summed
 from steelyard.secret import Secret
 from steelyard.sharing.attempt_keys import AttemptKeys
+from steelyard.sharing.robust import Opened
 from steelyard.sharing.seeded import Dealing
 
 A, B = PartyId("bank-a"), PartyId("bank-b")
@@ -96,6 +106,16 @@ def attempt(signing: Ed25519PrivateKey) -> Attempt:
     )
 
 
+CARD = Card(
+    name="credit", kind="linear", strategy="newton", dataset="credit", target="default", features=(), rounds=1, rows=2,
+    parties=("bank-a",), quality={},
+)  # fmt: skip
+
+
+def floats() -> np.ndarray:
+    return np.full(2, float(FIGURE))
+
+
 @pytest.mark.parametrize(
     "thing",
     [
@@ -109,6 +129,14 @@ def attempt(signing: Ed25519PrivateKey) -> Attempt:
         Parcel(HEADER, bytes(32), vector()),
         TakenUp({B: Parcel(HEADER, bytes(32), vector())}, 0, (), "public"),
         Bundle(SIGNED, SIGNED, {"bank-a": MARK}),
+        Records((), floats(), floats(), np.zeros(2, dtype=bool)),
+        Prepared(Scaling(np.zeros(1), np.ones(1), np.ones(1), 2.0), floats(), floats(), floats(), floats()),
+        Ask("gradient 1", floats(), 1.0),
+        Summed((A, B), Opened(vector(), True, ())),
+        Unkept({1: MARK}),
+        Trained("linear", {"weights": floats()}, 1, (), {"weights": floats()}),
+        Model(CARD, {"weights": floats()}),
+        Result(Model(CARD, {"weights": floats()}), quality(np.ones(4), 1.0), Model(CARD, {"weights": floats()}), 0, 0),
         SealedResult(party="bank-a", note=SIGNED, certificate=(), ciphertext=MARK),
     ],
     ids=lambda each: type(each).__name__,

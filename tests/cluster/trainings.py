@@ -60,6 +60,9 @@ def a_node_killed_during_training_is_named_and_the_others_finish(runner: Runner)
             answer = asked.result(PATIENCE + 30)
         if answer.code == 0 and answer.result["dropped"]:
             assert answer.result["dropped"] == ["bank-c"]
+            assert "broken" not in runner.models("bank-c")
+            assert runner.recall("bank-c", "broken") == answer.result["hash"]
+            assert runner.models("bank-c")["broken"] == answer.result["hash"]
             return
         assert answer.code in (0, 5), answer  # before the input set, or after the last sum
     raise AssertionError("no run was hit in its midst")
