@@ -8,6 +8,7 @@ from pathlib import Path
 
 from node.handover import Handover, endpoint
 from node.sessions import Sessions
+from steelyard.errors import NotFound
 from steelyard.identity.membership import Membership
 from steelyard.ids import PartyId
 from steelyard.rpc.authorisation import caller
@@ -20,7 +21,7 @@ from steelyard.v1 import peer_pb2, peer_pb2_grpc
 class PeerService(peer_pb2_grpc.PeerServiceServicer):
     """Hands each incoming stream to the links, and models to those who trained them."""
 
-    def __init__(self, links: Links, handover: Handover) -> None:
+    def __init__(self, links: Links, handover: Handover | None = None) -> None:
         self._links = links
         self._handover = handover
 
@@ -30,6 +31,8 @@ class PeerService(peer_pb2_grpc.PeerServiceServicer):
     async def GiveModel(
         self, request: peer_pb2.GiveModelRequest, context: Context
     ) -> AsyncIterator[peer_pb2.GiveModelResponse]:
+        if self._handover is None:
+            raise NotFound("this node keeps no models")
         asker = PartyId(caller().id)
         digest, file = await asyncio.to_thread(self._handover.give, request.name, asker, hash_only=request.hash_only)
         yield peer_pb2.GiveModelResponse(digest=digest)
