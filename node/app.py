@@ -12,6 +12,7 @@ from node.authorisation import ROLES
 from node.books import Books
 from node.config import NodeConfig
 from node.engine import Engine
+from node.handover import Handover
 from node.peers import links_of, peer_service
 from node.service import NodeService
 from node.sessions import Sessions
@@ -38,7 +39,7 @@ async def run(config: NodeConfig, crash_point: Hook = pass_by) -> None:
     engine = Engine(books, sessions, links, config.round_seconds, config.attempts_at_once)
     services: list[Service] = [
         partial(node_pb2_grpc.add_NodeServiceServicer_to_server, NodeService(books, engine, links, home, config.state)),
-        peer_service(links),
+        peer_service(links, Handover.of(books, home.path)),
     ]
     server = Server(config.listen, home.path, Authorise(books.membership, ROLES, books.party), services)
     _serve_metrics(config)

@@ -30,10 +30,12 @@ ROLES: Final[Rules] = {
     _NODE + "RotateVault": _OWNER,
     _NODE + "ListModels": _OWNER,
     _NODE + "ExportModel": _OWNER,
+    _NODE + "RecallModel": _OWNER,
     _NODE + "DeleteModel": _OWNER,
     _NODE + "ListRequests": _OWNER,
     _NODE + "DecideRequest": _OWNER,
     _NODE + "ReadAudit": _OWNER,
     _NODE + "ReadLedger": _OWNER,
     "/steelyard.v1.PeerService/Exchange": frozenset({Role.NODE}),
+    "/steelyard.v1.PeerService/GiveModel": frozenset({Role.NODE}),
 }

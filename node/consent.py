@@ -134,6 +134,7 @@ class Consent:
             filter_columns=tuple(sorted(question.wanted.filter_columns)),
             epsilon=question.epsilon,
             delta=question.delta,
+            trainer=question.trainer,
             lower_threshold=request.threshold > 0 or 0 < question.shares < self.membership.threshold,
             me=self.party,
             parties=tuple(parties),

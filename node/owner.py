@@ -14,6 +14,7 @@ from node import catalogue, plain
 from node.books import Books, now_ms
 from node.computations import Recorded
 from node.datasets import Dataset
+from node.handover import Handover
 from node.ledger import Entry
 from node.settlement import settle
 from node.training import Kept
@@ -43,8 +44,9 @@ DECISIONS: Final = {
 class OwnerService(node_pb2_grpc.NodeServiceServicer):
     """The owner's methods."""
 
-    def __init__(self, books: Books, state: Path) -> None:
+    def __init__(self, books: Books, state: Path, handover: Handover) -> None:
         self._books = books
+        self._handover = handover
         remove_uploads_of_before(state)
 
     async def ImportDataset(
@@ -105,6 +107,9 @@ class OwnerService(node_pb2_grpc.NodeServiceServicer):
         file = await asyncio.to_thread(self._export, request.name)
         for start in range(0, len(file), PIECE):
             yield node_pb2.ExportModelResponse(content=file[start : start + PIECE])
+
+    async def RecallModel(self, request: node_pb2.RecallModelRequest, context: Context) -> node_pb2.RecallModelResponse:
+        return node_pb2.RecallModelResponse(model=_model(await self._handover.recall(request.name)))
 
     async def DeleteModel(self, request: node_pb2.DeleteModelRequest, context: Context) -> node_pb2.DeleteModelResponse:
         await asyncio.to_thread(self._delete_model, request.name)

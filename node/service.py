@@ -15,6 +15,7 @@ from node.books import Books
 from node.catalogue import catalogue, sharings
 from node.computations import Recorded
 from node.engine import Engine, Order
+from node.handover import Handover
 from node.owner import DECISIONS, OwnerService
 from steelyard.documents.contribution import Bundle
 from steelyard.documents.request import Request
@@ -76,7 +77,7 @@ class NodeService(OwnerService):
     """The coordinator's methods; the owner's are in `node.owner`."""
 
     def __init__(self, books: Books, engine: Engine, links: Links, home: Home, state: Path) -> None:
-        super().__init__(books, state)
+        super().__init__(books, state, Handover.of(books, home.path))
         self._engine = engine
         self._links = links
         self._home = home

@@ -20,11 +20,13 @@ from steelyard.functions.means import Means
 from steelyard.ids import ComputationId, PartyId, computation_id, identifier
 from steelyard.learning.model import Card
 from steelyard.learning.model_file import read_model
+from steelyard.learning.trainer import TrainerProcess
 from steelyard.protocols.training import Progress
 from steelyard.vault.unit import Unit
 from steelyard.vault.vault import Vault
 
 log = structlog.get_logger(__name__)
+TRAINER_SECONDS: Final = 600.0  # for a party's part of one round
 _CHECKPOINT: Final = "checkpoint"
 _SUMS: Final = "sums"
 _VOTES: Final = "votes"
@@ -180,6 +182,7 @@ class TrainedHere:
             models=self.models,
             progress=progress,
             noted=lambda found: noted(**found),
+            trainer=lambda name: TrainerProcess([name], TRAINER_SECONDS),
         )
 
     def settled(self, computation: str) -> None:

@@ -83,6 +83,17 @@ def export(
 
 
 @app.command
+def recall(name: Name, *, party: Party = "", json: Json = False) -> None:
+    """Gets a model that your node missed from the other parties, if it was lost when training ended.
+
+    Example: `steelyard model recall model --party bank-a`
+    """
+    with open_owner(party) as owner:
+        found = owner.recall_model(name)
+    emit(_row(owner.party, found, json), json=json)
+
+
+@app.command
 def delete(name: Name, *, party: Party = "", json: Json = False) -> None:
     """Erases a model at your node; other parties keep theirs.
 

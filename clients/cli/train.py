@@ -29,20 +29,36 @@ def train_model(
     ] = "",
     model: Annotated[Literal["logistic", "mlp", "gbdt"], Parameter(help="What is trained.")] = "logistic",
     strategy: Annotated[
-        Literal["", "newton", "fedavg", "fedprox", "fedadam", "gradient"], Parameter(help="How; by default what suits.")
+        Literal["usual", "newton", "fedavg", "fedprox", "fedadam", "gradient"],
+        Parameter(help="How; `usual` is what suits the model."),
+    ] = "usual",
+    name: Annotated[
+        str, Parameter(help="What the parties call the model [default: model]; one of that name is replaced.")
+    ] = "model",
+    rounds: Annotated[int, Parameter(help="Rounds at most; gbdt has trees [default: 10].")] = 10,
+    trees: Annotated[int, Parameter(help="How many, with --model gbdt [default: 50].")] = 50,
+    depth: Annotated[int, Parameter(help="Levels of each tree [default: 4].")] = 4,
+    ditto: Annotated[
+        float, Parameter(help="Above 0: each party also keeps a model of its own, drawn so strongly to the common one.")
+    ] = 0.0,
+    sample: Annotated[
+        float, Parameter(help="The part of the parties that train in a round; below 1 with epsilon only.")
+    ] = 1.0,
+    patience: Annotated[
+        int, Parameter(help="Stop after so many looks at the test rows without progress; 0: never.")
+    ] = 0,
+    test: Annotated[
+        float, Parameter(help="The part of the rows that is kept back to test with [default: 0.25].")
+    ] = 0.25,
+    seed: Annotated[
+        int, Parameter(help="What is drawn, noise apart, follows from it: the same seed, the same split.")
+    ] = 1,
+    epsilon: Annotated[str, Parameter(help="Privacy budget to spend, such as 3; without it the sums are exact.")] = "",
+    delta: Annotated[str, Parameter(help="The chance that epsilon's promise fails [default: 1e-5].")] = "1e-5",
+    protects: Annotated[Literal["record", "party"], Parameter(help="What the noise hides one of.")] = "record",
+    trainer: Annotated[
+        str, Parameter(help="A program of the parties' own, such as scikit-learn, that every owner's policy lists.")
     ] = "",
-    name: Annotated[str, Parameter(help="What the parties call the model.")] = "model",
-    rounds: Annotated[int, Parameter(help="At most so many, of all but gbdt.")] = 10,
-    trees: Annotated[int, Parameter(help="Of gbdt.")] = 50,
-    depth: Annotated[int, Parameter(help="Of a tree.")] = 4,
-    ditto: Annotated[float, Parameter(help="Above 0: also a model of its own for each party, that close to it.")] = 0.0,
-    sample: Annotated[float, Parameter(help="The part of the parties that train in a round.")] = 1.0,
-    patience: Annotated[int, Parameter(help="Stop after so many rounds without progress; 0 never.")] = 0,
-    test: Annotated[float, Parameter(help="The part of the rows that is kept back to test with.")] = 0.25,
-    seed: Annotated[int, Parameter(help="For everything that is drawn but noise.")] = 1,
-    epsilon: Annotated[str, Parameter(help="Differential privacy; empty for exact sums.")] = "",
-    delta: Annotated[str, Parameter(help="Goes with epsilon.")] = "1e-5",
-    protects: Annotated[Literal["record", "party"], Parameter(help="Whom the noise hides.")] = "record",
     where: Where = "",
     allow_missing: Missing = False,
     purpose: Purpose = "",
@@ -66,9 +82,15 @@ def train_model(
         learnt = training.features(client.parties(), dataset, target, only, _limits(limits))
         table = RoundTable()
         asked["on_progress"] = (lambda seen: report(describe_progress(seen))) if json else table.show
-        options: dict[str, Any] = {"name": name, "model": model, "strategy": strategy, "protects": protects}
+        options: dict[str, Any] = {
+            "name": name,
+            "model": model,
+            "strategy": strategy.removeprefix("usual"),
+            "protects": protects,
+        }
         options |= {"rounds": rounds, "trees": trees, "depth": depth, "ditto": ditto, "sample": sample}
         options |= {"patience": patience, "test": test, "seed": seed, "delta": delta, "positive": positive}
+        options |= {"trainer": trainer}
         result = client.ask("train", f"{dataset}.{target}", **with_options(asked, features=learnt, **options))
     if not json and (history := result.value.get("history")):
         emit(history, json=False)

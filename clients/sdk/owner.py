@@ -136,6 +136,14 @@ class Owner:
         request = pb.ExportModelRequest(name=name)
         return self._line.call(lambda stub: b"".join(e.content for e in stub.ExportModel(request, timeout=timeout)))
 
+    def recall_model(self, name: str, timeout: float = LONG) -> OwnedModel:
+        """Has this node ask the other parties for a model that it missed, because it was lost when it was done.
+
+        Raises NotFound, and Failed when fewer than the threshold of them have the same one.
+        """
+        request = pb.RecallModelRequest(name=name)
+        return wire.owned_model(self._line.call(lambda stub: stub.RecallModel(request, timeout=timeout)).model)
+
     def delete_model(self, name: str) -> None:
         """Erases a model at this node; raises NotFound."""
         self._line.call(lambda stub: stub.DeleteModel(pb.DeleteModelRequest(name=name), timeout=CALL))

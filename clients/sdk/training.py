@@ -18,8 +18,8 @@ def features(
     """All numbers and texts with declared groups but the target, or those named in `only`.
 
     `limits` are public least and largest values of numbers, by default those that all owners declare; training with
-    noise needs them.  Raises NotFound for a
-    dataset or column that nobody describes, Invalid for one that parties describe differently or that is no feature.
+    noise needs them.  Raises NotFound for a dataset or column that nobody describes, Invalid for one that parties
+    describe differently or that is no feature.
     """
     described = [each for party in parties for each in party.datasets if each.name == dataset]
     if not described:
@@ -33,6 +33,9 @@ def features(
     unfit = [name for name in only if name == target or not _fit(first[name])]
     if unfit:
         raise Invalid(f"{unfit[0]} is the target, or neither a number nor a text with declared groups")
+    strange = [name for name in limits or () if name not in first or first[name].groups]
+    if strange:
+        raise Invalid(f"{strange[0][:60]} has limits, but is no number of {dataset}: {', '.join(sorted(first))}")
     chosen = [column for column in first.values() if column.name != target and _fit(column)]
     return [_feature(column, limits or {}) for column in chosen if not only or column.name in only]
 

@@ -11,6 +11,7 @@ from steelyard.ckks.worker import Workers
 from steelyard.functions.intake import Intake
 from steelyard.functions.past import Past
 from steelyard.functions.shelves import Shelves
+from steelyard.learning.trainer import TrainerProcess
 from steelyard.protocols.resume import Checkpoints
 from steelyard.protocols.training import Progress
 
@@ -35,5 +36,6 @@ class Means:
     models: Models | None = None
     progress: Progress | None = None
     noted: Callable[[dict[str, Any]], None] | None = None  # what only the owner is told, in the node's log
+    trainer: Callable[[str], TrainerProcess] | None = None  # a process of this name
     workers: Workers | None = None  # processes for encrypted computations
     past: Past | None = None  # what it has released to this requester

@@ -236,6 +236,11 @@ class Question(ABC, Generic[A]):
         return ()
 
     @property
+    def trainer(self) -> str:
+        """The name of the program of an owner's own that trains on its rows; empty for this one."""
+        return ""
+
+    @property
     def noted(self) -> Mapping[str, str]:
         """What the owners' audit logs say of it besides who asks what."""
         return {}

@@ -83,8 +83,12 @@ class Training(Choice, frozen=True, kw_only=True, forbid_unknown_fields=True):
             raise Invalid(f"epsilon is a plain decimal number above 0 and at most {MAX_EPSILON:g}")
         if not _DELTA.fullmatch(self.delta) or not 0 < float(self.delta) < 0.01:
             raise Invalid("delta is a number above 0 and below 0.01, such as 1e-5")
-        if self.noisy and not all(feature.limited for feature in self.features):
-            raise Invalid("training with epsilon needs low and high limits of every number among the features")
+        unlimited = [feature.name for feature in self.features if not feature.limited]
+        if self.noisy and unlimited:
+            raise Invalid(
+                f"training with epsilon needs a low and a high limit of every number: {', '.join(unlimited)} has none;"
+                f" add them, such as --limits {unlimited[0]}=0:100, or leave such columns out with --features"
+            )
         self.strategy_of(self.noisy)
 
 
@@ -98,6 +102,10 @@ class Train(Question[Training]):
     @property
     def epsilon(self) -> float:
         return float(self.wanted.epsilon) if self.wanted.noisy else 0.0
+
+    @property
+    def trainer(self) -> str:
+        return self.wanted.trainer
 
     @property
     def delta(self) -> float:
@@ -156,15 +164,16 @@ class Train(Question[Training]):
             ports.checkpoints,
             whole=not (self.private or held.greeting.dropouts),
         )
-        strategy = wanted.strategy_of(wanted.noisy)
+        contributes = held.attempt.me in contributors
         budget = self._budget(sums) if wanted.noisy else None
         # Noise comes again for the same sum only where the node sees to it that this is over the same parties.
         noise = held.noise if held.noise and ports.checkpoints else _fresh
         kept = ports.checkpoints or Unkept()
-        run = Run(sums, held.attempt.me in contributors, noise, budget, kept, ports.progress)
+        run = Run(sums, contributes, noise, budget, kept, ports.progress)
         rows = self._records(held.brought, held.greeting.decimals)
-        plan = Plan(wanted, strategy, contributors, held.attempt, budget, held.greeting.minimum_rows)
-        result = yield from run.run(plan.steps(rows))
+        with wanted.at_work(wanted.noisy, ports.trainer if contributes else None, ports.noted) as strategy:
+            plan = Plan(wanted, strategy, contributors, held.attempt, budget, held.greeting.minimum_rows)
+            result = yield from run.run(plan.steps(rows))
         # 3. The model stays here; the requester gets figures and the hash.
         if ports.noted:
             ports.noted({"beyond": result.beyond, "cut": result.cut, "unverified": not run.verified})

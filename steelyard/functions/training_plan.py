@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import Annotated, ClassVar, Final, Literal
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from typing import Annotated, Any, ClassVar, Final, Literal
 
 import msgspec
 import numpy as np
@@ -12,6 +14,7 @@ from steelyard.errors import Invalid
 from steelyard.functions.question import Selection
 from steelyard.ids import PartyId
 from steelyard.learning import scaling, scoring
+from steelyard.learning.adapters import LOCAL_RATE, local_of
 from steelyard.learning.asking import Floats, Steps
 from steelyard.learning.averaging import Averaging
 from steelyard.learning.boosting import Boosting
@@ -24,6 +27,7 @@ from steelyard.learning.records import Feature, Records
 from steelyard.learning.scaling import Prepared
 from steelyard.learning.scoring import Quality
 from steelyard.learning.strategy import Place, Strategy, Trained
+from steelyard.learning.trainer import TrainerProcess
 from steelyard.protocols.attempt import Attempt
 
 Count = Annotated[int, msgspec.Meta(ge=1, le=1000)]
@@ -33,7 +37,9 @@ _AVERAGED: Final = ("fedavg", "fedprox", "fedadam")
 
 
 class Choice(Selection, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The arguments that say how to train.  `rate` 0 is the strategy's own; `strategy` empty the model's usual one."""
+    """The arguments that say how to train.  `rate` 0 is the strategy's own; `strategy` empty the model's usual one;
+    `trainer` one that every owner's policy lists, run at each party for its own part.
+    """
 
     name: str = "model"
     model: Literal["logistic", "mlp", "gbdt"] = "logistic"
@@ -54,6 +60,7 @@ class Choice(Selection, frozen=True, kw_only=True, forbid_unknown_fields=True):
     test: Annotated[float, msgspec.Meta(gt=0, lt=1)] = 0.25
     seed: Annotated[int, msgspec.Meta(ge=0, le=1 << 31)] = 1
     protects: Literal["record", "party"] = "record"
+    trainer: Annotated[str, msgspec.Meta(pattern=r"^([a-z][a-z0-9-]{0,40})?\Z")] = ""
 
     @property
     def reports(self) -> int:
@@ -72,6 +79,10 @@ class Choice(Selection, frozen=True, kw_only=True, forbid_unknown_fields=True):
             raise Invalid(
                 "a sample of the parties needs averaging with epsilon: exact sums over other parties in each round are"
                 " equations for the part of each; leave the sample out"
+            )
+        if self.trainer and (chosen not in ("fedavg", "fedadam") or hidden or self.ditto):
+            raise Invalid(
+                "a trainer of the parties' own goes with fedavg or fedadam of a logistic model, without ditto"
             )
         if chosen == "newton":
             return Newton(self.rounds, self.l2)
@@ -95,9 +106,30 @@ class Choice(Selection, frozen=True, kw_only=True, forbid_unknown_fields=True):
             patience=self.patience,
         )
 
+    @contextmanager
+    def at_work(
+        self, noisy: bool, start: Callable[[str], TrainerProcess] | None, noted: Callable[[dict[str, Any]], None] | None
+    ) -> Iterator[Strategy]:
+        """The strategy, with the party's own trainer in its process where the request names one; `noted` hears of what
+        it complains.
+        """
+
+        def told(complaint: str) -> None:
+            if noted:
+                noted({"trainer": complaint})
+
+        strategy = self.strategy_of(noisy)
+        if not (self.trainer and start and isinstance(strategy, Averaging)):
+            yield strategy
+            return
+        with start(self.trainer) as process:
+            yield replace(strategy, local=local_of(process, self.epochs, self.rate or LOCAL_RATE, told=told))
+
     def _usual(self, noisy: bool) -> str:
         if self.model == "gbdt":
             return "boosting"
+        if self.trainer:
+            return "fedavg"
         if noisy:
             return "gradient" if self.protects == "record" else "fedavg"
         return "newton" if self.model == "logistic" else "fedavg"
@@ -214,5 +246,5 @@ class Plan:
 def _personal(card: Card, trained: Trained, scale: Arrays) -> Model | None:
     if trained.personal is None:
         return None
-    own = msgspec.structs.replace(card, name=f"{card.name}_personal", quality={}, history=())
+    own = msgspec.structs.replace(card, name=f"{card.name}_personal", quality={}, history=(), personal=True)
     return Model(own, {**trained.personal, **scale})

@@ -3,18 +3,21 @@
     scikit-learn    logistic regression from given weights on: for averaging (`local_of`)
     lightgbm        trees on top of given scores: a party's own correction of the common model; it stays with the party
 
-Both need the extra `learn`: pip install 'steelyard[learn]'.
+Both need the extra `learn`: pip install 'steelyard[learn]'.  An owner may install others: a package with an entry point
+in the group `steelyard.trainers` whose object, called without arguments, is a `Trainer`.
 """
 
 from __future__ import annotations
 
 import sys
 import warnings
+from collections.abc import Callable
+from importlib.metadata import entry_points
 from typing import Any, Final
 
 import numpy as np
 
-from steelyard.errors import Invalid, NotFound
+from steelyard.errors import Failed, Invalid, NotFound
 from steelyard.learning.asking import Floats
 from steelyard.learning.averaging import Local
 from steelyard.learning.trainer import Arrays, Trainer, TrainerProcess, serve
@@ -65,27 +68,58 @@ class LightGbm:
 
 
 TRAINERS: Final[dict[str, type[Trainer]]] = {"scikit-learn": ScikitLearn, "lightgbm": LightGbm}
+LOCAL_RATE: Final = 0.05
+GROUP: Final = "steelyard.trainers"
 
 
-def local_of(process: TrainerProcess, epochs: int = 2, rate: float = 0.05, l2: float = 1e-4) -> Local:
-    """A party's training for `Averaging`, done by scikit-learn in that process.  Linear models only."""
+def local_of(
+    process: TrainerProcess,
+    epochs: int = 2,
+    rate: float = LOCAL_RATE,
+    l2: float = 1e-4,
+    told: Callable[[str], object] = lambda complaint: None,
+) -> Local:
+    """A party's training for `Averaging`, done by a trainer in that process.  Linear models only.
+
+    `told` hears what a library complains of: it may quote rows, so no error says it to others.
+    """
 
     def local(weights: Floats, x: Floats, y: Floats, round_: int) -> Floats:
-        told = {"epochs": np.array(epochs), "rate": np.array(rate), "l2": np.array(l2), "seed": np.array(round_)}
-        after: Any = process.train({"x": x, "y": y, "weights": weights, **told}).get("weights")
-        if after is None or after.shape != weights.shape:
-            raise Invalid("the trainer gave back weights of another shape")
+        options = {"epochs": np.array(epochs), "rate": np.array(rate), "l2": np.array(l2), "seed": np.array(round_)}
+        try:
+            after: Any = process.train({"x": x, "y": y, "weights": weights, **options}).get("weights")
+        except Invalid as complaint:
+            told(complaint.message)
+            raise Failed("this party's own trainer has failed: its node's log says why") from None
+        if after is None or after.shape != weights.shape or not np.isfinite(after).all():
+            raise Failed("the trainer gave back no weights of the shape it was given")
         found: Floats = after.astype(np.float64)
         return found
 
     return local
 
 
+class Missing:
+    """In place of a trainer that is not installed: it says so."""
+
+    def train(self, arrays: Arrays) -> Arrays:
+        raise NotFound("no trainer of this name is installed at this party")
+
+
+def trainer_of(name: str) -> Trainer:
+    """By the name that the owner's policy lists."""
+    if name in TRAINERS:
+        return TRAINERS[name]()
+    found = entry_points(group=GROUP, name=name)
+    return next((each.load()() for each in found), Missing())
+
+
 def main(arguments: list[str]) -> int:
-    if len(arguments) != 1 or arguments[0] not in TRAINERS:
+    if len(arguments) != 1:
         return 2
     warnings.simplefilter("ignore")
-    serve(TRAINERS[arguments[0]](), sys.stdin.buffer, sys.stdout.buffer)
+    answers, sys.stdout = sys.stdout.buffer, sys.stderr  # what a library prints is no answer
+    serve(trainer_of(arguments[0]), sys.stdin.buffer, answers)
     return 0
 
 

@@ -13,6 +13,7 @@
     epsilon_per_period = 1.0
     delta_per_period = 1e-5                  # training with noise needs one
     dropouts_in_training = false             # exact training goes on without a party that has dropped out
+    trainers = ["scikit-learn"]              # installed here, that requests for training may name
 
     [datasets.accounts]
     columns = ["balance"]                    # may be summed
@@ -88,6 +89,7 @@ class Question:
     epsilon: float = 0.0
     delta: float = 0.0
     lower_threshold: bool = False
+    trainer: str = ""
     me: str = ""  # this party: nobody's peer
     parties: Collection[str]
 
@@ -118,6 +120,7 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     sponsored_count: bool = False
     parts_beside_totals: bool = False
     dropouts_in_training: bool = False
+    trainers: Names = ()
     datasets: dict[str, DatasetRule] = {}
 
     @property
@@ -139,6 +142,8 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
             raise PolicyRefused(f"the policy does not list the function {_short(question.function)}")
         if question.lower_threshold and not self.lower_threshold:
             raise PolicyRefused("the policy does not allow a computation at a lower threshold than the manifest's")
+        if question.trainer and question.trainer not in self.trainers:
+            raise PolicyRefused(f"the policy does not list the trainer {_short(question.trainer)}")
         _listed("requester", [question.requester], self.requesters)
         of = f" of the dataset {_short(question.dataset)}"
         _listed("column", list(question.columns), rule.columns, of)

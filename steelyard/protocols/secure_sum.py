@@ -161,13 +161,18 @@ class SecureSums:
         return Round("summand", messages, hear, min(self.least - (mine is not None), len(hear)), True)
 
     def _check_group(self, survivors: Sequence[PartyId]) -> None:
-        if len(survivors) < self.least:
-            raise GroupTooSmall(f"{len(survivors)} parties are left in the sum; at least {self.least} must be")
+        if len(self.dealers) < self.least:
+            raise GroupTooSmall(f"{len(self.dealers)} parties would be in the sum; at least {self.least} must be")
         gone = [dealer for dealer in self.dealers if dealer not in survivors]
         if self.whole and gone:
             raise Failed(
                 f"{', '.join(gone)} dropped out, and exact sums with and without one party show its part: the run goes"
                 " on when all are back; others go on with noise, or where all policies say dropouts_in_training"
+            )
+        if len(survivors) < self.least:
+            raise Failed(
+                f"{', '.join(gone)} dropped out, and a sum is over {self.least} parties at least: the run goes on when"
+                " they are back"
             )
 
     def _vote(self, step: str, dealt: _Dealt, survivors: tuple[PartyId, ...], after: bytes) -> Protocol[None]:

@@ -125,6 +125,11 @@ class NodeServiceStub:
                 request_serializer=steelyard_dot_v1_dot_node__pb2.ExportModelRequest.SerializeToString,
                 response_deserializer=steelyard_dot_v1_dot_node__pb2.ExportModelResponse.FromString,
                 _registered_method=True)
+        self.RecallModel = channel.unary_unary(
+                '/steelyard.v1.NodeService/RecallModel',
+                request_serializer=steelyard_dot_v1_dot_node__pb2.RecallModelRequest.SerializeToString,
+                response_deserializer=steelyard_dot_v1_dot_node__pb2.RecallModelResponse.FromString,
+                _registered_method=True)
         self.DeleteModel = channel.unary_unary(
                 '/steelyard.v1.NodeService/DeleteModel',
                 request_serializer=steelyard_dot_v1_dot_node__pb2.DeleteModelRequest.SerializeToString,
@@ -282,6 +287,13 @@ class NodeServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def RecallModel(self, request, context):
+        """Owner: asks the other parties for a model that this node missed, because it was lost when it was done.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def DeleteModel(self, request, context):
         """Owner: erases a model.
         """
@@ -409,6 +421,11 @@ def add_NodeServiceServicer_to_server(servicer, server):
                     servicer.ExportModel,
                     request_deserializer=steelyard_dot_v1_dot_node__pb2.ExportModelRequest.FromString,
                     response_serializer=steelyard_dot_v1_dot_node__pb2.ExportModelResponse.SerializeToString,
+            ),
+            'RecallModel': grpc.unary_unary_rpc_method_handler(
+                    servicer.RecallModel,
+                    request_deserializer=steelyard_dot_v1_dot_node__pb2.RecallModelRequest.FromString,
+                    response_serializer=steelyard_dot_v1_dot_node__pb2.RecallModelResponse.SerializeToString,
             ),
             'DeleteModel': grpc.unary_unary_rpc_method_handler(
                     servicer.DeleteModel,
@@ -923,6 +940,33 @@ class NodeService:
             '/steelyard.v1.NodeService/ExportModel',
             steelyard_dot_v1_dot_node__pb2.ExportModelRequest.SerializeToString,
             steelyard_dot_v1_dot_node__pb2.ExportModelResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RecallModel(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/steelyard.v1.NodeService/RecallModel',
+            steelyard_dot_v1_dot_node__pb2.RecallModelRequest.SerializeToString,
+            steelyard_dot_v1_dot_node__pb2.RecallModelResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -69,6 +69,8 @@ class NodeServiceStub:
     """Owner: the models that this node helped to train and keeps."""
     ExportModel: _grpc.UnaryStreamMultiCallable[_node_pb2.ExportModelRequest, _node_pb2.ExportModelResponse]
     """Owner: the file of a model."""
+    RecallModel: _grpc.UnaryUnaryMultiCallable[_node_pb2.RecallModelRequest, _node_pb2.RecallModelResponse]
+    """Owner: asks the other parties for a model that this node missed, because it was lost when it was done."""
     DeleteModel: _grpc.UnaryUnaryMultiCallable[_node_pb2.DeleteModelRequest, _node_pb2.DeleteModelResponse]
     """Owner: erases a model."""
     ListRequests: _grpc.UnaryUnaryMultiCallable[_node_pb2.ListRequestsRequest, _node_pb2.ListRequestsResponse]
@@ -121,6 +123,8 @@ class NodeServiceAsyncStub(NodeServiceStub):
     """Owner: the models that this node helped to train and keeps."""
     ExportModel: _aio.UnaryStreamMultiCallable[_node_pb2.ExportModelRequest, _node_pb2.ExportModelResponse]  # type: ignore[assignment]
     """Owner: the file of a model."""
+    RecallModel: _aio.UnaryUnaryMultiCallable[_node_pb2.RecallModelRequest, _node_pb2.RecallModelResponse]  # type: ignore[assignment]
+    """Owner: asks the other parties for a model that this node missed, because it was lost when it was done."""
     DeleteModel: _aio.UnaryUnaryMultiCallable[_node_pb2.DeleteModelRequest, _node_pb2.DeleteModelResponse]  # type: ignore[assignment]
     """Owner: erases a model."""
     ListRequests: _aio.UnaryUnaryMultiCallable[_node_pb2.ListRequestsRequest, _node_pb2.ListRequestsResponse]  # type: ignore[assignment]
@@ -278,6 +282,14 @@ class NodeServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_abc.Iterator[_node_pb2.ExportModelResponse], _abc.AsyncIterator[_node_pb2.ExportModelResponse]]:
         """Owner: the file of a model."""
+
+    @_abc_1.abstractmethod
+    def RecallModel(
+        self,
+        request: _node_pb2.RecallModelRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_node_pb2.RecallModelResponse, _abc.Awaitable[_node_pb2.RecallModelResponse]]:
+        """Owner: asks the other parties for a model that this node missed, because it was lost when it was done."""
 
     @_abc_1.abstractmethod
     def DeleteModel(

@@ -24,19 +24,23 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x17steelyard/v1/peer.proto\x12\x0csteelyard.v1\"\'\n\x0f\x45xchangeRequest\x12\x0e\n\x06\x66rames\x18\x02 \x01(\x0cJ\x04\x08\x01\x10\x02\"(\n\x10\x45xchangeResponse\x12\x0e\n\x06\x66rames\x18\x02 \x01(\x0cJ\x04\x08\x01\x10\x02\"L\n\x05\x41\x62ort\x12\x0e\n\x06reason\x18\x01 \x01(\t\x12\x0f\n\x07message\x18\x02 \x01(\t\x12\x10\n\x08\x63ulprits\x18\x03 \x03(\t\x12\x10\n\x08suspects\x18\x04 \x03(\t2\\\n\x0bPeerService\x12M\n\x08\x45xchange\x12\x1d.steelyard.v1.ExchangeRequest\x1a\x1e.steelyard.v1.ExchangeResponse(\x01\x30\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x17steelyard/v1/peer.proto\x12\x0csteelyard.v1\"3\n\x10GiveModelRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x11\n\thash_only\x18\x02 \x01(\x08\"4\n\x11GiveModelResponse\x12\x0e\n\x06\x64igest\x18\x01 \x01(\t\x12\x0f\n\x07\x63ontent\x18\x02 \x01(\x0c\"\'\n\x0f\x45xchangeRequest\x12\x0e\n\x06\x66rames\x18\x02 \x01(\x0cJ\x04\x08\x01\x10\x02\"(\n\x10\x45xchangeResponse\x12\x0e\n\x06\x66rames\x18\x02 \x01(\x0cJ\x04\x08\x01\x10\x02\"L\n\x05\x41\x62ort\x12\x0e\n\x06reason\x18\x01 \x01(\t\x12\x0f\n\x07message\x18\x02 \x01(\t\x12\x10\n\x08\x63ulprits\x18\x03 \x03(\t\x12\x10\n\x08suspects\x18\x04 \x03(\t2\xac\x01\n\x0bPeerService\x12M\n\x08\x45xchange\x12\x1d.steelyard.v1.ExchangeRequest\x1a\x1e.steelyard.v1.ExchangeResponse(\x01\x30\x01\x12N\n\tGiveModel\x12\x1e.steelyard.v1.GiveModelRequest\x1a\x1f.steelyard.v1.GiveModelResponse0\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'steelyard.v1.peer_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_EXCHANGEREQUEST']._serialized_start=41
-  _globals['_EXCHANGEREQUEST']._serialized_end=80
-  _globals['_EXCHANGERESPONSE']._serialized_start=82
-  _globals['_EXCHANGERESPONSE']._serialized_end=122
-  _globals['_ABORT']._serialized_start=124
-  _globals['_ABORT']._serialized_end=200
-  _globals['_PEERSERVICE']._serialized_start=202
-  _globals['_PEERSERVICE']._serialized_end=294
+  _globals['_GIVEMODELREQUEST']._serialized_start=41
+  _globals['_GIVEMODELREQUEST']._serialized_end=92
+  _globals['_GIVEMODELRESPONSE']._serialized_start=94
+  _globals['_GIVEMODELRESPONSE']._serialized_end=146
+  _globals['_EXCHANGEREQUEST']._serialized_start=148
+  _globals['_EXCHANGEREQUEST']._serialized_end=187
+  _globals['_EXCHANGERESPONSE']._serialized_start=189
+  _globals['_EXCHANGERESPONSE']._serialized_end=229
+  _globals['_ABORT']._serialized_start=231
+  _globals['_ABORT']._serialized_end=307
+  _globals['_PEERSERVICE']._serialized_start=310
+  _globals['_PEERSERVICE']._serialized_end=482
 # @@protoc_insertion_point(module_scope)

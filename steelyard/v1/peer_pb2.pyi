@@ -19,6 +19,58 @@ else:
 DESCRIPTOR: _descriptor.FileDescriptor
 
 @_typing.final
+class GiveModelRequest(_message.Message):
+    """See GiveModel."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    HASH_ONLY_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    """The model's name."""
+    hash_only: _builtins.bool
+    """Whether its hash is all that is asked for."""
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+        hash_only: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["hash_only", b"hash_only", "name", b"name"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GiveModelRequest: _TypeAlias = GiveModelRequest  # noqa: Y015
+
+@_typing.final
+class GiveModelResponse(_message.Message):
+    """See GiveModel."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    DIGEST_FIELD_NUMBER: _builtins.int
+    CONTENT_FIELD_NUMBER: _builtins.int
+    digest: _builtins.str
+    """SHA-256 of its file, in hexadecimal; in the first message."""
+    content: _builtins.bytes
+    """The next bytes of the file."""
+    def __init__(
+        self,
+        *,
+        digest: _builtins.str = ...,
+        content: _builtins.bytes = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["content", b"content", "digest", b"digest"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GiveModelResponse: _TypeAlias = GiveModelResponse  # noqa: Y015
+
+@_typing.final
 class ExchangeRequest(_message.Message):
     """What the opener of the stream sends."""
 

@@ -40,6 +40,11 @@ class PeerServiceStub:
                 request_serializer=steelyard_dot_v1_dot_peer__pb2.ExchangeRequest.SerializeToString,
                 response_deserializer=steelyard_dot_v1_dot_peer__pb2.ExchangeResponse.FromString,
                 _registered_method=True)
+        self.GiveModel = channel.unary_stream(
+                '/steelyard.v1.PeerService/GiveModel',
+                request_serializer=steelyard_dot_v1_dot_peer__pb2.GiveModelRequest.SerializeToString,
+                response_deserializer=steelyard_dot_v1_dot_peer__pb2.GiveModelResponse.FromString,
+                _registered_method=True)
 
 
 class PeerServiceServicer:
@@ -53,6 +58,13 @@ class PeerServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def GiveModel(self, request, context):
+        """A model that the caller helped to train, for a node that was lost when it was done.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_PeerServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -60,6 +72,11 @@ def add_PeerServiceServicer_to_server(servicer, server):
                     servicer.Exchange,
                     request_deserializer=steelyard_dot_v1_dot_peer__pb2.ExchangeRequest.FromString,
                     response_serializer=steelyard_dot_v1_dot_peer__pb2.ExchangeResponse.SerializeToString,
+            ),
+            'GiveModel': grpc.unary_stream_rpc_method_handler(
+                    servicer.GiveModel,
+                    request_deserializer=steelyard_dot_v1_dot_peer__pb2.GiveModelRequest.FromString,
+                    response_serializer=steelyard_dot_v1_dot_peer__pb2.GiveModelResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -90,6 +107,33 @@ class PeerService:
             '/steelyard.v1.PeerService/Exchange',
             steelyard_dot_v1_dot_peer__pb2.ExchangeRequest.SerializeToString,
             steelyard_dot_v1_dot_peer__pb2.ExchangeResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GiveModel(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/steelyard.v1.PeerService/GiveModel',
+            steelyard_dot_v1_dot_peer__pb2.GiveModelRequest.SerializeToString,
+            steelyard_dot_v1_dot_peer__pb2.GiveModelResponse.FromString,
             options,
             channel_credentials,
             insecure,

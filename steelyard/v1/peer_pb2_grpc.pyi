@@ -35,6 +35,8 @@ class PeerServiceStub:
     def __new__(cls, channel: _aio.Channel) -> PeerServiceAsyncStub: ...
     Exchange: _grpc.StreamStreamMultiCallable[_peer_pb2.ExchangeRequest, _peer_pb2.ExchangeResponse]
     """Opened by the node with the lower evaluation point, and kept."""
+    GiveModel: _grpc.UnaryStreamMultiCallable[_peer_pb2.GiveModelRequest, _peer_pb2.GiveModelResponse]
+    """A model that the caller helped to train, for a node that was lost when it was done."""
 
 @_typing.type_check_only
 class PeerServiceAsyncStub(PeerServiceStub):
@@ -43,6 +45,8 @@ class PeerServiceAsyncStub(PeerServiceStub):
     def __init__(self, channel: _aio.Channel) -> None: ...
     Exchange: _aio.StreamStreamMultiCallable[_peer_pb2.ExchangeRequest, _peer_pb2.ExchangeResponse]  # type: ignore[assignment]
     """Opened by the node with the lower evaluation point, and kept."""
+    GiveModel: _aio.UnaryStreamMultiCallable[_peer_pb2.GiveModelRequest, _peer_pb2.GiveModelResponse]  # type: ignore[assignment]
+    """A model that the caller helped to train, for a node that was lost when it was done."""
 
 class PeerServiceServicer(metaclass=_abc_1.ABCMeta):
     """Between nodes; both ends prove who they are by mutual TLS and the manifest's pins."""
@@ -54,5 +58,13 @@ class PeerServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_abc.Iterator[_peer_pb2.ExchangeResponse], _abc.AsyncIterator[_peer_pb2.ExchangeResponse]]:
         """Opened by the node with the lower evaluation point, and kept."""
+
+    @_abc_1.abstractmethod
+    def GiveModel(
+        self,
+        request: _peer_pb2.GiveModelRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_abc.Iterator[_peer_pb2.GiveModelResponse], _abc.AsyncIterator[_peer_pb2.GiveModelResponse]]:
+        """A model that the caller helped to train, for a node that was lost when it was done."""
 
 def add_PeerServiceServicer_to_server(servicer: PeerServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

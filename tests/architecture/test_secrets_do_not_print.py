@@ -46,17 +46,27 @@ from steelyard.functions.intake import Parcel
 from steelyard.functions.record import Kept
 from steelyard.functions.statements import Block, Labels
 from steelyard.functions.take_up import TakenUp
+from steelyard.functions.training_plan import Result
 from steelyard.ids import AttemptId, ComputationId, PartyId
+from steelyard.learning.asking import Ask
+from steelyard.learning.model import Card, Model
+from steelyard.learning.records import Records
+from steelyard.learning.scaling import Prepared, Scaling
+from steelyard.learning.scoring import quality
+from steelyard.learning.strategy import Trained
 from steelyard.protocols.admit import Admitted, Held
 from steelyard.protocols.attempt import Attempt
 from steelyard.protocols.deal_random import Dealt, _Hand
 from steelyard.protocols.greet import Greeting
 from steelyard.protocols.joint_decryption import Attachment, Front, Fused
 from steelyard.protocols.recover import Rebuilt
+from steelyard.protocols.resume import Unkept
+from steelyard.protocols.secure_sum import Summed
 from steelyard.protocols.threshold_key import RequestKey
 from steelyard.randomness import Keystream
 from steelyard.secret import Secret
 from steelyard.sharing.attempt_keys import AttemptKeys
+from steelyard.sharing.robust import Opened
 from steelyard.sharing.seeded import Dealing
 from steelyard.storage.database import Database
 from steelyard.vault.codecs import FERNET, codec
@@ -154,6 +164,15 @@ PLAIN = Plain([[numbers()]], [numbers()], numbers())
 KEY = OneTimeKey(S.result, residues())
 JOINT = JointKey(S, np.zeros((1, 2), dtype=np.uint64), np.zeros((1, 2), dtype=np.uint64), ())
 
+CARD = Card(
+    name="credit", kind="linear", strategy="newton", dataset="credit", target="default", features=(), rounds=1, rows=2,
+    parties=("bank-a",), quality={},
+)  # fmt: skip
+
+
+def floats() -> np.ndarray:
+    return np.full(2, float(FIGURE))
+
 
 @pytest.mark.parametrize(
     "thing",
@@ -181,6 +200,14 @@ JOINT = JointKey(S, np.zeros((1, 2), dtype=np.uint64), np.zeros((1, 2), dtype=np
         Parcel(HEADER, bytes(32), vector()),
         TakenUp({B: Parcel(HEADER, bytes(32), vector())}, 0, (), "public"),
         Bundle(SIGNED, SIGNED, {"bank-a": MARK}),
+        Records((), floats(), floats(), np.zeros(2, dtype=bool)),
+        Prepared(Scaling(np.zeros(1), np.ones(1), np.ones(1), 2.0), floats(), floats(), floats(), floats()),
+        Ask("gradient 1", floats(), 1.0),
+        Summed((A, B), Opened(vector(), True, ())),
+        Unkept({1: MARK}),
+        Trained("linear", {"weights": floats()}, 1, (), {"weights": floats()}),
+        Model(CARD, {"weights": floats()}),
+        Result(Model(CARD, {"weights": floats()}), quality(np.ones(4), 1.0), Model(CARD, {"weights": floats()}), 0, 0),
         SealedResult(party="bank-a", note=SIGNED, certificate=(), ciphertext=MARK),
         Kept(POOL, "ab" * 32, vector()),
         Dealt({"zero": vector()}, "ab" * 32, "cd" * 32),

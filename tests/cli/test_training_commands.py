@@ -50,6 +50,9 @@ def test_features_are_what_all_describe_alike() -> None:
         features(both, "credit", "defaulted")
     with pytest.raises(Invalid):
         features(both, "credit", "default", ["firm"])
+    for strange in ("leverge", "sector"):
+        with pytest.raises(Invalid, match="no number"):
+            features(both, "credit", "default", limits={strange: (0, 2)})
     with pytest.raises(Invalid):
         features([party("bank-a"), party("bank-b", COLUMNS[1:])], "credit", "default")
 

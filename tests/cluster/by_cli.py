@@ -67,6 +67,9 @@ class CliRunner(Runner):
         found: list[Facts] = Answer.of(self.owner(party, "model", "list", "--party", party, "--json")).data
         return {each["name"]: each["hash"] for each in found}
 
+    def recall(self, party: str, model: str) -> str:
+        return str(Answer.of(self.owner(party, "model", "recall", model, "--party", party, "--json")).data["hash"])
+
     def audit(self, party: str) -> Facts:
         found: Facts = Answer.of(self.owner(party, "audit", "show", "--party", party, "--limit", "1000", "--json")).data
         return found

@@ -131,6 +131,10 @@ class SdkRunner(Runner):
         with self.owned(party) as owner:
             return {each.name: each.digest for each in owner.models()}
 
+    def recall(self, party: str, model: str) -> str:
+        with self.owned(party) as owner:
+            return owner.recall_model(model).digest
+
     def audit(self, party: str) -> Facts:
         with self.owned(party) as owner:
             return owner.audit(limit=1000).to_json()

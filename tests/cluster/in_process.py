@@ -23,6 +23,7 @@ from node import config as node_config
 from node.authorisation import ROLES
 from node.books import Books
 from node.engine import Engine, Order
+from node.handover import Handover
 from node.peers import links_of, peer_service
 from node.service import NodeService
 from node.sessions import Sessions
@@ -63,7 +64,7 @@ class Node:
         service = NodeService(self.books, self.engine, self.links, home, config.state)
         services = [
             partial(node_pb2_grpc.add_NodeServiceServicer_to_server, service),
-            peer_service(self.links),
+            peer_service(self.links, Handover.of(self.books, home.path)),
         ]
         authorise = Authorise(self.books.membership, ROLES, self.books.party)
         self.server = Server(config.listen, home.path, authorise, services)

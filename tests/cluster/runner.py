@@ -126,6 +126,10 @@ class Runner(ABC):
         """The hashes of the models that a party's node keeps, by name."""
 
     @abstractmethod
+    def recall(self, party: str, model: str) -> str:
+        """The hash of a model that a party's node has got from the others."""
+
+    @abstractmethod
     def audit(self, party: str) -> Facts: ...
 
     @abstractmethod

@@ -52,6 +52,7 @@ ON_ONE_MACHINE: Final = [
     trainings.without_a_delta_in_the_policy_there_is_no_noise_to_be_had,
     trainings.a_node_killed_during_training_is_named_and_the_others_finish,
     trainings.a_coordinator_killed_during_training_resumes_it,
+    trainings.without_consent_of_all_a_run_waits_for_who_was_killed_and_then_resumes,
     answers.every_owner_has_written_down_what_happened,
     told.a_column_that_no_policy_lists_is_refused,
     told.an_owner_alone_can_forbid,

@@ -53,13 +53,16 @@ def without_a_delta_in_the_policy_there_is_no_noise_to_be_had(runner: Runner) ->
 
 
 def a_node_killed_during_training_is_named_and_the_others_finish(runner: Runner) -> None:
-    for delay in (0.5, 1.0, 2.0):
-        asked = runner.asking("train", "credit.default", timeout=PATIENCE, options=_long("broken"))
+    for name, delay in (("early", 0.5), ("later", 1.0), ("late", 2.0)):  # one that waits for the node may end meanwhile
+        asked = runner.asking("train", "credit.default", timeout=PATIENCE, options=_long(name))
         time.sleep(delay)
         with dead(runner, "bank-c"):
             answer = asked.result(PATIENCE + 30)
         if answer.code == 0 and answer.result["dropped"]:
             assert answer.result["dropped"] == ["bank-c"]
+            assert name not in runner.models("bank-c")
+            assert runner.recall("bank-c", name) == answer.result["hash"]
+            assert runner.models("bank-c")[name] == answer.result["hash"]
             return
         assert answer.code in (0, 5), answer  # before the input set, or after the last sum
     raise AssertionError("no run was hit in its midst")
@@ -73,6 +76,23 @@ def a_coordinator_killed_during_training_resumes_it(runner: Runner) -> None:
     answer = asked.result(PATIENCE + 30)
     assert answer.result["dropped"] == []
     assert answer.result["auc"] > 0.7
+
+
+def without_consent_of_all_a_run_waits_for_who_was_killed_and_then_resumes(runner: Runner) -> None:
+    """The node and the coordinator die in its midst; sums without the node would show its part."""
+    with changed_policy(runner, "bank-b", "dropouts_in_training = true", "dropouts_in_training = false"):
+        asked = runner.asking("train", "credit.default", timeout=PATIENCE, options=_long("waited"))
+        while not [each for each in runner.computations() if each["state"] == "RUNNING"]:
+            assert not asked.done(), asked.result()
+            time.sleep(0.05)
+        time.sleep(0.5)
+        runner.kill("bank-c")
+        runner.kill(COORDINATOR)
+        runner.start(COORDINATOR)
+        runner.start("bank-c")
+        answer = asked.result(PATIENCE + 30)
+    assert answer.result["dropped"] == []
+    assert {runner.models(party)["waited"] for party in PARTIES} == {answer.result["hash"]}
 
 
 def _long(name: str) -> dict[str, object]:

@@ -26,6 +26,7 @@ from steelyard.learning import scoring
 from steelyard.learning.model import Model
 from steelyard.learning.model_file import read_model
 from steelyard.learning.noise import Budget
+from steelyard.learning.trainer import TrainerProcess
 from steelyard.protocols.greet import introduce
 from steelyard.randomness import Keystream, SystemRandomness
 from steelyard.rounds import run_locally
@@ -45,7 +46,8 @@ class Kitchen:
 
     @property
     def means(self) -> Means:
-        return Means(checkpoints=self.kept, models=self, progress=self.lines.append)
+        trainer = lambda name: TrainerProcess([name], 60)  # noqa: E731
+        return Means(checkpoints=self.kept, models=self, progress=self.lines.append, trainer=trainer)
 
     def keep(self, name: str, model: bytes) -> None:
         self.models[name] = model
@@ -117,6 +119,7 @@ CHOICES = [
     {"model": "logistic", "strategy": "fedadam", "rounds": 15},
     {"model": "mlp", "rounds": 8, "ditto": 0.5},
     {"model": "gbdt", "trees": 12, "depth": 3},
+    {"trainer": "scikit-learn", "rounds": 3},
 ]
 
 
@@ -206,6 +209,9 @@ def test_no_neighbouring_data_move_a_sum_by_more_than_its_sensitivity(model: str
         {"epsilon": "-1"},
         {"epsilon": "3", "delta": "0.5"},
         {"rounds": 0},
+        {"trainer": "scikit-learn", "model": "mlp"},
+        {"trainer": "scikit-learn", "strategy": "newton"},
+        {"trainer": "../scikit-learn"},
     ],
 )
 def test_what_does_not_go_together_is_refused_before_anything_begins(wrong: dict[str, Any]) -> None:

@@ -49,6 +49,7 @@ QUICK = Timing(
     call=2,
     missing=0.3,
     back=0.6,
+    long_back=5,
     poll=0.05,
     failed=0.2,
     broken=0.5,
