@@ -22,8 +22,8 @@ from steelyard.rounds import Fork, Protocol, Round
 T = TypeVar("T")
 
 NICE: Final = 10  # a tenth of what a thread of normal priority gets beside it
-MOST: Final = 0.15  # seconds that one step waits for short jobs
-QUIET: Final = 0.05  # seconds after which it is not to be reckoned with another one: who asks often asks soon
+MOST: Final = 0.2  # seconds that one step waits for short jobs
+QUIET: Final = 0.1  # seconds after which it is not to be reckoned with another one: who asks often asks soon
 _THREADS: Final = 4
 
 

@@ -132,10 +132,8 @@ def extrapolate(start: Vector, streams: Sequence[Randomness], weights: Sequence[
     return outputs
 
 
-def extend(
-    known: Sequence[Vector], streams: Sequence[Randomness], weights: Sequence[Sequence[int]]
-) -> list[Vector]:
-    """The sum over j of weights[o][j] * inputs[j], for every o; the inputs are the known vectors, then uniform(streams).
+def extend(known: Sequence[Vector], streams: Sequence[Randomness], weights: Sequence[Sequence[int]]) -> list[Vector]:
+    """The sum over j of weights[o][j] * inputs[j], for every o, where uniform(streams) follow the known vectors.
 
     With Lagrange weights these are further values of the polynomials through all inputs.  The streams are consumed
     block by block and never stored.

@@ -35,7 +35,7 @@ from steelyard.protocols.attempt import Attempt
 from steelyard.protocols.greet import Greeting, Introduction, meet
 from steelyard.rounds import Protocol, broadcast
 
-LONGEST: Final = 1 << 25  # bytes of the longest message, whatever is stored: a unit of 2^20 values and a description
+LONGEST: Final = 1 << 25  # bytes of the longest message, whatever is stored: a unit of 2^18 values or a description
 
 
 class Whole(Selection, frozen=True, kw_only=True, forbid_unknown_fields=True):

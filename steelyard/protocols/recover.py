@@ -1,7 +1,7 @@
 """Recovery: the others rebuild the share that a holder lost, and only that holder learns it.
 
 Model       malicious, at most b helpers; private authenticated channels; at least k helpers.
-Rounds      4 for every 2^20 values.   Sends n-k vectors per helper, a few elements, its masked share to the holder.
+Rounds      4 for every 2^18 values.   Sends n-k vectors per helper, a few elements, its masked share to the holder.
 Reveals     to the holder its own share.
 Follows     Herzberg, Jarecki, Krawczyk, Yung 1995: helpers add polynomials that vanish at the lost point.
 Differs     the commit certificate of the epoch holds a digest of the lost share: with it any k good helpers are found,

@@ -1,7 +1,7 @@
 """Refresh: all holders get new shares of the same values; old and new shares have nothing to do with each other.
 
 Model       malicious, at most b voters; private authenticated channels; at least max(k+b, n-k+1) voters.
-Rounds      3 for every 2^20 values, and 2.   Sends n-k vectors per voter, then a few elements, then a vote.
+Rounds      3 for every 2^18 values, and 2.   Sends n-k vectors per voter, then a few elements, then a vote.
 Reveals     nothing: combinations are masked before they are compared.
 Follows     proactive secret sharing (Herzberg, Jarecki, Krawczyk, Yung 1995), with batched checks for commitments.
 Differs     the new shares are audited before anybody votes, and the old ones are erased only by the certificate of all

@@ -1,7 +1,7 @@
 """Resharing: the values of one committee become those of another, with other holders or another threshold.
 
 Model       malicious, at most b voters; private authenticated channels; a quorum of old holders and all new ones.
-Rounds      4 for every 2^20 values, and 2.   Sends two dealings per old holder, its masked share to new ones, a vote.
+Rounds      4 for every 2^18 values, and 2.   Sends two dealings per old holder, its masked share to new ones, a vote.
 Reveals     nothing: what the new holders open is hidden by a random value that nobody knows.
 Follows     double sharings (Damgard, Nielsen 2007) in place of resharing of shares (Desmedt, Jajodia 1997).
 Differs     what is dealt does not depend on the shares, so a dealing that was found bad can be opened by its dealer.

@@ -109,6 +109,15 @@ def test_a_floor_is_met_when_every_limit_is() -> None:
     assert not floor.met(rows(ours=1.0, mpyc=8.0, peak_mb=400.1))
 
 
+def test_a_floor_beside_other_work_is_held_against_the_idle_system() -> None:
+    floor = Floor(SETTING, times_idle=2.0)
+    assert floor.systems == ("steelyard", "idle")
+    mine = rows(ours=1.0, mpyc=9.0)[0]
+    assert floor.met([mine, replace(mine, system="idle", seconds=0.5)])
+    assert not floor.met([mine, replace(mine, system="idle", seconds=0.4)])
+    assert not floor.met([mine])
+
+
 def test_a_figure_that_is_missing_meets_no_limit() -> None:
     assert not Floor(SETTING, times=8).met(rows(ours=1.0, mpyc=99.0)[:1])
     assert not Floor(SETTING, peak_mb=400).met(rows(ours=1.0, mpyc=99.0, peak_mb=None))
