@@ -23,16 +23,18 @@ class TwoFaced(Node):
             if step.step == "vote":
                 self._vote(run, party, bytes(message))
             else:
-                self.tell(party, run.change.attempt, run.number, self._dealt(step, bytes(message)))
+                self.tell(party, run.attempt, run.number, self._dealt(step, bytes(message)))
 
     def _vote(self, run: Run, party: str, prepared: bytes) -> None:
         both = (prepared, to_wire(self._signed(Aborted, run.change)))
         choice = self.world.dice.below(4)
         if choice < 3:
-            self.tell(party, run.change.attempt, run.number, both[choice % 2])
+            self.tell(party, run.attempt, run.number, both[choice % 2])
 
     def _dealt(self, step: Round, message: bytes) -> bytes:
-        """Now and then another dealing to somebody, under another name."""
+        """Now and then another dealing to somebody, under another name; and a wrong share to who lost its own."""
+        if step.step == "deliver" and self.world.dice.chance(500):
+            return bytes([message[0] ^ 1, *message[1:]])
         if step.step != "deal" or not self.world.dice.chance(100):
             return message
         value = (arithmetic.from_bytes(message[32:]) + 1) % arithmetic.P

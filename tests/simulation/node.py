@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import combinations
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from simulation import arithmetic
 from simulation.disk import Content, Disk
@@ -31,10 +31,12 @@ MOMENT = 120  # ms that a round waits for what it could do without
 
 @dataclass
 class Run:
-    """A protocol under way, and what has come for it."""
+    """A protocol under way, and what has come for it; a change, or a recovery of what `change` made."""
 
     change: Change
-    protocol: Protocol[tuple[Signed, ...]]
+    protocol: Protocol[Any]
+    attempt: str
+    recovers: str = ""  # who is to have its share again
     number: int = -1
     waiting: Round | None = None
     inbox: dict[tuple[int, str], bytes] = field(default_factory=dict)
@@ -120,8 +122,11 @@ class Node:
         self.machine.start(change, self.clock)
         share = self._share(change)
         protocol = self.schedule.protocol(self.party, change, share, Ballot(self, change))
-        run = self.runs[change.attempt] = Run(change, protocol)
-        for number, sender, message in self.early.pop(change.attempt, []):
+        self.begin(Run(change, protocol, change.attempt))
+
+    def begin(self, run: Run) -> None:
+        self.runs[run.attempt] = run
+        for number, sender, message in self.early.pop(run.attempt, []):
             run.inbox[number, sender] = message
         self._advance(run, None)
 
@@ -149,11 +154,12 @@ class Node:
         try:
             step = next(run.protocol) if inbox is None else run.protocol.send(inbox)
         except StopIteration as end:
-            self.runs.pop(run.change.attempt, None)
-            self.weigh(run.change, end.value)
+            self.runs.pop(run.attempt, None)
+            if not run.recovers:
+                self.weigh(run.change, end.value)
             return
         except SteelyardError:
-            self.runs.pop(run.change.attempt, None)
+            self.runs.pop(run.attempt, None)
             return
         assert isinstance(step, Round)
         run.number, run.waiting = run.number + 1, step
@@ -165,22 +171,23 @@ class Node:
 
     def say(self, run: Run, step: Round) -> None:
         for party, message in sorted(step.send.items()):
-            self.tell(party, run.change.attempt, run.number, bytes(message))
+            self.tell(party, run.attempt, run.number, bytes(message))
 
     def tell(self, party: str, attempt: str, number: int, message: bytes) -> None:
         peer = self.schedule.nodes[party]
         self.world.send(self.party, party, lambda: peer.do(lambda: peer.hear(attempt, number, self.party, message)))
 
     def _late(self, run: Run, number: int, life: int) -> None:
-        if self.runs.get(run.change.attempt) is not run or (run.number, self.lives) != (number, life):
+        if self.runs.get(run.attempt) is not run or (run.number, self.lives) != (number, life):
             return
         inbox = self._inbox(run)
         if run.waiting is not None and len(inbox) >= run.waiting.needed:
             self._advance(run, inbox)
             return
-        self.runs.pop(run.change.attempt)
+        self.runs.pop(run.attempt)
         run.protocol.close()  # gives up
-        Ballot(self, run.change).abort()
+        if not run.recovers:
+            Ballot(self, run.change).abort()
 
     def weigh(self, change: Change, votes: Iterable[Signed]) -> None:
         """Votes that came here: with all of them this node needs no coordinator."""
@@ -228,6 +235,10 @@ class Node:
     # ---- recovery ---------------------------------------------------------------------------------------------------
 
     def recover(self, step: Recover) -> None:
+        self.schedule.recover(self, step)
+
+    def gather(self, step: Recover) -> None:
+        """A stand-in for the protocol: helpers send their shares as they are."""
         self.machine.expect(step.certificate)
         self.pieces = {}
         change = step.certificate.change

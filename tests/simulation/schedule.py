@@ -26,6 +26,7 @@ from steelyard.documents.signed import Signed
 from steelyard.epochs.certificate import Commit, decide, double_votes
 from steelyard.epochs.change import NOTHING, Base, Change, share_digest
 from steelyard.epochs.committee import Committee
+from steelyard.epochs.settlement import Recover
 from steelyard.protocols.vote import Ballot
 from steelyard.rounds import Protocol
 
@@ -63,6 +64,8 @@ class Outcome:
 
 
 class Schedule:
+    description = "00" * 32
+
     def __init__(self, seed: int, options: Options) -> None:
         self.seed, self.options = seed, options
         self.dice = Dice(seed)
@@ -168,7 +171,7 @@ class Schedule:
 
     def _first(self, new: Committee) -> Change:
         return Change(
-            sharing=SHARING, description="00" * 32, manifest="00" * 32, attempt=self.dice.token(), kind="share",
+            sharing=SHARING, description=self.description, manifest="00" * 32, attempt=self.dice.token(), kind="share",
             base=NOTHING, old=None, new=new, voters=new.holders, liars=self.options.liars, expires_ms=1,
         )  # fmt: skip
 
@@ -179,6 +182,10 @@ class Schedule:
 
     def protocol(self, party: str, change: Change, share: bytes | None, ballot: Ballot) -> Protocol[tuple[Signed, ...]]:
         return arithmetic.cheap_change(party, change, share, ballot, self.dice)
+
+    def recover(self, node: Node, step: Recover) -> None:
+        """What a node does that is told to be recovered."""
+        node.gather(step)
 
     def accepts(self, known: str | None, found: str, agree: int, change: Change) -> bool:
         """Whether a rebuilt share is the one: by its digest, or as k honest helpers must be among those who agree."""

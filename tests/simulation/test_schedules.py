@@ -6,7 +6,7 @@ A failure names its seed; `run(seed, options)` of simulation.schedule does it al
 from __future__ import annotations
 
 import pytest
-from simulation.real import RealSchedule
+from simulation.real import RealSchedule, Shelves
 from simulation.schedule import Options, Outcome, run
 from simulation.shapes import EACH, HONEST, PARTS, SHAPES, TWO_FACED
 
@@ -23,11 +23,29 @@ def test_no_schedule_loses_a_value_or_leaves_anybody_behind(shape: str, part: in
 
 
 @pytest.mark.parametrize(
-    "shape", ["2-of-3", "3-of-5, holders change", "2-of-5, one lies", "3-of-5, one lies, a disk is lost"]
+    "shape",
+    [
+        "2-of-3",
+        "3-of-5, a disk is lost",
+        "3-of-5, holders change",
+        "3-of-5, a saboteur, a disk is lost",
+        "2-of-5, one lies",
+        "3-of-5, one lies, a disk is lost",
+        "2-of-3, a saboteur and a liar",
+    ],
 )
 def test_with_the_real_protocols_nothing_is_lost_either(shape: str) -> None:
-    outcomes = [RealSchedule(seed, SHAPES[shape]).run() for seed in range(40)]
-    assert sum(outcome.commits for outcome in outcomes) >= 10
+    outcomes = [RealSchedule(seed, SHAPES[shape]).run() for seed in range(25)]
+    assert sum(outcome.commits for outcome in outcomes) >= 5
+
+
+def test_recoveries_by_the_real_protocol_give_lost_shares_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    given: list[str] = []
+    restore = Shelves.restore
+    monkeypatch.setattr(Shelves, "restore", lambda self, *a: (given.append(self.node.party), restore(self, *a)))
+    for seed in range(8):
+        RealSchedule(seed, SHAPES["3-of-5, a disk is lost"]).run()
+    assert len(given) >= 8
 
 
 def test_there_are_ten_thousand_and_in_half_of_them_somebody_lies() -> None:
