@@ -2,7 +2,8 @@
 
 Model       semi-honest, at most k-1 of n >= 2k-1 nodes; any number of firms may lie, each about its own debts.
 Rounds      4 of its own, and those of its parts: confirmation or skeleton, preparation, every step, repair,
-            certificate, totals.   Sends the same.
+            certificate, totals; and one in which nothing is sent after every slice of steps and every other long part.
+            Sends the same.
 Reveals     to all participants: whether all debts together are too large, and whether firms with debts are too few;
             what preparation, repair and certificate reveal, and in skeleton mode what a skeleton does.
 Follows     docs/decisions/0011-set-off.md.
@@ -32,7 +33,7 @@ from steelyard.protocols.repair import repair
 from steelyard.protocols.round_totals import round_totals
 from steelyard.protocols.saved import Saved
 from steelyard.protocols.sealed_round import Declared, Gathered, Told
-from steelyard.rounds import Protocol, called
+from steelyard.rounds import Protocol, called, swift
 from steelyard.setoff.book import TOTAL_BITS
 from steelyard.setoff.schedule import Schedule
 from steelyard.setoff.terms import Terms
@@ -78,15 +79,15 @@ def clear(circle: Circle, terms: Terms, policy: Policy, declared: Declared, save
     progress, topology = state.progress, state.gathered.layout.topology
     while progress.taken < schedule.steps:
         name = f"step {min(progress.taken + slice_, schedule.steps)}/{schedule.steps}"
-        progress = yield from called(name, advance(circle, topology, state.ground, progress, schedule, slice_))
+        progress = yield from called(name, swift(advance(circle, topology, state.ground, progress, schedule, slice_)))
         saved.keep(1 + -(-progress.taken // slice_), progress.packed())
     # 3. Exact to the last minor unit, and shown to be.
-    flow = yield from called("repair", repair(circle, topology, state.ground.room, progress.flow, schedule))
+    flow = yield from called("repair", swift(repair(circle, topology, state.ground.room, progress.flow, schedule)))
     yield from called("verify", verify(circle, topology, state.gathered.amounts, flow))
     # 4. What is said of all together, if they are enough, and to each.
     certified = totals = None
     if not state.few:
-        certified = yield from called("certificate", _certified(circle, state, progress.prices, flow))
+        certified = yield from called("certificate", swift(_certified(circle, state, progress.prices, flow)))
         totals = yield from called("totals", _totals(circle, terms, state.gathered, flow))
     told = yield from called("notices", _told(circle, terms, declared, state.gathered, flow))
     return Outcome(told, state.ground.bits, totals, certified)
@@ -110,7 +111,7 @@ def _state(circle: Circle, terms: Terms, policy: Policy, declared: Declared, sav
     # 2. The size of a step, and each firm's share in it.
     topology = gathered.layout.topology
     preparing = prepare(circle, topology, gathered.amounts, gathered.worths, policy.schedule)
-    ground = yield from called("preparation", preparing)
+    ground = yield from called("preparation", swift(preparing))
     public = np.array([ground.bits, few], dtype=np.uint64)
     saved.keep(1, [public, ground.room, ground.multipliers, *gathered.packed()])
     return _State(gathered, ground, start(topology), few)
