@@ -34,6 +34,7 @@ class Round:
     hear: frozenset[PartyId]
     enough: int | None = None
     patient: bool = False
+    swift: bool = False  # what follows its inbox is arithmetic alone: it waits for nothing
 
     @property
     def needed(self) -> int:
@@ -76,6 +77,20 @@ def pipeline(branches: Iterable[Protocol[T]], depth: int) -> Protocol[list[T]]:
 
 def called(step: str, protocol: Protocol[T]) -> Protocol[T]:
     """The same, its rounds under one name: what those who wait are told of a long protocol."""
+    return (yield from _changed(protocol, lambda round_: replace(round_, step=step)))
+
+
+def swift(protocol: Protocol[T]) -> Protocol[T]:
+    """The same, of whose steps none waits for anything: where they are short, a driver need not give them a thread.
+
+    It ends with a round in which nothing is sent, so that what the caller does next is a step of the caller's own.
+    """
+    output = yield from _changed(protocol, lambda round_: replace(round_, swift=True))
+    yield Round("computed", {}, frozenset())
+    return output
+
+
+def _changed(protocol: Protocol[T], change: Callable[[Round], Round]) -> Protocol[T]:
     answer: Callable[[], Round | Fork] = partial(next, protocol)
     while True:
         try:
@@ -84,7 +99,7 @@ def called(step: str, protocol: Protocol[T]) -> Protocol[T]:
             output: T = end.value
             return output
         try:
-            inbox = yield replace(round_, step=step) if isinstance(round_, Round) else round_
+            inbox = yield change(round_) if isinstance(round_, Round) else round_
         except SteelyardError as error:
             answer = partial(protocol.throw, error)
         else:

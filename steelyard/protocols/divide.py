@@ -3,7 +3,7 @@
 Model       semi-honest, at most k-1 of n >= 2k-1 nodes; private authenticated channels.
 Rounds      69 for k = 2 (73 for long vectors), 104 for k = 3 and quotients of up to 24 bits; up to 17 and 25 more
             for every 24 bits further.
-            Sends, at 2-of-3, 0.7 kB per party and quotient.
+            Sends, at 2-of-3, 0.7 kB per party and quotient (0.75 for short vectors).
 Reveals     nothing.
 Follows     Goldschmidt 1964; normalisation of the divisor by its bits as in Catrina, Saxena 2010.
 Differs     truncations are exact, so the error is bounded for certain; a last comparison leaves none.

@@ -3,7 +3,8 @@
 Model       semi-honest, at most k-1 of n >= 2k-1 nodes; private authenticated channels.
 Rounds      2 + ceil(log2 c) for c digits of k = 2, c = 1 + ceil(bits / 4), or one less for short vectors where
             one bit or one carry is wanted; for k = 3 it takes 3 + ceil(log2(bits + 2)).
-            Sends 8.5 bits dealt per low bit at k = 2 (5 for long vectors, in one round more; up to 64 kB more to save one).
+            Sends 8.5 bits dealt per low bit at k = 2 (5 for long vectors, in one round more), and up to 64 kB more to
+            save a round.
 Reveals     nothing.
 Follows     Damgard, Fitzi, Kiltz, Nielsen, Toft 2006: the secret as a sum of numbers known to one party each.
 Differs     the bound costs one bit and saves all the others above the low ones: see below.

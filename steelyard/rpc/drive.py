@@ -6,7 +6,7 @@ import asyncio
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Executor
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass, field
 from itertools import count
 from typing import Final, Generic, TypeVar
@@ -50,8 +50,8 @@ async def drive(
     """The protocol's output.  Raises its errors, TimedOut or Unreachable; no round waits longer than `patience` s.
 
     Without an executor the steps run on the event loop, with whatever they wait for: right for short vectors, where the
-    changes of threads cost more than the steps.  With one they run there while they are short (steelyard.rpc.pace),
-    which in long protocols over some thousand values they are.  `first` is the number of the protocol's first round.
+    changes of threads cost more than the steps.  With one, swift steps run there too while they are short: see
+    steelyard.rpc.pace.  `first` is the number of the protocol's first round.
     """
     return await _Drive(attempt, mailbox, links, executor, patience, on_step).run(protocol, MAIN, first)
 
@@ -69,10 +69,10 @@ class _Drive:
     async def run(self, protocol: Protocol[T], branch: int, first: int = 0) -> T:
         number = first
         inbox: Inbox | None = None
-        pace = Pace()
+        pace, swift = Pace(), False
         try:
             while True:
-                step = await self._advance(protocol, inbox, pace)
+                step = await self._advance(protocol, inbox, pace if swift else None)
                 if isinstance(step, _Output):
                     return step.value
                 if isinstance(step, Fork):
@@ -85,6 +85,9 @@ class _Drive:
                     self.on_step(step.step)
                 for peer, message in step.send.items():
                     self._send(peer, branch, number, step.step, message)
+                swift = step.swift and self.executor is not None
+                if step.send:
+                    await asyncio.sleep(0)  # it leaves now, even if there is nothing to wait for
                 inbox = await self.mailbox.collect(branch, number, step, self.patience)
                 number += 1
         finally:
@@ -96,10 +99,12 @@ class _Drive:
                 with suppress(ValueError):  # it runs still: see `_advance`
                     protocol.close()
 
-    async def _advance(self, protocol: Protocol[T], inbox: Inbox | None, pace: Pace) -> Round | Fork | _Output[T]:
+    async def _advance(
+        self, protocol: Protocol[T], inbox: Inbox | None, pace: Pace | None
+    ) -> Round | Fork | _Output[T]:
         if self.executor is None:
             return _step(protocol, inbox)
-        if pace.brisk:
+        if pace and pace.brisk:
             return _timed(protocol, inbox, pace)
         step = asyncio.get_running_loop().run_in_executor(self.executor, _timed, protocol, inbox, pace)
         try:
@@ -143,8 +148,8 @@ def _step(protocol: Protocol[T], inbox: Inbox | None) -> Round | Fork | _Output[
         return _Output(end.value)
 
 
-def _timed(protocol: Protocol[T], inbox: Inbox | None, pace: Pace) -> Round | Fork | _Output[T]:
-    with Stopwatch(pace):
+def _timed(protocol: Protocol[T], inbox: Inbox | None, pace: Pace | None) -> Round | Fork | _Output[T]:
+    with Stopwatch(pace) if pace else nullcontext():
         return _step(protocol, inbox)
 
 

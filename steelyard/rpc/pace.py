@@ -1,4 +1,4 @@
-"""`Pace`: whether the steps of a protocol run on the event loop or in a worker thread."""
+"""`Pace`: whether swift steps of a protocol, which wait for nothing, run on the event loop or in a worker thread."""
 
 from __future__ import annotations
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from protocols.behaviour import same_transcript
+from protocols.behaviour import cost, same_transcript
 from protocols.circles import Ring, Seen
 
 from steelyard.errors import Cheated
@@ -16,6 +17,7 @@ from steelyard.field import Vector
 from steelyard.protocols import certificate, circulation, repair
 from steelyard.protocols.circle import Circle
 from steelyard.protocols.round_totals import round_totals
+from steelyard.protocols.truncate import truncate
 from steelyard.rounds import Protocol
 from steelyard.setoff import solver
 from steelyard.setoff.book import Book
@@ -86,6 +88,33 @@ def test_whatever_is_owed_balances_are_exact_and_the_bound_is_never_below_the_tr
     assert best <= most
     assert share / 10_000 * best <= max(best, 0) + 1e-9
     assert (np.array(flow) == solver.solve(network, SHORT).flow).all()
+
+
+@pytest.mark.parametrize(("n", "k", "rounds"), [(3, 2, (7, 7, 13)), (5, 3, (12, 12, 23))])
+def test_a_step_takes_the_rounds_that_the_header_says(n: int, k: int, rounds: tuple[int, ...]) -> None:
+    ring, network, schedule = Ring.of(n, k), club(8, 30, 1).sealed(), Schedule(steps=3, step_bits=12)
+    topology = network.topology
+
+    def stepped(circle: Circle, amounts: Vector, worths: Vector, first: int) -> Protocol[Any]:
+        terms = circulation.Terms(12, amounts, worths, np.ones(topology.firms, dtype=np.uint64))
+        begun = replace(circulation.start(topology), taken=first)
+        return (yield from circulation.advance(circle, topology, terms, begun, schedule, 1))
+
+    shared = ring.share(network.amounts), ring.share(network.worths)
+    sharpening = [cost(ring, lambda circle, x: truncate(circle, x, 2), shared[0])[0], 0]
+    taken = [cost(ring, lambda circle, *mine, at=at: stepped(circle, *mine, at), *shared)[0] for at in range(3)]
+    assert taken == [rounds[0], rounds[1] + sharpening[0], rounds[2] + sharpening[0]]
+
+
+def test_prices_that_reach_their_bounds_and_steps_that_are_large_are_the_same_on_shares() -> None:
+    most, ring = (1 << 34) - 1, Ring.of(3, 2)
+    cells = [(0, 1, most), (1, 2, 3), (2, 0, most), (1, 0, 9), (2, 1, 1), (0, 2, 5)]
+    columns = np.array(cells, dtype=np.int64)
+    network = Network.of(3, *(columns[:, at].copy() for at in range(3))).sealed()
+    for schedule in (Schedule(steps=30, step_bits=26, tightenings=0), Schedule(steps=6, step_bits=33, tightenings=0)):
+        flow, most_worth, _ = played(ring, network, schedule)
+        plain = solver.solve(network, schedule)
+        assert (flow, most_worth) == (plain.flow.tolist(), plain.bound)
 
 
 def test_a_small_club_reaches_the_optimum_on_shares() -> None:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import pytest
@@ -17,10 +19,12 @@ from steelyard.errors import Cheated, Malformed, SteelyardError, TimedOut, Unrea
 from steelyard.ids import PartyId
 from steelyard.protocols.bits import conjunction
 from steelyard.protocols.convene import convene
-from steelyard.rounds import Inbox, Protocol, Round, broadcast, pipeline
+from steelyard.rounds import Inbox, Protocol, Round, broadcast, pipeline, swift
+from steelyard.rpc import pace
 from steelyard.rpc.drive import Link, drive, give_up
 from steelyard.rpc.frames import FRAME_BYTES, Frame
 from steelyard.rpc.mailbox import MAIN, ROUNDS_AHEAD, Mailbox
+from steelyard.rpc.pace import AFTER
 
 PARTIES = tuple(PartyId(f"bank-{letter}") for letter in "abc")
 ATTEMPT = bytes(range(16))
@@ -175,6 +179,39 @@ async def test_a_peer_that_takes_nothing_does_not_hold_up_the_end_for_ever(execu
     wires[PARTIES[0]][PARTIES[1]] = Stuck()
     assert await drive(farewell(), ATTEMPT, mailboxes[PARTIES[0]], wires[PARTIES[0]], executor, 0.05) == "done"
     assert [task for task in asyncio.all_tasks() if task is not asyncio.current_task() and not task.cancelling()] == []
+
+
+async def threads_of_steps(executor: ThreadPoolExecutor, kind: Callable[[Protocol[Any]], Protocol[Any]]) -> list[bool]:
+    """Of every step of a long protocol whether it ran on the loop's thread."""
+    loops, here = list[bool](), threading.get_ident()
+
+    def steps() -> Protocol[None]:
+        for _ in range(2 * AFTER):
+            loops.append(threading.get_ident() == here)
+            yield Round("compute", {}, frozenset())
+
+    def caller() -> Protocol[None]:
+        yield from kind(steps())
+        loops.append(threading.get_ident() == here)
+
+    mailboxes, wires = consortium()
+    await drive(caller(), ATTEMPT, mailboxes[PARTIES[0]], wires[PARTIES[0]], executor, 10)
+    return loops
+
+
+async def test_steps_that_may_wait_never_run_on_the_loop(executor: ThreadPoolExecutor) -> None:
+    assert not any(await threads_of_steps(executor, lambda protocol: protocol))
+
+
+async def test_swift_steps_run_on_the_loop_once_many_were_short_but_not_what_comes_after(
+    executor: ThreadPoolExecutor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pace, "SHORT", 60.0)  # whatever else this machine does
+    monkeypatch.setattr(pace, "PROMPT", 60.0)
+    loops = await threads_of_steps(executor, swift)
+    assert not any(loops[:AFTER])
+    assert all(loops[AFTER + 1 : -1])
+    assert not loops[-1]
 
 
 async def test_a_cancelled_attempt_closes_its_protocol(executor: ThreadPoolExecutor) -> None:

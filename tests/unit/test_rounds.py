@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from steelyard.errors import Invalid, Malformed
+from steelyard.errors import Failed, Invalid, Malformed
 from steelyard.ids import PartyId
-from steelyard.rounds import Message, Protocol, Round, batch, broadcast, pipeline, run_locally
+from steelyard.rounds import Message, Protocol, Round, batch, broadcast, called, pipeline, run_locally, swift
 
 PARTIES = tuple(PartyId(f"bank-{letter}") for letter in "abc")
 
@@ -80,3 +80,34 @@ def test_what_goes_on_without_somebody_cannot_go_in_step() -> None:
     for made in (hasty, branching):
         with pytest.raises(Invalid):
             next(batch([made(PARTIES[0])]))
+
+
+def test_a_swift_protocol_says_so_in_every_round_and_ends_with_one_in_which_nothing_is_sent() -> None:
+    seen = list[Round]()
+
+    def watched(protocol: Protocol[list[str]]) -> Protocol[list[str]]:
+        step = next(protocol)
+        try:
+            while True:
+                assert isinstance(step, Round)
+                seen.append(step)
+                step = protocol.send((yield step))
+        except StopIteration as end:
+            output: list[str] = end.value
+            return output
+
+    first, *rest = PARTIES
+    plays = {me: called("talk", swift(talk(me, "swift", 2))) for me in rest}
+    run_locally({first: watched(called("talk", swift(talk(first, "swift", 2)))), **plays})
+    assert [(each.step, each.swift, len(each.send), len(each.hear)) for each in seen] == [
+        ("talk", True, 2, 2),
+        ("talk", True, 2, 2),
+        ("talk", False, 0, 0),
+    ]
+
+
+def test_a_swift_protocol_gives_what_it_gives_alone_and_fails_as_it_does_alone() -> None:
+    outcome = run_locally({me: swift(talk(me, "swift", 3)) for me in PARTIES})
+    assert outcome == run_locally({me: talk(me, "swift", 3) for me in PARTIES})
+    silenced = run_locally({me: swift(talk(me, "swift", 3)) for me in PARTIES}, lambda *_: None)
+    assert all(isinstance(each, Failed) for each in silenced.values())
