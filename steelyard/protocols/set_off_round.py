@@ -1,19 +1,12 @@
 """Set-off round: from what firms have dealt to what each of them is told, and what is said of all of them together.
 
 Model       semi-honest, at most k-1 of n >= 2k-1 nodes; any number of firms may lie, each about its own debts.
-<<<<<<< HEAD
 Rounds      9 of its own, and those of its parts: confirmation or skeleton, preparation, every step, repair,
-            certificate, totals.   Sends the same.
+            certificate, totals; and one in which nothing is sent after every slice of steps and every other long part.
+            Sends the same.
 Reveals     to all participants: whether all debts together are too large, and whether firms with debts, and then those
             with a set-off, are too few; what repair reveals, what preparation and certificate do if they are not, and
             in skeleton mode what a skeleton does.
-=======
-Rounds      4 of its own, and those of its parts: confirmation or skeleton, preparation, every step, repair,
-            certificate, totals; and one in which nothing is sent after every slice of steps and every other long part.
-            Sends the same.
-Reveals     to all participants: whether all debts together are too large, and whether firms with debts are too few;
-            what preparation, repair and certificate reveal, and in skeleton mode what a skeleton does.
->>>>>>> rounds
 Follows     docs/decisions/0011-set-off.md.
 Differs     shares are saved before the first step and after every slice of steps: an attempt goes on where all have
             saved the same.  What is told is shared afresh, so it says nothing of how it was computed.
@@ -98,15 +91,7 @@ def clear(circle: Circle, terms: Terms, policy: Policy, declared: Declared, save
     # 3. Exact to the last minor unit, and shown to be.
     flow = yield from called("repair", swift(repair(circle, topology, state.ground.room, progress.flow, schedule)))
     yield from called("verify", verify(circle, topology, state.gathered.amounts, flow))
-<<<<<<< HEAD
     # 4. What is said to each, and of all together, if they are enough.
-=======
-    # 4. What is said of all together, if they are enough, and to each.
-    certified = totals = None
-    if not state.few:
-        certified = yield from called("certificate", swift(_certified(circle, state, progress.prices, flow)))
-        totals = yield from called("totals", _totals(circle, terms, state.gathered, flow))
->>>>>>> rounds
     told = yield from called("notices", _told(circle, terms, declared, state.gathered, flow))
     outcome = Outcome(told, state.ground.bits)
     if state.few:
@@ -114,7 +99,7 @@ def clear(circle: Circle, terms: Terms, policy: Policy, declared: Declared, save
     owed, cleared = yield from called("totals", _totals(circle, terms, state.gathered, flow))
     if (yield from called("limits", _too_few(circle, cleared[[CLEARED.index("firms_with_setoff")]], policy.least))):
         return replace(outcome, owed=owed)
-    certified = yield from called("certificate", _certified(circle, state, progress.prices, flow))
+    certified = yield from called("certificate", swift(_certified(circle, state, progress.prices, flow)))
     return replace(outcome, owed=owed, cleared=cleared, certified=certified)
 
 
@@ -135,13 +120,8 @@ def _state(circle: Circle, terms: Terms, policy: Policy, declared: Declared, sav
     few = yield from called("limits", _limits(circle, gathered, policy.least))
     # 2. The size of a step, and each firm's share in it.
     topology = gathered.layout.topology
-<<<<<<< HEAD
     preparing = prepare(circle, topology, gathered.amounts, gathered.worths, policy.plan(few))
-    ground = yield from called("preparation", preparing)
-=======
-    preparing = prepare(circle, topology, gathered.amounts, gathered.worths, policy.schedule)
     ground = yield from called("preparation", swift(preparing))
->>>>>>> rounds
     public = np.array([ground.bits, few], dtype=np.uint64)
     saved.keep(1, [public, ground.room, ground.multipliers, *gathered.packed()])
     return _State(gathered, ground, start(topology), few)
