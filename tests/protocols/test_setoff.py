@@ -106,15 +106,28 @@ def test_a_step_takes_the_rounds_that_the_header_says(n: int, k: int, rounds: tu
     assert taken == [rounds[0], rounds[1] + sharpening[0], rounds[2] + sharpening[0]]
 
 
-def test_prices_that_reach_their_bounds_and_steps_that_are_large_are_the_same_on_shares() -> None:
-    most, ring = (1 << 34) - 1, Ring.of(3, 2)
-    cells = [(0, 1, most), (1, 2, 3), (2, 0, most), (1, 0, 9), (2, 1, 1), (0, 2, 5)]
-    columns = np.array(cells, dtype=np.int64)
-    network = Network.of(3, *(columns[:, at].copy() for at in range(3))).sealed()
-    for schedule in (Schedule(steps=30, step_bits=26, tightenings=0), Schedule(steps=6, step_bits=33, tightenings=0)):
-        flow, most_worth, _ = played(ring, network, schedule)
-        plain = solver.solve(network, schedule)
-        assert (flow, most_worth) == (plain.flow.tolist(), plain.bound)
+@pytest.mark.parametrize("bits", [14, 26, 33])
+@pytest.mark.parametrize("taken", [1, 8], ids=["together", "one after the other"])
+def test_a_step_from_the_ends_of_its_head_room_is_the_same_on_shares(bits: int, taken: int) -> None:
+    network, ring, schedule = club(8, 30, 1).sealed(), Ring.of(3, 2), Schedule(steps=9, step_bits=bits)
+    topology, most, stage = network.topology, (1 << 34) - 1, schedule.larger(taken)
+    room, sides = np.full(topology.arcs, most), np.where(topology.payers < 4, 1, -1)
+    ends = np.where(np.arange(topology.firms) % 2, 1, -1) * ((1 << 35) + (1 << 34) - 1)
+    state = solver.State(np.where(sides > 0, most, 0), np.where(sides > 0, 2 * most, -most), ends, ends + ends // 3)
+    multipliers = solver.reciprocals(network, room)
+    names = ("flow", "ahead", "prices", "foreseen")
+    shared = [
+        ring.share(each) for each in (room, network.worths, multipliers, *(getattr(state, name) for name in names))
+    ]
+
+    def stepped(circle: Circle, room: Vector, worths: Vector, multipliers: Vector, *mine: Vector) -> Protocol[Any]:
+        terms, begun = circulation.Terms(bits, room, worths, multipliers), circulation.Progress(taken, *mine)
+        return (yield from circulation.advance(circle, topology, terms, begun, schedule, 1)).packed()
+
+    out = ring.run(stepped, *shared)
+    plain = solver.step(network, room, multipliers, bits + stage, state, schedule.together(taken))
+    for at, name in enumerate(names):
+        assert ring.reconstruct({party: each[at] for party, each in out.items()}) == getattr(plain, name).tolist(), name
 
 
 def test_a_small_club_reaches_the_optimum_on_shares() -> None:
