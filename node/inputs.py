@@ -58,7 +58,7 @@ def offer(datasets: Datasets, sharings: Sharings, policy: Policy, question: Ques
         decimals=tuple(column.decimals for column in columns),
         bounds=tuple(_bound(column) for column in columns),
         rows=question.rows(Rows(datasets, held)),
-        enough=not question.wanted.narrowed and held.rows >= policy.minimum_rows,
+        enough=not (question.wanted.narrowed or question.private) and held.rows >= policy.minimum_rows,
         minimum_rows=policy.minimum_rows,
         minimum_group=group,
         dropouts=policy.dropouts_in_training,

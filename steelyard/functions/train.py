@@ -73,6 +73,8 @@ class Training(Choice, frozen=True, kw_only=True, forbid_unknown_fields=True):
     def check(self) -> None:
         super().check()
         identifier(self.name, "model")
+        if self.stored:
+            raise Invalid("a model is trained on the owners' rows: name the dataset, not a stored sharing")
         if len(set(self.columns)) < len(self.columns):
             raise Invalid("each column is named once, the target not among the features")
         if self.width > MAX_COLUMNS:

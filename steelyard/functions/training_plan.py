@@ -54,7 +54,7 @@ class Choice(Selection, frozen=True, kw_only=True, forbid_unknown_fields=True):
     l2: Weight = 1.0
     proximal: Positive = 0.1
     ditto: Weight = 0.0
-    clip: Positive = 1.0
+    clip: Annotated[float, msgspec.Meta(ge=1e-6, le=1000)] = 1.0
     sample: Annotated[float, msgspec.Meta(gt=0, le=1)] = 1.0
     patience: Annotated[int, msgspec.Meta(ge=0, le=1000)] = 0
     test: Annotated[float, msgspec.Meta(gt=0, lt=1)] = 0.25

@@ -203,6 +203,7 @@ def permissive(requesters: Iterable[str]) -> Policy:
         parts_beside_totals=True,
         sponsored_count=True,
         dropouts_in_training=True,
+        trainers=("scikit-learn",),
         datasets={ALL: DatasetRule(columns=(ALL,), filters=(ALL,))},
     )
 

@@ -212,6 +212,8 @@ def test_no_neighbouring_data_move_a_sum_by_more_than_its_sensitivity(model: str
         {"trainer": "scikit-learn", "model": "mlp"},
         {"trainer": "scikit-learn", "strategy": "newton"},
         {"trainer": "../scikit-learn"},
+        {"dataset": "@pool"},
+        {"clip": 1e-300},
     ],
 )
 def test_what_does_not_go_together_is_refused_before_anything_begins(wrong: dict[str, Any]) -> None:

@@ -157,6 +157,16 @@ def test_a_broken_file_refuses_everything_and_only_the_log_says_why(tmp_path: Pa
     assert logs[0]["problem"].startswith("policy.toml: ")
 
 
+def test_only_listed_trainers_are_run() -> None:
+    text = 'functions = ["train"]\nrequesters = ["analyst"]\n[datasets.credit]\ncolumns = ["*"]\n'
+    asked = Question(
+        function="train", requester="analyst", dataset="credit", columns=("x",), trainer="scikit-learn", parties="abc"
+    )
+    with pytest.raises(PolicyRefused, match="trainer"):
+        policy.parse(text).check(asked)
+    policy.parse(f'trainers = ["scikit-learn"]\n{text}').check(asked)
+
+
 def test_a_party_is_not_its_own_peer() -> None:
     given = policy.parse(TEXT.replace('peers = ["bank-a", "bank-b", "bank-c"]', 'peers = ["bank-b", "bank-c"]'))
     given.check_peers(("bank-a", "bank-b", "bank-c"), me="bank-a")
