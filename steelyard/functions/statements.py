@@ -34,6 +34,7 @@ from steelyard.tables.filter import Filter
 FIRM: Final = "firm"
 YEAR: Final = "year"
 MAX_BATCHES: Final = 8
+MAX_INPUTS: Final = 384 << 20  # bytes of everybody's ciphertexts, which a node holds at once
 MAX_NAME: Final = 200
 CANARIES: Final = 4  # in every owner's block
 TOLERANCE: Final = 1e-3  # in identities and canaries, beyond the bound of the noise
@@ -177,8 +178,12 @@ class OfStatements(Question[S]):
         circuit = self.circuit({party: greeting.hellos[party].rows for party in greeting.contributors})
         if not circuit.layout.owners:
             raise NotFound("no party holds a statement of these firms for this year: check their names, or ask for all")
-        if circuit.layout.batches > MAX_BATCHES:
-            raise Invalid(f"at most {MAX_BATCHES * circuit.layout.slots} figures are computed at once: name fewer")
+        size = len(circuit.layout.owners) * sum(2 * ring.size for ring in circuit.rings)
+        if circuit.layout.batches > MAX_BATCHES or size > MAX_INPUTS:
+            raise Invalid(
+                f"at most {MAX_BATCHES * circuit.layout.slots} figures are computed at once, and fewer of many owners:"
+                " name fewer firms"
+            )
         mine = self._mine(held, stream) if held.attempt.me in circuit.layout.owners else None
         note = msgspec.json.encode(mine.labels) if mine else b""
         plain = mine.plain if mine else None

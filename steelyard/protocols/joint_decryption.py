@@ -70,10 +70,14 @@ def joint_decryption(
     evaluation = _evaluation(attempt, key, inputs, circuit, results)
     mine = sign(evaluation, attempt.me, attempt.signing)
     received = yield broadcast("evaluation", mine.signature, attempt.others)
-    signatures = {attempt.me: mine.signature}
-    for party in attempt.others:
-        check_signature(attempt.keys[party], party, mine.payload, bytes(received[party]))
-        signatures[party] = bytes(received[party])
+    signatures = {attempt.me: mine.signature, **{party: bytes(received[party]) for party in attempt.others}}
+    odd = [party for party in attempt.others if not _signed(attempt.keys[party], mine.payload, signatures[party])]
+    if odd:
+        raise Cheated(
+            f"{', '.join(odd)} signed another evaluation than {attempt.me}: nothing is decrypted; one of them, or an owner"
+            " that sent them different ciphertexts, departs from the protocol",
+            suspects=attempt.others,
+        )
     # 2. My parts of the decryption of these results, of which there will be no others.
     profile = key.joint.profile
     key.committee.allow(results)
@@ -206,7 +210,8 @@ def collected(
         )
     evaluation = _agreed(profile, request, opened)
     for party, each in opened.items():
-        check_signature(keys[party], party, each.front.evaluation, each.front.signatures.get(party, b""))
+        if not _signed(keys[party], each.front.evaluation, each.front.signatures.get(party, b"")):
+            raise Cheated(f"{party} has not signed the evaluation that it sends parts of", suspects=(party,))
     if [ciphertext.head(profile.result, each).hex() for each in opened[owners[0]].c0] != list(evaluation.heads):
         raise Cheated(f"{owners[0]} sent other results than those that were evaluated", culprits=(owners[0],))
     return Parts(profile, threshold, tuple(owners), tuple(scales), evaluation, opened)
@@ -241,14 +246,13 @@ def _evaluation(
     )
 
 
-def check_signature(key: Ed25519PublicKey, party: PartyId, payload: bytes, signature: bytes) -> None:
-    """Of an evaluation; raises Cheated."""
+def _signed(key: Ed25519PublicKey, payload: bytes, signature: bytes) -> bool:
+    """Whether this is its signature of an evaluation."""
     try:
         key.verify(signature, frame("signature", Evaluation.KIND.encode(), payload))
     except InvalidSignature:
-        raise Cheated(
-            f"{party} has not signed the evaluation that others have: nothing is decrypted", suspects=(party,)
-        ) from None
+        return False
+    return True
 
 
 def _packed(ring: Ring, front: Front, parts: Sequence[Residues]) -> bytes:
