@@ -160,7 +160,14 @@ class Score(OfStatements[Scores]):
         )
 
     def leaks(self) -> Sequence[Leak]:
-        return (*super().leaks(), Leak("the weights, if they put their shares together", "any k nodes"))
+        return (
+            *super().leaks(),
+            Leak("the weights, if they put their shares together", "any k nodes"),
+            Leak(
+                f"single features, to {scores.DECIMALS} decimals, by weights out of bounds, which no node can see",
+                "the requester",
+            ),
+        )
 
 
 def _lagrange(points: Sequence[int], own: int, prime: int) -> int:

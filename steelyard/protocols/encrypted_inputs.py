@@ -1,6 +1,7 @@
 """Encrypted inputs: everybody gets the ciphertexts of those who bring any, each list signed for this request and key.
 
-Model       malicious for authenticity; what is inside is what its owner says.
+Model       malicious for authenticity; what is inside is what its owner says, and may be no encryption at all
+            (steelyard.protocols.threshold_key on what that gives away).
 Rounds      1.   Sends the ciphertexts to everybody: 1.6 MB each when fresh (profile T).
 Reveals     nothing: an owner encrypts zeros in the slots of others, so sizes say no more than the request.
 Follows     public-key encryption under the joint key; Ed25519.

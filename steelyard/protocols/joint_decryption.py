@@ -74,8 +74,8 @@ def joint_decryption(
     odd = [party for party in attempt.others if not _signed(attempt.keys[party], mine.payload, signatures[party])]
     if odd:
         raise Cheated(
-            f"{', '.join(odd)} signed another evaluation than {attempt.me}: nothing is decrypted; one of them, or an owner"
-            " that sent them different ciphertexts, departs from the protocol",
+            f"{', '.join(odd)} signed another evaluation than {attempt.me}: nothing is decrypted; one of them departs"
+            " from the protocol, or an owner that sent them different ciphertexts",
             suspects=attempt.others,
         )
     # 2. My parts of the decryption of these results, of which there will be no others.

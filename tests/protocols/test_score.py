@@ -105,3 +105,19 @@ def test_a_node_without_weights_says_so(lender: Lender) -> None:
     books = {A: Books([statement("a")]), B: Books([statement("b")])}
     with pytest.raises(Invalid, match="no weights for"):
         fail(play(lender.consortium, question, books, unseal=lender.unseal()))
+
+
+def test_weights_out_of_bounds_show_a_feature_to_six_decimals_and_no_further(
+    lender: Lender, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nodes see shares of weights, so a requester may choose any; owners have rounded before."""
+    monkeypatch.setattr("steelyard.ckks.scores.MAX_WEIGHT", 1e9)
+    row, factor = statement("a", total_assets=123_457, ebit=7_919), 1 << 20
+    question = lender.question({"ebit": float(factor)}, balance=False)
+    outcome = fail(
+        play(lender.consortium, question, {A: Books([row]), B: Books([statement("b")])}, unseal=lender.unseal())
+    )
+    [first, _] = opened(lender.consortium, question, outcome)["firms"]
+    found, exact = float(first["score"]) / factor, 7_919 / 123_457
+    assert abs(found - round(exact, 6)) < 1e-8
+    assert abs(found - exact) > 1e-7
