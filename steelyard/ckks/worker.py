@@ -1,7 +1,8 @@
 """`Worker`: SEAL in a process of its own, so that a node keeps answering and no crash in there is a crash of the node.
 
-The process gets ciphertexts and public keys only, as bytes, and none of the node's environment.  It is started early, since that takes a third of a second
-of a core, has a bound on its memory, and is killed at its deadline and when its attempt is over.
+The process gets ciphertexts and public keys only, as bytes, and none of the node's environment.  It is started early,
+since that takes a third of a second of a core, has a bound on its memory, and is killed at its deadline and when its
+attempt is over.
 """
 
 from __future__ import annotations

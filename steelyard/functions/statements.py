@@ -90,6 +90,7 @@ class Labels(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     firms: tuple[tuple[str, int, tuple[int, ...]], ...]  # no name for a canary
     canaries: tuple[int, ...]
     figures: str = ""  # hex digest, where an owner knows the figures
+    features: tuple[tuple[float, ...], ...] = ()  # of each canary, where it does not
 
     def __repr__(self) -> str:
         return f"Labels({len(self.firms)} places)"
@@ -139,7 +140,7 @@ class OfStatements(Question[S]):
         """One owner's; raises what keeps it from taking part."""
 
     @abstractmethod
-    def genuine(self, numbers: NDArray[np.float64], labels: Labels, tolerance: float) -> bool:
+    def genuine(self, numbers: NDArray[np.float64], labels: Labels, tolerance: float, opened: Opening) -> bool:
         """Whether an owner's (block, width) numbers are what it encrypted, as far as its note says."""
 
     def identity(
@@ -209,7 +210,7 @@ class OfStatements(Question[S]):
         if found.evaluation.circuit != circuit.digest.hex():
             raise Cheated("the nodes evaluated another circuit than the one that was asked for", suspects=owners)
         labels = {party: _labels(circuit, party, found.notes[party]) for party in owners}
-        fused = found.fused(lambda numbers: self._check(circuit, numbers, labels))
+        fused = found.fused(lambda numbers: self._check(circuit, numbers, labels, opened))
         firms = [each for party in owners for each in self._firms(circuit, fused.numbers, party, labels[party])]
         missing = sorted(set(self.wanted.subjects) - {each["subject"] for each in firms})
         return {
@@ -252,11 +253,11 @@ class OfStatements(Question[S]):
         years = (held.brought[YEAR] // 10 ** decimals[YEAR]).tolist()
         return self.block(statements, list(zip(firms, years, strict=True)), stream)
 
-    def _check(self, circuit: Circuit, numbers: Numbers, labels: Mapping[PartyId, Labels]) -> None:
+    def _check(self, circuit: Circuit, numbers: Numbers, labels: Mapping[PartyId, Labels], opened: Opening) -> None:
         """Raises Cheated where an owner's slots are not what it says of them."""
         tolerance, batches = TOLERANCE + self.profile.flood_error(len(labels)), circuit.layout.batches
         for party, each in labels.items():
-            if not self.genuine(circuit.layout.taken(party, numbers[:batches]), each, tolerance):
+            if not self.genuine(circuit.layout.taken(party, numbers[:batches]), each, tolerance, opened):
                 raise Cheated(f"the figures of {party} are not those that it encrypted: none is shown; ask again")
         for party in labels if circuit.identity else ():
             if not _balanced(circuit, numbers, party, tolerance):

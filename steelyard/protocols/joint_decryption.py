@@ -151,7 +151,7 @@ class Parts:
         """The numbers that `check` finds nothing wrong with, out of the parts of some k members.
 
         Raises Cheated if there are none.  With parts of 2k-1 members, of whom fewer than k lie, some k are honest: it
-        is an owner's part or ciphertext that is wrong then.
+        is an owner's part or somebody's input that is wrong then.
         """
         chosen, failure = list(islice(self._committees(), _TRIED)), ""
         for members in chosen:
@@ -163,7 +163,8 @@ class Parts:
                 continue
             return Fused(numbers, self._wrong(members, numbers))
         all_tried = len(chosen) < _TRIED and len(self.attachments) >= 2 * self.threshold - 1
-        raise Cheated(failure, suspects=self.owners if all_tried else tuple(self.attachments))
+        brought = tuple(PartyId(party) for party in self.evaluation.inputs)
+        raise Cheated(failure, suspects=brought if all_tried else tuple(self.attachments))
 
     def _committees(self) -> Iterator[tuple[PartyId, ...]]:
         members = sorted(self.attachments, key=self._position)

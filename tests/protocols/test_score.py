@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from typing import Any
 
 import pytest
@@ -11,10 +12,10 @@ from protocols.statements import Books, asked, fail, opened, play, statement
 
 from steelyard.ckks.profiles import W
 from steelyard.ckks.scores import ALTMAN_Z2, CONSTANT, ordered, score
-from steelyard.errors import Invalid
+from steelyard.errors import Cheated, Invalid, Malformed
 from steelyard.functions import sealed_argument
 from steelyard.functions.means import Unseal
-from steelyard.functions.score import sealed_weights
+from steelyard.functions.score import Score, sealed_to_oneself, sealed_weights
 from steelyard.identity.sealing import unseal
 from steelyard.ids import PartyId
 
@@ -28,6 +29,7 @@ class Lender:
     def __init__(self, consortium: Consortium) -> None:
         self.consortium = consortium
         self.keys = {party: X25519PrivateKey.generate() for party in consortium.parties}
+        self.own = X25519PrivateKey.generate()
 
     def question(self, model: dict[str, float], requester: str = "lender", **more: Any) -> Any:
         nodes = {
@@ -35,7 +37,13 @@ class Lender:
             for party, key in self.keys.items()
         }
         weights = sealed_weights(model, requester, nodes, self.consortium.threshold)
-        return asked("score", features=ordered(tuple(model)), weights=weights, **more)
+        own = sealed_to_oneself(model, requester, self.own.public_key().public_bytes_raw())
+        return asked("score", features=ordered(tuple(model)), weights=weights, own=own, **more)
+
+    def ask(self, question: Any, books: dict[PartyId, Books], tamper: Any = None) -> dict[str, Any]:
+        outcome = fail(play(self.consortium, question, books, tamper, unseal=self.unseal()))
+        bound = sealed_argument.context("lender")
+        return opened(self.consortium, question, outcome, unseal=lambda sealed: unseal(self.own, sealed, bound))
 
     def unseal(self, requester: str = "lender") -> dict[PartyId, Unseal]:
         return {party: self._opener(party, requester) for party in self.keys}
@@ -67,9 +75,7 @@ def test_altmans_score_is_the_plain_one_within_the_profiles_bound(lender: Lender
         "weak": statement("weak", ebit=-350, total_liabilities=2300, current_assets=90),
     }
     books = {A: Books([rows["sound"]]), B: Books([rows["weak"], statement("debtless", total_liabilities=0)])}
-    question = lender.question(MODEL)
-    outcome = fail(play(lender.consortium, question, books, unseal=lender.unseal()))
-    figures = opened(lender.consortium, question, outcome)
+    figures = lender.ask(lender.question(MODEL), books)
     found = {each["subject"]: each for each in figures["firms"]}
     for name, row in rows.items():
         assert abs(float(found[name]["score"]) - score(MODEL, features(row))) <= W.error(2)
@@ -112,12 +118,34 @@ def test_weights_out_of_bounds_show_a_feature_to_six_decimals_and_no_further(
 ) -> None:
     """Nodes see shares of weights, so a requester may choose any; owners have rounded before."""
     monkeypatch.setattr("steelyard.ckks.scores.MAX_WEIGHT", 1e9)
-    row, factor = statement("a", total_assets=123_457, ebit=7_919), 1 << 20
+    row, factor = statement("a", total_assets=123_457, ebit=7_919), 1 << 16
     question = lender.question({"ebit": float(factor)}, balance=False)
-    outcome = fail(
-        play(lender.consortium, question, {A: Books([row]), B: Books([statement("b")])}, unseal=lender.unseal())
-    )
-    [first, _] = opened(lender.consortium, question, outcome)["firms"]
+    [first, _] = lender.ask(question, {A: Books([row]), B: Books([statement("b")])})["firms"]
     found, exact = float(first["score"]) / factor, 7_919 / 123_457
     assert abs(found - round(exact, 6)) < 1e-8
     assert abs(found - exact) > 1e-7
+
+
+def test_a_node_that_changes_what_a_weight_counts_for_is_found_out(
+    lender: Lender, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its share of a weight is its own word: here the weight of one feature grows by 0.05."""
+    honest = Score.weights
+
+    def weights(self: Score, held: Any) -> Any:
+        first, *rest = honest(self, held)
+        shift = round(0.05 * W.scale) if held.attempt.me == C else 0
+        return [[(each + shift) % q for each, q in zip(first, W.fresh.primes, strict=True)], *rest]
+
+    monkeypatch.setattr(Score, "weights", weights)
+    with pytest.raises(Cheated, match="not those that it encrypted") as caught:
+        lender.ask(lender.question(MODEL), {A: Books([statement("a")]), B: Books([statement("b")])})
+    assert C in caught.value.suspects  # which has no firm
+
+
+def test_weights_sealed_to_the_requester_open_to_nobody_else(lender: Lender) -> None:
+    sealed = base64.b64decode(lender.question(MODEL).wanted.own)
+    with pytest.raises(Malformed):
+        unseal(lender.keys[A], sealed, sealed_argument.context("lender"))
+    with pytest.raises(Malformed):
+        unseal(lender.own, sealed, sealed_argument.context("lender", A))
