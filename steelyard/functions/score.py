@@ -5,7 +5,7 @@ Model       as steelyard.protocols.ratio; any k nodes could put the weights toge
 Rounds      those of steelyard.protocols.ratio.   Sends what that does, and a ciphertext for each weight.
 Reveals     to the requester: every firm's score, to at most 3 decimals.  To the nodes: which features there are.
 Follows     Altman (1968, 1995) for the shape of scores; Shamir's sharing for the weights.
-Differs     weights travel in the request as shares, sealed to the nodes, and become ciphertexts under the joint key
+Differs     each firm is in two places, so that a shifted score differs from its copy.  Weights travel in the request as shares, sealed to the nodes, and become ciphertexts under the joint key
             without ever being put together: each node encrypts its weighted share, and the sum is the weight.
 """
 
@@ -109,6 +109,11 @@ class Score(OfStatements[Scores]):
         return W
 
     @property
+    def copies(self) -> int:
+        """So that who changes a score would have to find its other place."""
+        return 2
+
+    @property
     def searches(self) -> bool:
         """With other weights, or other statements, one could solve for either."""
         return True
@@ -119,13 +124,16 @@ class Score(OfStatements[Scores]):
 
     def block(self, statements: Statements, names: Sequence[tuple[str, int]], stream: Randomness) -> Block:
         groups, found = scores.features(self.profile, statements, self.wanted.features)
-        order = shuffled(len(names) + CANARIES, stream)
+        order = shuffled(len(names) * self.copies + CANARIES, stream)
         made_up = _made_up([len(group) for group in groups], stream)
-        padded = [np.concatenate(pair, axis=1)[:, order] for pair in zip(groups, made_up, strict=True)]
+        padded = [
+            np.concatenate([*[real] * self.copies, other], axis=1)[:, order]
+            for real, other in zip(groups, made_up, strict=True)
+        ]
         pairs = [normalised(self.profile.plan, each, stream) for each in padded]
-        states = np.append(found, [FINE] * CANARIES)
-        described = [*names, *[("", 0)] * CANARIES]
-        firms = tuple((*described[i], (int(states[i]),)) for i in order.tolist())
+        states = [*found.tolist() * self.copies, *[FINE] * CANARIES]
+        described = [*list(names) * self.copies, *[("", 0)] * CANARIES]
+        firms = tuple((*described[i], (states[i],)) for i in order.tolist())
         identity = self.identity(statements, order, stream)
         plain = Plain([list(pair.numerators) for pair in pairs], [pair.denominators for pair in pairs], identity)
         canaries = places_of_canaries(order)
@@ -137,7 +145,16 @@ class Score(OfStatements[Scores]):
         if any(len(each) != weights.size for each in labels.features) or len(labels.features) != CANARIES:
             return False
         expected = np.array(labels.features) @ weights
-        return bool(np.abs(numbers[list(labels.canaries), 0] - expected).max() <= tolerance)
+        right = np.abs(numbers[list(labels.canaries), 0] - expected).max() <= tolerance
+        return bool(right) and self._alike(numbers[:, 0], labels, tolerance)
+
+    def _alike(self, numbers: NDArray[np.float64], labels: Labels, tolerance: float) -> bool:
+        """Whether every firm has the same score in all its places."""
+        places: dict[str, list[int]] = {}
+        for place, (name, *_) in enumerate(labels.firms):
+            if place not in labels.canaries:
+                places.setdefault(name, []).append(place)
+        return all(len(each) == self.copies and np.ptp(numbers[each]) <= tolerance for each in places.values())
 
     def _own(self, opened: Opening) -> NDArray[np.float64]:
         """The weights in the order in which the groups of features are encrypted."""

@@ -128,6 +128,11 @@ class OfStatements(Question[S]):
         return self.wanted.optional
 
     @property
+    def copies(self) -> int:
+        """In how many places of its owner's block each statement is."""
+        return 1
+
+    @property
     @abstractmethod
     def profile(self) -> Profile: ...
 
@@ -149,7 +154,8 @@ class OfStatements(Question[S]):
         """What shows that the statements balance, if that was asked; (3, block), zeros for canaries."""
         if not self.wanted.balance:
             return None
-        return np.pad(statements.identity(stream), ((0, 0), (0, CANARIES)))[:, order]
+        each = np.concatenate([statements.identity(stream) for _ in range(self.copies)], axis=1)
+        return np.pad(each, ((0, 0), (0, CANARIES)))[:, order]
 
     def weights(self, held: Held) -> Sequence[Weight]:
         """This node's parts of what the requester keeps private."""
@@ -234,11 +240,11 @@ class OfStatements(Question[S]):
 
     def longest(self, participants: int, contributors: int = 0) -> int:
         statements = MAX_BATCHES * self.profile.slots // self.circuit({}).layout.width
-        return protocol.longest(self.circuit({PartyId("a"): statements - CANARIES}))
+        return protocol.longest(self.circuit({PartyId("a"): (statements - CANARIES) // self.copies}))
 
     def laid_out(self, rows: Mapping[PartyId, int], width: int) -> Layout:
         """A block for every party that has statements, with room for its canaries."""
-        blocks = {party: count + CANARIES if count else 0 for party, count in rows.items()}
+        blocks = {party: count * self.copies + CANARIES if count else 0 for party, count in rows.items()}
         return Layout(blocks, width, self.profile.slots)
 
     def _mine(self, held: Held, stream: Randomness) -> Block:
@@ -265,11 +271,12 @@ class OfStatements(Question[S]):
 
     def _firms(self, circuit: Circuit, numbers: Numbers, party: PartyId, labels: Labels) -> list[dict[str, Any]]:
         found = circuit.layout.taken(party, numbers[: circuit.layout.batches])
-        return [
-            {"subject": name, "party": party, "year": year, **self.shown(found[place], states)}
+        shown = {
+            name: {"subject": _printable(name), "party": party, "year": year, **self.shown(found[place], states)}
             for place, (name, year, states) in enumerate(labels.firms)
             if place not in labels.canaries
-        ]
+        }
+        return list(shown.values())
 
 
 def chosen_rows(wanted: AboutStatements, table: Table) -> NDArray[np.int64]:
@@ -302,6 +309,11 @@ def places_of_canaries(order: NDArray[np.int64]) -> tuple[int, ...]:
 def shuffled(count: int, stream: Randomness) -> NDArray[np.int64]:
     """A random order of so many places."""
     return np.argsort(np.frombuffer(stream.bytes(8 * count), dtype="<u8"), kind="stable")
+
+
+def _printable(name: str) -> str:
+    """An owner's word for a firm, on somebody else's screen."""
+    return "".join(each if each.isprintable() else "\N{REPLACEMENT CHARACTER}" for each in name)
 
 
 def _labels(circuit: Circuit, party: PartyId, note: bytes) -> Labels:

@@ -5,19 +5,24 @@ from __future__ import annotations
 import base64
 from typing import Any
 
+import msgspec
+import numpy as np
 import pytest
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 from protocols.consortium import Consortium
 from protocols.statements import Books, asked, fail, opened, play, statement
 
+from steelyard.ckks.encoding import encode
 from steelyard.ckks.profiles import W
 from steelyard.ckks.scores import ALTMAN_Z2, CONSTANT, ordered, score
 from steelyard.errors import Cheated, Invalid, Malformed
 from steelyard.functions import sealed_argument
 from steelyard.functions.means import Unseal
 from steelyard.functions.score import Score, sealed_to_oneself, sealed_weights
+from steelyard.functions.statements import Labels
 from steelyard.identity.sealing import unseal
 from steelyard.ids import PartyId
+from steelyard.protocols.joint_decryption import Front
 
 A, B, C = (PartyId(f"bank-{letter}") for letter in "abc")
 MODEL = {**ALTMAN_Z2, CONSTANT: 3.25}
@@ -149,3 +154,38 @@ def test_weights_sealed_to_the_requester_open_to_nobody_else(lender: Lender) -> 
         unseal(lender.keys[A], sealed, sealed_argument.context("lender"))
     with pytest.raises(Malformed):
         unseal(lender.own, sealed, sealed_argument.context("lender", A))
+
+
+def test_a_score_that_somebody_shifts_differs_from_its_copy(lender: Lender) -> None:
+    """An owner adds to its part of the decryption what shifts one place of another owner's block."""
+    question = lender.question(MODEL)
+    outcome = fail(
+        play(
+            lender.consortium,
+            question,
+            {A: Books([statement("a")]), B: Books([statement("b")])},
+            unseal=lender.unseal(),
+        )
+    )
+    ring, results = W.result, 2
+
+    def change(attachments: dict[PartyId, bytes]) -> dict[PartyId, bytes]:
+        start = 4 + int.from_bytes(attachments[A][:4], "little")
+        front = msgspec.msgpack.decode(attachments[A][4:start], type=Front)
+        labels = msgspec.json.decode(front.note, type=Labels)
+        slots = np.zeros(W.slots)
+        slots[next(place for place in range(6) if place not in labels.canaries)] = 0.5
+        at = start + results * ring.size  # behind the results, which it leads with
+        part = ring.read(attachments[A][at : at + ring.size])
+        shifted = ring.write(ring.add(part, encode(ring, slots, W.result_scale)))
+        return {**attachments, A: attachments[A][:at] + shifted + attachments[A][at + ring.size :]}
+
+    def told(change: Any) -> dict[str, Any]:
+        bound = sealed_argument.context("lender")
+        return opened(
+            lender.consortium, question, outcome, change, unseal=lambda sealed: unseal(lender.own, sealed, bound)
+        )
+
+    assert [each["subject"] for each in told(lambda each: each)["firms"]] == ["a", "b"]
+    with pytest.raises(Cheated, match="not those that it encrypted"):
+        told(change)
