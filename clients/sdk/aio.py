@@ -153,10 +153,7 @@ class AsyncClient:
 
         `options` as for `ratio`, with at most 3 decimals.
         """
-        from steelyard.ckks.scores import ordered
-
-        features, sealed = list(ordered(tuple(weights))), self.desk.sealed_weights(weights)
-        options = with_options(asked, features=features, weights=sealed, subjects=list(subjects))
+        options = with_options(asked, **self.desk.sealed_weights(weights), subjects=list(subjects))
         return await self.ask("score", dataset, FIRM, **options)
 
     async def benchmark(

@@ -75,14 +75,22 @@ class Desk:
         registered(signed, self.membership, time.time_ns() // 1_000_000)
         return signed
 
-    def sealed_weights(self, weights: Mapping[str, float]) -> dict[str, str]:
-        """A model's weights as shares, one sealed to each node; raises Invalid for features that are none."""
-        from steelyard.functions.score import sealed_weights
+    def sealed_weights(self, weights: Mapping[str, float]) -> dict[str, Any]:
+        """A model as a request holds it: its features, shares of its weights, one sealed to each node, and the weights
+        sealed to me.  Raises Invalid for features that are none.
+        """
+        from steelyard.ckks.scores import ordered
+        from steelyard.functions.score import sealed_to_oneself, sealed_weights
 
         nodes = {
             PartyId(each.party): (each.point, bytes.fromhex(each.sealing)) for each in self.membership.manifest.nodes
         }
-        return sealed_weights(weights, self.requester, nodes, self.membership.threshold)
+        mine = self._sealing.public_key().public_bytes_raw()
+        return {
+            "features": list(ordered(tuple(weights))),
+            "weights": sealed_weights(weights, self.requester, nodes, self.membership.threshold),
+            "own": sealed_to_oneself(weights, self.requester, mine),
+        }
 
     def creation(self, signed: Signed) -> coordinator_pb2.CreateComputationRequest:
         """The message that hands a signed request in; sent again, it changes nothing."""

@@ -1,7 +1,8 @@
 """`Worker`: SEAL in a process of its own, so that a node keeps answering and no crash in there is a crash of the node.
 
-The process gets ciphertexts and public keys only, as bytes.  It is started early, since that takes a third of a second
-of a core, has a bound on its memory, and is killed at its deadline and when its attempt is over.
+The process gets ciphertexts and public keys only, as bytes, and none of the node's environment.  It is started early,
+since that takes a third of a second of a core, has a bound on its memory, and is killed at its deadline and when its
+attempt is over.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ DIVIDE: Final = b"divide"
 DONE: Final = b"done"
 MEMORY: Final = 1 << 30  # bytes of address space; 0.6 GB are used, 0.3 GB of them in memory
 SECONDS: Final = 120.0
+_ENVIRONMENT: Final = ("PATH", "LANG", "LD_LIBRARY_PATH")  # others may hold what opens the vault
 
 
 class Workers:
@@ -64,7 +66,8 @@ class Workers:
 
     def _started(self) -> subprocess.Popen[bytes]:
         command = [sys.executable, "-m", "steelyard.ckks.worker_process", str(self._memory)]
-        environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+        kept = {name: os.environ[name] for name in _ENVIRONMENT if name in os.environ}
+        environment = {**kept, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
         return subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=environment
         )

@@ -22,6 +22,7 @@ from steelyard.documents.sealed_result import CountedSignature, SealedResult
 from steelyard.documents.signed import Signed, read
 from steelyard.errors import Cheated, Malformed, SteelyardError, Unauthenticated
 from steelyard.field import Vector, to_signed
+from steelyard.functions import sealed_argument
 from steelyard.functions.catalogue import question_of
 from steelyard.functions.question import Opening
 from steelyard.functions.result_share import Shape, context, read_share
@@ -85,6 +86,7 @@ def open_results(
         threshold,
         request.digest.hex(),
         {PartyId(party): key for party, key in membership.signing_keys.items()},
+        lambda ciphertext: unseal(sealing_key, ciphertext, sealed_argument.context(asked.requester)),
     )
     parties = tuple(PartyId(party) for party in contributed.parties)
     value, vector = question.open_attachments(attachments, opening), question.vector(opening)

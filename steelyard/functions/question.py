@@ -23,7 +23,7 @@ from steelyard.documents.stored import MARK
 from steelyard.errors import Invalid, Malformed
 from steelyard.field import Vector, total
 from steelyard.functions.intake import Parcel
-from steelyard.functions.means import Means
+from steelyard.functions.means import Means, Unseal
 from steelyard.functions.recalled import Record as Record
 from steelyard.functions.take_up import TakenUp
 from steelyard.ids import PartyId, identifier
@@ -199,6 +199,7 @@ class Opening:
     threshold: int
     request: str = ""  # hex digest of the signed request
     keys: Mapping[PartyId, Ed25519PublicKey] = field(default_factory=dict, repr=False)  # that the parties sign with
+    unseal: Unseal | None = field(default=None, repr=False)  # what the requester has sealed to itself
 
     def rows(self, layers: int, cells: int) -> Values:
         """(layers, cells that are not suppressed); raises Malformed for a result of another size."""

@@ -24,6 +24,7 @@ from steelyard.ckks.profiles import Profile, T
 from steelyard.ckks.statements import ABSENT, BEYOND, FINE, UNDEFINED, Statements, Term, quotients
 from steelyard.digest import digest
 from steelyard.errors import Invalid
+from steelyard.functions.question import Opening
 from steelyard.functions.statements import (
     CANARIES,
     AboutStatements,
@@ -89,7 +90,7 @@ class Ratio(OfStatements[Ratios]):
         plain = Plain([[pair.numerators]], [pair.denominators], self.identity(statements, order, stream))
         return Block(plain, Labels(firms, canaries, self._figures(values, canaries)))
 
-    def genuine(self, numbers: NDArray[np.float64], labels: Labels, tolerance: float) -> bool:
+    def genuine(self, numbers: NDArray[np.float64], labels: Labels, tolerance: float, opened: Opening) -> bool:
         return self._figures(numbers, labels.canaries) == labels.figures
 
     def bound(self, owners: int) -> float:

@@ -1,10 +1,11 @@
 """Score: a requester's private model over encrypted statements, the scores to the requester alone.
 
-Model       as steelyard.protocols.ratio; any k nodes could put the weights together, as they could shares.
+Model       as steelyard.protocols.ratio; any k nodes could put the weights together, as they could shares.  A node
+            that changes what a weight counts for is noticed: the requester knows what made-up firms should score.
 Rounds      those of steelyard.protocols.ratio.   Sends what that does, and a ciphertext for each weight.
 Reveals     to the requester: every firm's score, to at most 3 decimals.  To the nodes: which features there are.
 Follows     Altman (1968, 1995) for the shape of scores; Shamir's sharing for the weights.
-Differs     weights travel in the request as shares, sealed to the nodes, and become ciphertexts under the joint key
+Differs     each firm is in two places, so that a shifted score differs from its copy.  Weights travel in the request as shares, sealed to the nodes, and become ciphertexts under the joint key
             without ever being put together: each node encrypts its weighted share, and the sum is the weight.
 """
 
@@ -27,7 +28,7 @@ from steelyard.ckks.statements import FINE, Statements
 from steelyard.documents.manifest import Name
 from steelyard.errors import Invalid, Malformed
 from steelyard.functions import sealed_argument
-from steelyard.functions.question import Held, Leak
+from steelyard.functions.question import Held, Leak, Opening
 from steelyard.functions.ratio import REASONS, written
 from steelyard.functions.statements import (
     CANARIES,
@@ -49,10 +50,14 @@ Sealed = Annotated[str, msgspec.Meta(max_length=8192)]
 
 
 class Scores(AboutStatements, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Arguments.  `features` are public; `weights` holds for each node its shares of them, sealed, in base64."""
+    """Arguments.  `features` are public; `weights` holds for each node its shares of them, sealed, in base64.
+
+    `own` are the weights themselves, sealed to the requester: with them its machine checks what canaries score.
+    """
 
     features: tuple[str, ...]
     weights: dict[Name, Sealed]
+    own: Sealed = ""
     decimals: Annotated[int, msgspec.Meta(ge=0, le=MAX_DECIMALS)] = MAX_DECIMALS
 
     @property
@@ -90,12 +95,23 @@ def sealed_weights(
     }
 
 
+def sealed_to_oneself(weights: Mapping[str, float], requester: str, key: bytes) -> str:
+    """`own`, for the requester's sealing key."""
+    plain = msgspec.json.encode([float(weights[name]) for name in scores.ordered(tuple(weights))])
+    return base64.b64encode(seal(key, plain, sealed_argument.context(requester))).decode()
+
+
 class Score(OfStatements[Scores]):
     """A slot for each firm; numerators of different features in different ciphertexts."""
 
     @property
     def profile(self) -> Profile:
         return W
+
+    @property
+    def copies(self) -> int:
+        """So that who changes a score would have to find its other place."""
+        return 2
 
     @property
     def searches(self) -> bool:
@@ -108,18 +124,45 @@ class Score(OfStatements[Scores]):
 
     def block(self, statements: Statements, names: Sequence[tuple[str, int]], stream: Randomness) -> Block:
         groups, found = scores.features(self.profile, statements, self.wanted.features)
-        order = shuffled(len(names) + CANARIES, stream)
-        padded = [np.pad(each, ((0, 0), (0, CANARIES)))[:, order] for each in groups]
+        order = shuffled(len(names) * self.copies + CANARIES, stream)
+        made_up = _made_up([len(group) for group in groups], stream)
+        padded = [
+            np.concatenate([*[real] * self.copies, other], axis=1)[:, order]
+            for real, other in zip(groups, made_up, strict=True)
+        ]
         pairs = [normalised(self.profile.plan, each, stream) for each in padded]
-        states = np.append(found, [FINE] * CANARIES)
-        described = [*names, *[("", 0)] * CANARIES]
-        firms = tuple((*described[i], (int(states[i]),)) for i in order.tolist())
+        states = [*found.tolist() * self.copies, *[FINE] * CANARIES]
+        described = [*list(names) * self.copies, *[("", 0)] * CANARIES]
+        firms = tuple((*described[i], (states[i],)) for i in order.tolist())
         identity = self.identity(statements, order, stream)
         plain = Plain([list(pair.numerators) for pair in pairs], [pair.denominators for pair in pairs], identity)
-        return Block(plain, Labels(firms, places_of_canaries(order)))
+        canaries = places_of_canaries(order)
+        told = np.concatenate(padded)[:, list(canaries)].T.tolist()
+        return Block(plain, Labels(firms, canaries, features=tuple(tuple(each) for each in told)))
 
-    def genuine(self, numbers: NDArray[np.float64], labels: Labels, tolerance: float) -> bool:
-        return bool(np.abs(numbers[list(labels.canaries)]).max() <= tolerance)
+    def genuine(self, numbers: NDArray[np.float64], labels: Labels, tolerance: float, opened: Opening) -> bool:
+        weights = self._own(opened)
+        if any(len(each) != weights.size for each in labels.features) or len(labels.features) != CANARIES:
+            return False
+        expected = np.array(labels.features) @ weights
+        right = np.abs(numbers[list(labels.canaries), 0] - expected).max() <= tolerance
+        return bool(right) and self._alike(numbers[:, 0], labels, tolerance)
+
+    def _alike(self, numbers: NDArray[np.float64], labels: Labels, tolerance: float) -> bool:
+        """Whether every firm has the same score in all its places."""
+        places: dict[str, list[int]] = {}
+        for place, (name, *_) in enumerate(labels.firms):
+            if place not in labels.canaries:
+                places.setdefault(name, []).append(place)
+        return all(len(each) == self.copies and np.ptp(numbers[each]) <= tolerance for each in places.values())
+
+    def _own(self, opened: Opening) -> NDArray[np.float64]:
+        """The weights in the order in which the groups of features are encrypted."""
+        if opened.unseal is None or not self.wanted.own:
+            raise Invalid("this request holds no weights sealed to its requester: ask again with the client's `score`")
+        plain = msgspec.json.decode(opened.unseal(base64.b64decode(self.wanted.own)), type=list[float])
+        named = dict(zip(self.wanted.features, plain, strict=True))
+        return np.array([named[name] for group in scores.groups(self.wanted.features) for name in group])
 
     def bound(self, owners: int) -> float:
         """With the rounding of features under the largest weights."""
@@ -160,7 +203,22 @@ class Score(OfStatements[Scores]):
         )
 
     def leaks(self) -> Sequence[Leak]:
-        return (*super().leaks(), Leak("the weights, if they put their shares together", "any k nodes"))
+        return (
+            *super().leaks(),
+            Leak("the weights, if they put their shares together", "any k nodes"),
+            Leak(
+                f"single features, to {scores.DECIMALS} decimals, by weights out of bounds, which no node can see",
+                "the requester",
+            ),
+        )
+
+
+def _made_up(sizes: Sequence[int], stream: Randomness) -> list[NDArray[np.float64]]:
+    """Per group the (features, CANARIES) random features from -1 to 1 of made-up firms, rounded as real ones."""
+    unit = 10**scores.DECIMALS
+    words = np.frombuffer(stream.bytes(8 * CANARIES * sum(sizes)), dtype="<u8") % np.uint64(2 * unit + 1)
+    values = (words.astype(np.float64) - unit).reshape(sum(sizes), CANARIES) / unit
+    return np.split(values, np.cumsum(sizes)[:-1].tolist())
 
 
 def _lagrange(points: Sequence[int], own: int, prime: int) -> int:

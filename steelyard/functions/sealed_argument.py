@@ -8,6 +8,6 @@ from __future__ import annotations
 from steelyard.digest import frame
 
 
-def context(requester: str, party: str) -> bytes:
-    """What the seal is bound to."""
+def context(requester: str, party: str = "") -> bytes:
+    """What the seal is bound to; no party: what the requester seals to itself."""
     return frame("sealed-argument", requester.encode(), party.encode())

@@ -34,6 +34,7 @@ from steelyard.tables.filter import Filter
 FIRM: Final = "firm"
 YEAR: Final = "year"
 MAX_BATCHES: Final = 8
+MAX_INPUTS: Final = 384 << 20  # bytes of everybody's ciphertexts, which a node holds at once
 MAX_NAME: Final = 200
 CANARIES: Final = 4  # in every owner's block
 TOLERANCE: Final = 1e-3  # in identities and canaries, beyond the bound of the noise
@@ -89,6 +90,7 @@ class Labels(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     firms: tuple[tuple[str, int, tuple[int, ...]], ...]  # no name for a canary
     canaries: tuple[int, ...]
     figures: str = ""  # hex digest, where an owner knows the figures
+    features: tuple[tuple[float, ...], ...] = ()  # of each canary, where it does not
 
     def __repr__(self) -> str:
         return f"Labels({len(self.firms)} places)"
@@ -126,6 +128,11 @@ class OfStatements(Question[S]):
         return self.wanted.optional
 
     @property
+    def copies(self) -> int:
+        """In how many places of its owner's block each statement is."""
+        return 1
+
+    @property
     @abstractmethod
     def profile(self) -> Profile: ...
 
@@ -138,7 +145,7 @@ class OfStatements(Question[S]):
         """One owner's; raises what keeps it from taking part."""
 
     @abstractmethod
-    def genuine(self, numbers: NDArray[np.float64], labels: Labels, tolerance: float) -> bool:
+    def genuine(self, numbers: NDArray[np.float64], labels: Labels, tolerance: float, opened: Opening) -> bool:
         """Whether an owner's (block, width) numbers are what it encrypted, as far as its note says."""
 
     def identity(
@@ -147,7 +154,8 @@ class OfStatements(Question[S]):
         """What shows that the statements balance, if that was asked; (3, block), zeros for canaries."""
         if not self.wanted.balance:
             return None
-        return np.pad(statements.identity(stream), ((0, 0), (0, CANARIES)))[:, order]
+        each = np.concatenate([statements.identity(stream) for _ in range(self.copies)], axis=1)
+        return np.pad(each, ((0, 0), (0, CANARIES)))[:, order]
 
     def weights(self, held: Held) -> Sequence[Weight]:
         """This node's parts of what the requester keeps private."""
@@ -177,8 +185,12 @@ class OfStatements(Question[S]):
         circuit = self.circuit({party: greeting.hellos[party].rows for party in greeting.contributors})
         if not circuit.layout.owners:
             raise NotFound("no party holds a statement of these firms for this year: check their names, or ask for all")
-        if circuit.layout.batches > MAX_BATCHES:
-            raise Invalid(f"at most {MAX_BATCHES * circuit.layout.slots} figures are computed at once: name fewer")
+        size = len(circuit.layout.owners) * sum(2 * ring.size for ring in circuit.rings)
+        if circuit.layout.batches > MAX_BATCHES or size > MAX_INPUTS:
+            raise Invalid(
+                f"at most {MAX_BATCHES * circuit.layout.slots} figures are computed at once, and fewer of many owners:"
+                " name fewer firms"
+            )
         mine = self._mine(held, stream) if held.attempt.me in circuit.layout.owners else None
         note = msgspec.json.encode(mine.labels) if mine else b""
         plain = mine.plain if mine else None
@@ -204,7 +216,7 @@ class OfStatements(Question[S]):
         if found.evaluation.circuit != circuit.digest.hex():
             raise Cheated("the nodes evaluated another circuit than the one that was asked for", suspects=owners)
         labels = {party: _labels(circuit, party, found.notes[party]) for party in owners}
-        fused = found.fused(lambda numbers: self._check(circuit, numbers, labels))
+        fused = found.fused(lambda numbers: self._check(circuit, numbers, labels, opened))
         firms = [each for party in owners for each in self._firms(circuit, fused.numbers, party, labels[party])]
         missing = sorted(set(self.wanted.subjects) - {each["subject"] for each in firms})
         return {
@@ -228,11 +240,11 @@ class OfStatements(Question[S]):
 
     def longest(self, participants: int, contributors: int = 0) -> int:
         statements = MAX_BATCHES * self.profile.slots // self.circuit({}).layout.width
-        return protocol.longest(self.circuit({PartyId("a"): statements - CANARIES}))
+        return protocol.longest(self.circuit({PartyId("a"): (statements - CANARIES) // self.copies}))
 
     def laid_out(self, rows: Mapping[PartyId, int], width: int) -> Layout:
         """A block for every party that has statements, with room for its canaries."""
-        blocks = {party: count + CANARIES if count else 0 for party, count in rows.items()}
+        blocks = {party: count * self.copies + CANARIES if count else 0 for party, count in rows.items()}
         return Layout(blocks, width, self.profile.slots)
 
     def _mine(self, held: Held, stream: Randomness) -> Block:
@@ -247,11 +259,11 @@ class OfStatements(Question[S]):
         years = (held.brought[YEAR] // 10 ** decimals[YEAR]).tolist()
         return self.block(statements, list(zip(firms, years, strict=True)), stream)
 
-    def _check(self, circuit: Circuit, numbers: Numbers, labels: Mapping[PartyId, Labels]) -> None:
+    def _check(self, circuit: Circuit, numbers: Numbers, labels: Mapping[PartyId, Labels], opened: Opening) -> None:
         """Raises Cheated where an owner's slots are not what it says of them."""
         tolerance, batches = TOLERANCE + self.profile.flood_error(len(labels)), circuit.layout.batches
         for party, each in labels.items():
-            if not self.genuine(circuit.layout.taken(party, numbers[:batches]), each, tolerance):
+            if not self.genuine(circuit.layout.taken(party, numbers[:batches]), each, tolerance, opened):
                 raise Cheated(f"the figures of {party} are not those that it encrypted: none is shown; ask again")
         for party in labels if circuit.identity else ():
             if not _balanced(circuit, numbers, party, tolerance):
@@ -259,11 +271,12 @@ class OfStatements(Question[S]):
 
     def _firms(self, circuit: Circuit, numbers: Numbers, party: PartyId, labels: Labels) -> list[dict[str, Any]]:
         found = circuit.layout.taken(party, numbers[: circuit.layout.batches])
-        return [
-            {"subject": name, "party": party, "year": year, **self.shown(found[place], states)}
+        shown = {
+            name: {"subject": _printable(name), "party": party, "year": year, **self.shown(found[place], states)}
             for place, (name, year, states) in enumerate(labels.firms)
             if place not in labels.canaries
-        ]
+        }
+        return list(shown.values())
 
 
 def chosen_rows(wanted: AboutStatements, table: Table) -> NDArray[np.int64]:
@@ -296,6 +309,11 @@ def places_of_canaries(order: NDArray[np.int64]) -> tuple[int, ...]:
 def shuffled(count: int, stream: Randomness) -> NDArray[np.int64]:
     """A random order of so many places."""
     return np.argsort(np.frombuffer(stream.bytes(8 * count), dtype="<u8"), kind="stable")
+
+
+def _printable(name: str) -> str:
+    """An owner's word for a firm, on somebody else's screen."""
+    return "".join(each if each.isprintable() else "\N{REPLACEMENT CHARACTER}" for each in name)
 
 
 def _labels(circuit: Circuit, party: PartyId, note: bytes) -> Labels:

@@ -1,6 +1,7 @@
 """Encrypted inputs: everybody gets the ciphertexts of those who bring any, each list signed for this request and key.
 
-Model       malicious for authenticity; what is inside is what its owner says.
+Model       malicious for authenticity; what is inside is what its owner says, and may be no encryption at all
+            (steelyard.protocols.threshold_key on what that gives away).
 Rounds      1.   Sends the ciphertexts to everybody: 1.6 MB each when fresh (profile T).
 Reveals     nothing: an owner encrypts zeros in the slots of others, so sizes say no more than the request.
 Follows     public-key encryption under the joint key; Ed25519.
@@ -12,6 +13,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from msgspec.structs import replace
+
 from steelyard.ckks import ciphertext
 from steelyard.ckks.ciphertext import Ciphertext
 from steelyard.ckks.joint_key import JointKey
@@ -19,7 +22,7 @@ from steelyard.ckks.ring import Ring
 from steelyard.digest import digest
 from steelyard.documents.encrypted import EncryptedInput
 from steelyard.documents.signed import from_wire, sign, to_wire
-from steelyard.errors import Malformed
+from steelyard.errors import Cheated, Malformed
 from steelyard.ids import PartyId
 from steelyard.protocols.attempt import Attempt
 from steelyard.protocols.disputes import blaming
@@ -67,8 +70,14 @@ def _read(
     view = memoryview(message)
     end = _LENGTH + int.from_bytes(view[:_LENGTH], "little")
     signed, body = from_wire(bytes(view[_LENGTH:end])), view[end:]
-    if signed.open(EncryptedInput, {party: attempt.keys[party]}) != _document(attempt, party, key, body):
-        raise Malformed("its encrypted input is signed for another request, key or ciphertext")
+    said, expected = signed.open(EncryptedInput, {party: attempt.keys[party]}), _document(attempt, party, key, body)
+    if said != expected and replace(said, key=expected.key) == expected:
+        raise Cheated(
+            f"{party} and {attempt.me} hold different keys: some node sent them different parts of the key",
+            suspects=tuple(each for each in attempt.participants if each != attempt.me),
+        )
+    if said != expected:
+        raise Malformed("its encrypted input is signed for another request or ciphertext")
     return tuple(split(rings, body)), signed.digest.hex()
 
 

@@ -70,10 +70,14 @@ def joint_decryption(
     evaluation = _evaluation(attempt, key, inputs, circuit, results)
     mine = sign(evaluation, attempt.me, attempt.signing)
     received = yield broadcast("evaluation", mine.signature, attempt.others)
-    signatures = {attempt.me: mine.signature}
-    for party in attempt.others:
-        check_signature(attempt.keys[party], party, mine.payload, bytes(received[party]))
-        signatures[party] = bytes(received[party])
+    signatures = {attempt.me: mine.signature, **{party: bytes(received[party]) for party in attempt.others}}
+    odd = [party for party in attempt.others if not _signed(attempt.keys[party], mine.payload, signatures[party])]
+    if odd:
+        raise Cheated(
+            f"{', '.join(odd)} signed another evaluation than {attempt.me}: nothing is decrypted; one of them departs"
+            " from the protocol, or an owner that sent them different ciphertexts",
+            suspects=attempt.others,
+        )
     # 2. My parts of the decryption of these results, of which there will be no others.
     profile = key.joint.profile
     key.committee.allow(results)
@@ -147,7 +151,7 @@ class Parts:
         """The numbers that `check` finds nothing wrong with, out of the parts of some k members.
 
         Raises Cheated if there are none.  With parts of 2k-1 members, of whom fewer than k lie, some k are honest: it
-        is an owner's part or ciphertext that is wrong then.
+        is an owner's part or somebody's input that is wrong then.
         """
         chosen, failure = list(islice(self._committees(), _TRIED)), ""
         for members in chosen:
@@ -159,7 +163,8 @@ class Parts:
                 continue
             return Fused(numbers, self._wrong(members, numbers))
         all_tried = len(chosen) < _TRIED and len(self.attachments) >= 2 * self.threshold - 1
-        raise Cheated(failure, suspects=self.owners if all_tried else tuple(self.attachments))
+        brought = tuple(PartyId(party) for party in self.evaluation.inputs)
+        raise Cheated(failure, suspects=brought if all_tried else tuple(self.attachments))
 
     def _committees(self) -> Iterator[tuple[PartyId, ...]]:
         members = sorted(self.attachments, key=self._position)
@@ -206,7 +211,8 @@ def collected(
         )
     evaluation = _agreed(profile, request, opened)
     for party, each in opened.items():
-        check_signature(keys[party], party, each.front.evaluation, each.front.signatures.get(party, b""))
+        if not _signed(keys[party], each.front.evaluation, each.front.signatures.get(party, b"")):
+            raise Cheated(f"{party} has not signed the evaluation that it sends parts of", suspects=(party,))
     if [ciphertext.head(profile.result, each).hex() for each in opened[owners[0]].c0] != list(evaluation.heads):
         raise Cheated(f"{owners[0]} sent other results than those that were evaluated", culprits=(owners[0],))
     return Parts(profile, threshold, tuple(owners), tuple(scales), evaluation, opened)
@@ -241,14 +247,13 @@ def _evaluation(
     )
 
 
-def check_signature(key: Ed25519PublicKey, party: PartyId, payload: bytes, signature: bytes) -> None:
-    """Of an evaluation; raises Cheated."""
+def _signed(key: Ed25519PublicKey, payload: bytes, signature: bytes) -> bool:
+    """Whether this is its signature of an evaluation."""
     try:
         key.verify(signature, frame("signature", Evaluation.KIND.encode(), payload))
     except InvalidSignature:
-        raise Cheated(
-            f"{party} has not signed the evaluation that others have: nothing is decrypted", suspects=(party,)
-        ) from None
+        return False
+    return True
 
 
 def _packed(ring: Ring, front: Front, parts: Sequence[Residues]) -> bytes:

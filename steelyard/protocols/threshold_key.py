@@ -1,7 +1,9 @@
 """Threshold key: a fresh joint key for one request, of every owner's own secret and one shared among all participants.
 
 Model       semi-honest, at most k-1 participants beside the owners whose data is at stake; private authenticated
-            channels.  A key chosen after seeing the others' is found out.
+            channels.  A key chosen after seeing the others' is found out.  Nobody proves that its parts are made of
+            small secrets: with the requester's help who departs can get the key of this one request, which is why
+            owners encrypt no more than what is asked for.
 Rounds      3; a refresh 1.   Sends 12.8 MB to everybody (profile T), then 5.5 MB and a share of the committee's key.
 Reveals     nothing.
 Follows     Mouchet, Troncoso-Pastoriza, Bossuat, Hubaux (PETS 2021) for the joint keys; Herzberg et al. (CRYPTO 1995)

@@ -138,13 +138,14 @@ def opened(
     outcome: Mapping[PartyId, ResultShare],
     change: Callable[[dict[PartyId, bytes]], dict[PartyId, bytes]] = lambda attachments: attachments,
     request: str = REQUEST,
+    unseal: Unseal | None = None,
 ) -> dict[str, Any]:
     """What the requester gets out of these replies."""
     shares = {party: each.share for party, each in outcome.items()}
     values = to_signed(open_robustly(shares, consortium.points, consortium.threshold).value)
     one = next(iter(outcome.values()))
     contributions = read(InputSet, one.input_set).contributions
-    opening = Opening(values, (), one.decimals, contributions, consortium.threshold, request, consortium.keys)
+    opening = Opening(values, (), one.decimals, contributions, consortium.threshold, request, consortium.keys, unseal)
     return question.open_attachments(change({p: each.attachment for p, each in outcome.items()}), opening)
 
 

@@ -251,7 +251,7 @@ def test_an_attachment_that_is_cut_off_is_refused(
         opened(consortium, question, outcome, lambda each: {**each, A: each[A][:-8]})
 
 
-def failing(consortium: Consortium, step: str, place: int) -> set[type[SteelyardError]]:
+def failing(consortium: Consortium, step: str, place: int) -> list[SteelyardError]:
     """What the nodes end with when one bit of what bank-a sends bank-b in this step is another."""
 
     def tamper(sender: PartyId, receiver: PartyId, round_: Any, message: Any) -> Any:
@@ -263,15 +263,28 @@ def failing(consortium: Consortium, step: str, place: int) -> set[type[Steelyard
 
     books = {party: Books([statement(party)]) for party in (A, B, C)}
     outcome = play(consortium, asked("ratio", ratios=("roa",)), books, tamper)
-    return {type(each) for each in outcome.values() if isinstance(each, SteelyardError)}
+    return [each for each in outcome.values() if isinstance(each, SteelyardError)]
 
 
 def test_a_key_that_is_not_the_one_committed_to_is_refused(consortium: Consortium) -> None:
-    assert Cheated in failing(consortium, "key", 1 << 20)
+    errors = failing(consortium, "key", 1 << 20)
+    assert [each.culprits for each in errors if isinstance(each, Cheated)] == [(A,)]
 
 
 def test_a_ciphertext_that_its_owner_did_not_sign_is_refused(consortium: Consortium) -> None:
-    assert Malformed in failing(consortium, "encrypted inputs", 1 << 20)
+    errors = failing(consortium, "encrypted inputs", 1 << 20)
+    assert [each.culprits for each in errors if isinstance(each, Malformed)] == [(A,)]
+
+
+def test_who_tells_two_nodes_different_parts_of_the_key_makes_no_other_look_guilty(consortium: Consortium) -> None:
+    """A changed second step of the key gives bank-b another relinearisation key than the others."""
+    errors = failing(consortium, "key shares", 1 << 20)
+    assert errors
+    for each in errors:
+        assert isinstance(each, Cheated)
+        assert "different keys" in each.message
+        assert each.culprits == ()
+        assert len(each.suspects) == 2
 
 
 def test_a_ciphertext_of_another_profile_or_level_is_refused(consortium: Consortium) -> None:
@@ -311,11 +324,6 @@ def test_no_more_decimals_than_asked_for_ever_leave_an_owner(
     assert abs(seen[0] - round(612 / 997, decimals)) < 5e-5
 
 
-def test_nodes_that_evaluate_something_else_decrypt_nothing(consortium: Consortium) -> None:
-    """A changed second step of the key gives bank-b another relinearisation key than the others."""
-    assert Malformed in failing(consortium, "key shares", 1 << 20)  # its inputs are for another key
-
-
 def test_an_evaluation_that_differs_is_not_signed(consortium: Consortium, monkeypatch: pytest.MonkeyPatch) -> None:
     from steelyard.ckks.circuit import Circuit
 
@@ -328,7 +336,7 @@ def test_an_evaluation_that_differs_is_not_signed(consortium: Consortium, monkey
 
     monkeypatch.setattr(Circuit, "evaluated", other)
     outcome = play(consortium, asked("ratio", ratios=("roa",)), {p: Books([statement(p)]) for p in (A, B, C)})
-    assert all(isinstance(each, Cheated) for each in outcome.values())
+    assert all(isinstance(each, Cheated) and len(each.suspects) == 2 for each in outcome.values())
 
 
 def test_the_note_to_the_requester_is_not_seen_by_other_nodes(
@@ -372,3 +380,11 @@ def test_thousands_of_firms_take_several_batches() -> None:
     truth = np.array([expected[each["subject"]] for each in figures["firms"]])
     assert len(found) == 2 * count
     assert np.abs(found - truth).max() <= 1e-4
+
+
+def test_more_than_a_node_can_hold_is_refused_before_anything_is_encrypted(
+    consortium: Consortium, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("steelyard.functions.statements.MAX_INPUTS", 1 << 20)
+    with pytest.raises(Invalid, match="name fewer firms"):
+        ask(consortium, asked("ratio", ratios=("roa",)), {p: Books([statement(p)]) for p in (A, B)})

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from itertools import combinations
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -184,6 +185,15 @@ def test_ciphertexts_of_another_profile_or_with_wrong_residues_are_refused(resul
     data[7] = 255
     with pytest.raises(Malformed, match="corrupted"):
         ciphertext.read(T.result, data)
+
+
+def test_the_worker_sees_nothing_of_the_nodes_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("VAULT_PASSPHRASE", "correct horse")
+    with Worker(T) as worker:
+        assert worker._process is not None
+        seen = Path(f"/proc/{worker._process.pid}/environ").read_bytes()
+    assert b"PYTHONPATH=" in seen
+    assert b"correct horse" not in seen
 
 
 def test_the_worker_is_killed_at_its_deadline(holders: Holders) -> None:
