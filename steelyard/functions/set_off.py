@@ -112,7 +112,8 @@ class SetOff(Question[Round]):
         parcels = dict(held.taken.parcels) if held.taken else {}
         numbers = {wanted.terms.number(firm): firm for firm in parcels}
         declared = {number: parcels[numbers[number]].layers() for number in sorted(numbers)}
-        rows = sum(layers["payables"].size + layers["receivables"].size for layers in declared.values())
+        counted = ("payables", "receivables", *(("lends", "borrows") if wanted.terms.credit else ()))
+        rows = sum(layers[side].size for layers in declared.values() for side in counted)
         if not wanted.terms.sealed and rows > MOST_ROWS:
             raise Invalid(f"all firms together submit at most {MOST_ROWS} rows, these {rows}: split the round")
         # 1. Clear.
@@ -160,7 +161,8 @@ class SetOff(Question[Round]):
         )
         more = "" if self.wanted.dry_run else ", and with whom it does not agree"
         firms = Leak(f"{told}{more}: sealed to it, inside the requester's result", "each firm, of itself alone")
-        buckets = Leak("how many debtors and creditors each firm has at most, as a power of two", _EVERYBODY)
+        kinds = "debtors, creditors, lenders and borrowers" if self.wanted.terms.credit else "debtors and creditors"
+        buckets = Leak(f"how many {kinds} each firm has at most, as a power of two", _EVERYBODY)
         return (*self._opened(), firms, *(() if self.wanted.terms.sealed else (buckets,)))
 
     def longest(self, participants: int, contributors: int = 0) -> int:
@@ -173,7 +175,8 @@ class SetOff(Question[Round]):
         wanted, circle = self.wanted, f"{_EVERYBODY} that takes part"
         median = "between which powers of two the median debt lies, if firms with debts are enough"
         step = () if wanted.step_bits else (Leak(median, circle),)
-        graph = Leak("who owes whom, under names made for this round and with arcs of zero added; no amounts", circle)
+        whom = "who owes whom and, apart from that, who lends to whom" if wanted.terms.credit else "who owes whom"
+        graph = Leak(f"{whom}, under names made for this round and with arcs of zero added; no amounts", circle)
         return (
             Leak("whether all debts together are too large to be cleared", circle),
             Leak("whether there are some firms with debts, but too few", circle),
@@ -224,7 +227,7 @@ def _figures(opened: Opening) -> dict[str, Any]:
     """Totals, None where firms are too few."""
     kept = [cell for cell in range(2) if cell not in opened.suppressed]
     found = dict(zip(kept, opened.rows(_LAYERS, 2).T.tolist(), strict=True))
-    shown: dict[str, Any] = dict.fromkeys((*OWED, *CLEARED, "remaining", "certified_share", "step"))
+    shown: dict[str, Any] = dict.fromkeys((*OWED, *CLEARED, "remaining", "cleared_per_cash", "certified_share", "step"))
     shown |= {"suppressed": bool(opened.suppressed)}
     if 0 in found:
         *owed, bits = found[0][: len(OWED) + 1]
@@ -235,4 +238,5 @@ def _figures(opened: Opening) -> dict[str, Any]:
         if not 0 <= shown["cleared"] <= (shown["total"] or 0) or not 0 <= certified <= 10**DECIMALS:
             raise Malformed("totals of a round that cannot be")
         shown |= {"remaining": shown["total"] - shown["cleared"], "certified_share": certified / 10**DECIMALS}
+        shown |= {"cleared_per_cash": round(shown["cleared"] / shown["cash"], 4) if shown["cash"] > 0 else None}
     return shown
