@@ -186,10 +186,10 @@ def _played(
 
 
 def _cleared(client: Client, terms: Terms, asked: Asked, options: dict[str, Any], report: Any) -> Result:
-    from clients.sdk.rounds import clear
+    from clients.sdk.questions import with_options
 
     asked["on_progress"] = lambda computation: report(describe_progress(computation))
-    return clear(client, terms, asked, options)
+    return client.set_off(terms, **with_options(asked, **options))
 
 
 def _terms(
