@@ -13,7 +13,7 @@ from clients.cli.ask import Purpose, asked_for, describe_progress
 from clients.cli.invocation import open_client, open_profile
 from clients.cli.options import Json
 from clients.cli.output import emit, note, progress
-from steelyard.errors import Invalid
+from steelyard.errors import DifferencingRefused, Invalid
 
 if TYPE_CHECKING:
     from clients.sdk.client import Client
@@ -42,6 +42,13 @@ Smaller: TypeAlias = Annotated[
     bool, Parameter(negative="", help="Where two sides differ, take the smaller amount; else nothing.")
 ]
 Least: TypeAlias = Annotated[int, Parameter(help="Totals only for at least so many firms with debts.")]
+Silent: TypeAlias = Annotated[
+    bool,
+    Parameter(
+        negative="",
+        help="Notices alone, no totals: so a run may follow another though a few firms have corrected something.",
+    ),
+]
 Dry: TypeAlias = Annotated[bool, Parameter(negative="", help="Tell each firm only what it would save.")]
 
 
@@ -126,6 +133,7 @@ def run(
     smaller: Smaller = False,
     least_firms: Least = 0,
     dry_run: Dry = False,
+    notices_only: Silent = False,
     purpose: Purpose = "",
     timeout: Annotated[float, Parameter(help=f"Seconds to wait for the end [default: {DEFAULT_WAIT:g}].")] = 1800.0,
     json: Json = False,
@@ -139,6 +147,7 @@ def run(
     What firms elsewhere have said: `steelyard setoff run --round october`
     """
     options: dict[str, Any] = {"steps": steps, "smaller": smaller, "least_firms": least_firms, "dry_run": dry_run}
+    options |= {"notices_only": True} if notices_only else {}
     options |= {"step_bits": step_bits} if step_bits else {}
     asked = asked_for("", "", "", "", False, purpose, timeout)
     with open_client() as client, progress("preparing") as report:
@@ -189,7 +198,11 @@ def _cleared(client: Client, terms: Terms, asked: Asked, options: dict[str, Any]
     from clients.sdk.rounds import clear
 
     asked["on_progress"] = lambda computation: report(describe_progress(computation))
-    return clear(client, terms, asked, options)
+    try:
+        return clear(client, terms, asked, options)
+    except DifferencingRefused as error:
+        advice = "run it with --notices-only, or let all firms say again what they owe"
+        raise DifferencingRefused(f"{error.message}: {advice}", party=error.party) from None
 
 
 def _terms(

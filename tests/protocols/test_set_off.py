@@ -284,6 +284,16 @@ def test_a_dry_run_tells_each_firm_its_own_saving_and_nothing_else(mode: str) ->
 
 
 @MODES
+def test_notices_alone_say_nothing_of_all_firms_together(mode: str) -> None:
+    club, found = played(TRIANGLE, mode, notices_only=True)
+    assert found.cleared() == {"1": 70, "2": 70, "3": 75, "4": 5, "5": 0}
+    assert (found.figures["suppressed"], found.figures["total"], found.figures["step"]) == (True, None, None)
+    club.states = {party: States() for party in club.states}
+    seen = openings(club, steps=20, step_bits=None, phases=200, notices_only=True)[0]
+    assert (seen["certificate"], seen["totals"]) == (0, 0)
+
+
+@MODES
 def test_cash_goes_round_with_the_debts(mode: str) -> None:
     chain = debts(("A", "B", 50), ("B", "C", 40))
     club = Club.of(chain, mode, cash=True)
@@ -408,7 +418,10 @@ def test_invoices_of_one_pair_that_are_too_large_together_are_refused_where_they
 @MODES
 @pytest.mark.parametrize(
     ("offers", "kind"),
-    [(Offers(tender=1), "cash"), (Offers(acceptance=1), "cash"), (Offers(borrows={"B": 1}), "credit lines"), (Offers(cap=5), "caps")],
+    [
+        (Offers(tender=1), "cash"), (Offers(acceptance=1), "cash"),
+        (Offers(borrows={"B": 1}), "credit lines"), (Offers(cap=5), "caps"),
+    ],
 )  # fmt: skip
 def test_an_offer_that_the_round_does_not_take_is_refused_not_forgotten(mode: Any, offers: Offers, kind: str) -> None:
     terms = Terms(round="club", firms=("a", "b"), mode=mode)
