@@ -187,7 +187,9 @@ class SetOff(Question[Round]):
             Leak("whether all debts together are too large to be cleared", circle),
             *(() if wanted.notices_only else self._said_of_all(circle)),
             *(() if wanted.terms.sealed else (Leak(graph, circle),)),
-            Leak("before each phase of the repair, whether all firms are balanced", circle),
+            Leak(
+                "before each phase of the repair, whether all firms are balanced; from its time the coordinator", circle
+            ),
             Leak("two numbers that are zero if what is cleared is sound, else random", circle),
             Leak(self.released(), "requester"),
         )
