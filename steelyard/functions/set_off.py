@@ -44,7 +44,9 @@ class Round(Selection, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Arguments: the terms under which firms have contributed, and how they are cleared.
 
     `smaller`: where two sides differ, what both say at least counts.  `least_firms` with debts there must be, lest
-    totals say too much.  A `dry_run` tells every firm only how much it would save.
+    totals say too much.  A `dry_run` tells every firm only how much it would save.  With `notices_only` nothing is said
+    of all firms together: such a run may follow another though a few firms have said something else since, whose debts
+    would be the difference between two totals.
     """
 
     column: str = AMOUNT
@@ -55,6 +57,7 @@ class Round(Selection, frozen=True, kw_only=True, forbid_unknown_fields=True):
     smaller: bool = False
     least_firms: Annotated[int, msgspec.Meta(ge=0, le=1_000_000)] = 0
     dry_run: bool = False
+    notices_only: bool = False
 
     @property
     def schedule(self) -> Schedule:
@@ -89,6 +92,10 @@ class SetOff(Question[Round]):
         return True
 
     @property
+    def own(self) -> bool:
+        return self.wanted.notices_only
+
+    @property
     def purpose(self) -> str:
         return PURPOSE
 
@@ -119,9 +126,8 @@ class SetOff(Question[Round]):
         # 1. Clear.
         circle = yield from held.circle()
         saved = Saved(held.attempt, held.means.checkpoints)
-        policy = Policy(
-            max(wanted.least_firms, held.greeting.minimum_group), wanted.smaller, self._barred(), wanted.schedule
-        )
+        least = None if wanted.notices_only else max(wanted.least_firms, held.greeting.minimum_group)
+        policy = Policy(least, wanted.smaller, self._barred(), wanted.schedule)
         outcome = yield from clear(circle, wanted.terms, policy, declared, saved)
         # 2. Seal to every firm what it is told.
         told = {
@@ -149,6 +155,8 @@ class SetOff(Question[Round]):
         }
 
     def released(self) -> str:
+        if self.wanted.notices_only:
+            return f"of the round {self.wanted.dataset} no figure: notices alone, which it cannot open"
         return (
             f"of the round {self.wanted.dataset}, if firms with debts are enough: total and net internal debt; if those"
             " with a set-off are enough, too: what is cleared, net internal debt after it, how many firms have a"
@@ -162,7 +170,8 @@ class SetOff(Question[Round]):
         more = "" if self.wanted.dry_run else ", and with whom it does not agree"
         firms = Leak(f"{told}{more}: sealed to it, inside the requester's result", "each firm, of itself alone")
         kinds = "debtors, creditors, lenders and borrowers" if self.wanted.terms.credit else "debtors and creditors"
-        buckets = Leak(f"how many {kinds} each firm has at most, as a power of two", _EVERYBODY)
+        rows = f"how many {kinds} each firm has at most, as a power of two: in the graph, too, so that a firm"
+        buckets = Leak(f"{rows} with a power of its own is known there", f"{_EVERYBODY}, the coordinator, its sponsor")
         return (*self._opened(), firms, *(() if self.wanted.terms.sealed else (buckets,)))
 
     def longest(self, participants: int, contributors: int = 0) -> int:
@@ -173,20 +182,26 @@ class SetOff(Question[Round]):
     def _opened(self) -> tuple[Leak, ...]:
         """What is opened on the way, and the result."""
         wanted, circle = self.wanted, f"{_EVERYBODY} that takes part"
-        median = "between which powers of two the median debt lies, if firms with debts are enough"
-        step = () if wanted.step_bits else (Leak(median, circle),)
         whom = "who owes whom and, apart from that, who lends to whom" if wanted.terms.credit else "who owes whom"
-        graph = Leak(f"{whom}, under names made for this round and with arcs of zero added; no amounts", circle)
+        graph = f"{whom}, under names made for this run and with arcs of zero added; no amounts"
         return (
             Leak("whether all debts together are too large to be cleared", circle),
-            Leak("whether there are some firms with debts, but too few", circle),
-            *step,
-            *(() if wanted.terms.sealed else (graph,)),
-            Leak("before each phase of the repair, whether all firms are balanced", circle),
+            *(() if wanted.notices_only else self._said_of_all(circle)),
+            *(() if wanted.terms.sealed else (Leak(graph, circle),)),
+            Leak(
+                "before each phase of the repair, whether all firms are balanced; from its time the coordinator", circle
+            ),
             Leak("two numbers that are zero if what is cleared is sound, else random", circle),
+            Leak(self.released(), "requester"),
+        )
+
+    def _said_of_all(self, circle: str) -> tuple[Leak, ...]:
+        median = "between which powers of two the median debt lies, if firms with debts are enough"
+        return (
+            Leak("whether there are some firms with debts, but too few", circle),
+            *(() if self.wanted.step_bits else (Leak(median, circle),)),
             Leak("whether there are some firms with a set-off, but too few", circle),
             Leak("the certified share, to four decimals, if firms with a set-off are enough", circle),
-            Leak(self.released(), "requester"),
         )
 
     def _told(self, header: ContributionHeader, layers: Mapping[str, Vector], told: Vector) -> Vector:

@@ -67,10 +67,13 @@ class Book:
         amounts = [sum(each.amount for each in debts) for debts in self.pairs.values()]
         if max(amounts, default=0) >= 1 << AMOUNT_BITS:
             raise Invalid(
-                f"one firm owes another 2^{AMOUNT_BITS} minor units or more: clear part of it in another round"
+                f"all that one firm owes another is {1 << AMOUNT_BITS:,} minor units or more: leave a part of it for"
+                " another round"
             )
         if sum(amounts) >= 1 << TOTAL_BITS:
-            raise Invalid(f"all debts together reach 2^{TOTAL_BITS} minor units: clear part of them in another round")
+            raise Invalid(
+                f"all debts together reach {1 << TOTAL_BITS:,} minor units: clear part of them in another round"
+            )
         worths = [self._worth(debts) for debts in self.pairs.values()]
         topology = Topology(len(self.firms), ends[:, 0].copy(), ends[:, 1].copy())
         return Network(topology, np.array(amounts, dtype=np.int64), np.array(worths, dtype=np.int64))

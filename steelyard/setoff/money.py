@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Final
@@ -19,11 +20,17 @@ KINDS: Final = ("tender", "acceptance", "credit", "cap")
 def read_offers(text: str, decimals: int = 0) -> dict[str, Offers]:
     """By firm.  `credit` is what `firm` lends at most to `other`, who is taken to agree; `other` is else empty."""
     lines = csv.DictReader(io.StringIO(text.removeprefix("\ufeff")), strict=True)
-    if tuple(lines.fieldnames or ()) != COLUMNS:
-        raise Invalid(f"line 1 must name the columns {','.join(COLUMNS)}")
+    try:
+        if tuple(lines.fieldnames or ()) != COLUMNS:
+            raise Invalid(f"line 1 must name the columns {','.join(COLUMNS)}")
+        read = [_cells(row, lines.line_num, decimals) for row in lines]
+    except csv.Error:
+        raise Invalid(f"line {lines.line_num} is no CSV: check its quotation marks") from None
+    said = Counter((kind, firm, other) for kind, firm, other, _ in read)
     found: dict[str, Offers] = {}
-    for row in lines:
-        kind, firm, other, amount = _cells(row, lines.line_num, decimals)
+    for kind, firm, other, amount in read:
+        if said[kind, firm, other] > 1:
+            raise Invalid(f"the {kind} of {firm} is on two lines: write one, with the whole amount")
         mine = found.get(firm, Offers())
         if kind == "credit":
             theirs = found.get(other, Offers())

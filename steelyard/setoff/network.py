@@ -91,7 +91,7 @@ class Network:
             raise Invalid("every arc has an amount and a worth")
         if self.amounts.size and not 0 <= self.amounts.min() <= self.amounts.max() < 1 << AMOUNT_BITS:
             raise Invalid(
-                f"between two firms stand at most 2^{AMOUNT_BITS} minor units; split the round or the currency"
+                f"between two firms stand at most {1 << AMOUNT_BITS:,} minor units; split the round or the currency"
             )
         if np.abs(self.worths).max(initial=0) > MOST_WORTH:
             raise Invalid(f"a debt is worth at most {MOST_WORTH // FULL} times its amount")

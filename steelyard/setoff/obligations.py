@@ -127,7 +127,9 @@ def _amount(text: str, line: int, decimals: int) -> int:
     if amount == 0:
         raise _wrong(line, "amount", "is zero: leave the line out")
     if amount >= 1 << AMOUNT_BITS:
-        raise _wrong(line, "amount", f"is 2^{AMOUNT_BITS} minor units or more, too large to be cleared in one piece")
+        raise _wrong(
+            line, "amount", f"is {1 << AMOUNT_BITS:,} minor units or more, too large to be cleared in one piece"
+        )
     return amount
 
 

@@ -88,7 +88,7 @@ def _payment(line: _Line, decimals: int) -> tuple[str, int, Payment]:
     if amount == 0:
         raise line.wrong("amount", "is zero: leave the line out")
     if amount >= 1 << AMOUNT_BITS:
-        raise line.wrong("amount", f"is 2^{AMOUNT_BITS} minor units or more, too large to be netted in one piece")
+        raise line.wrong("amount", f"is {1 << AMOUNT_BITS:,} minor units or more, too large to be netted in one piece")
     priority = line.cells.get("priority", "")
     if priority and not re.fullmatch(r"[0-9]{1,9}", priority):
         raise line.wrong("priority", "is no whole number from 0 on; 0 is the most urgent")
@@ -107,7 +107,7 @@ def _balances(text: str, decimals: int) -> dict[str, tuple[int, int]]:
         if balance + limit < 0:
             raise line.wrong("balance", "is further below zero than the limit reaches")
         if balance + limit >= 1 << BALANCE_BITS:
-            raise line.wrong("balance", f"is, with the limit, 2^{BALANCE_BITS} minor units or more: too large")
+            raise line.wrong("balance", f"is, with the limit, {1 << BALANCE_BITS:,} minor units or more: too large")
         found[bank] = balance, limit
     return found
 

@@ -64,13 +64,13 @@ class Queue:
         if payment.payee == self.bank:
             raise Invalid(f"payment {payment.id} is from {self.bank} to itself")
         if not 0 < payment.amount < 1 << AMOUNT_BITS:
-            raise Invalid(f"payment {payment.id} is of nothing, or of 2^{AMOUNT_BITS} minor units or more")
+            raise Invalid(f"payment {payment.id} is of nothing, or of {1 << AMOUNT_BITS:,} minor units or more")
 
     def _funds(self) -> int:
         funds = self.balance + self.limit
         if self.limit < 0 or not 0 <= funds < 1 << BALANCE_BITS:
             raise Invalid(
-                f"{self.bank} has a negative limit, a balance below it, or 2^{BALANCE_BITS} minor units or more"
+                f"{self.bank} has a negative limit, a balance below it, or {1 << BALANCE_BITS:,} minor units or more"
             )
         return funds
 

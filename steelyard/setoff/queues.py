@@ -30,11 +30,11 @@ class Queues:
         if self.amounts.shape != self.payees.shape or self.amounts.ndim != 2 or len(self.amounts) != banks:
             raise Invalid("every bank has funds, and a queue as long as the others'")
         if self.amounts.size and not 0 <= self.amounts.min() <= self.amounts.max() < 1 << AMOUNT_BITS:
-            raise Invalid(f"a payment is from 0 to less than 2^{AMOUNT_BITS} minor units")
+            raise Invalid(f"a payment is from 0 to less than {1 << AMOUNT_BITS:,} minor units")
         if self.payees.size and not 0 <= self.payees.min() <= self.payees.max() < banks:
             raise Invalid("a payee is one of the banks")
         if np.abs(self.funds).max(initial=0) >= 1 << BALANCE_BITS:
-            raise Invalid(f"a bank's funds are below 2^{BALANCE_BITS} minor units")
+            raise Invalid(f"a bank's funds are below {1 << BALANCE_BITS:,} minor units")
 
     def received(self, active: NDArray[np.bool_]) -> Amounts:
         """What every bank receives of these payments."""

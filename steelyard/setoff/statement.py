@@ -13,7 +13,7 @@ from steelyard.errors import Invalid
 from steelyard.setoff.book import Book, Rules
 from steelyard.setoff.network import AMOUNT_BITS, Amounts
 from steelyard.setoff.obligations import Obligation
-from steelyard.setoff.terms import Terms, bucket, member
+from steelyard.setoff.terms import Terms, bucket, member, members
 
 MOST: Final = (1 << AMOUNT_BITS) - 1
 
@@ -53,13 +53,20 @@ class Statement:
 
     @cached_property
     def book(self) -> Book:
-        """Its invoices that take part; raises Invalid for others' invoices and for firms that are not of the round."""
+        """Its invoices that take part.
+
+        Raises Invalid for others' invoices, for firms that are not of the round or written in two ways, and for sums
+        that are too large.
+        """
         for each in self.obligations:
             if self.firm not in (each.debtor, each.creditor):
                 raise Invalid(f"invoice {each.id} is between others than {self.firm}")
-            for name in (each.debtor, each.creditor):
-                self.terms.number(member(name))
-        return Book.of(self.obligations, self.rules)
+        named = {name for each in self.obligations for name in (each.debtor, each.creditor)}
+        for firm in members(sorted(named)).values():
+            self.terms.number(firm)
+        book = Book.of(self.obligations, self.rules)
+        _ = book.network  # raises Invalid, too
+        return book
 
     def sides(self) -> tuple[list[str], list[str]]:
         """Whom it owes and who owes it, in the order of its rows; in a sealed round all firms, by their number."""
@@ -107,6 +114,7 @@ class Statement:
 
     def _offered(self, form: Mapping[str, Amounts]) -> dict[str, Amounts]:
         offers = self.offers
+        self._check_taken()
         single = {"cash": [offers.tender, offers.acceptance], "cap": [offers.cap]}
         made = {name: np.array(values, dtype=np.int64) for name, values in single.items() if name in form}
         lines = (("lends", "borrowers", offers.lends), ("borrows", "lenders", offers.borrows))
@@ -119,8 +127,19 @@ class Statement:
                     at = list(range(len(amounts)))
                 made[name][at] = [amounts[other] for other in sorted(amounts)]
         if any(((each < 0) | (each > MOST)).any() for each in made.values()):
-            raise Invalid(f"cash, credit and caps are from zero to less than 2^{AMOUNT_BITS} minor units")
+            raise Invalid(f"cash, credit and caps are from zero to less than {1 << AMOUNT_BITS:,} minor units")
         return made
+
+    def _check_taken(self) -> None:
+        offers, terms = self.offers, self.terms
+        kinds = (
+            ("cash", terms.cash, offers.tender or offers.acceptance),
+            ("credit lines", terms.credit, offers.lends or offers.borrows),
+            ("caps", terms.caps, offers.capped),
+        )
+        for kind, taken, offered in kinds:
+            if offered and not taken:
+                raise Invalid(f"this round takes no {kind}: leave them out, or ask for a round that does")
 
 
 def statements(

@@ -38,7 +38,7 @@ def test_amounts_in_major_units_are_read_exactly() -> None:
         ("1,A,B,0,,,,", "line 2, column amount: this is zero"),
         ("1,A,B,5.5,,,,", "line 2, column amount: this cannot be read"),
         ("1,A,B,x,,,,", "line 2, column amount: this cannot be read"),
-        ("1,A,B,17179869184,,,,", "line 2, column amount: this is 2^34 minor units or more"),
+        ("1,A,B,17179869184,,,,", "line 2, column amount: this is 17,179,869,184 minor units or more"),
         ("1,A,B,9999999999999999999999,,,,", "line 2, column amount: this cannot be read"),
         ("1,A,C,5,,,,", "line 2, column creditor: this is no firm of this round"),
         (",A,B,5,,,,", "line 2, column id: this is no name"),
@@ -115,5 +115,5 @@ def test_sums_that_overflow_are_refused(count: int) -> None:
     most = (1 << 34) - 1
     firms = [f"F{i}" for i in range(2 if count == 2 else 40)]
     pairs = [(one, other) for one in firms for other in firms if one != other] * (2 if count == 2 else 1)
-    with pytest.raises(Invalid, match="in another round"):
+    with pytest.raises(Invalid, match="another round"):
         _ = Book.of([Obligation(str(i), one, other, most) for i, (one, other) in enumerate(pairs)]).network
