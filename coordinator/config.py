@@ -37,7 +37,7 @@ class Timing(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     call: Seconds = 3  # one answer of a node
     missing: Seconds = 3  # of retries until a node that does not answer is missing
     back: Seconds = 10  # for a node that was lost during an attempt to come back
-    long_back: Seconds = 600  # the same, in training, which goes on where it was
+    long_back: Seconds = 600  # the same, for what takes long and goes on where it was
     poll: Seconds = 1  # between questions to a node whose owner has to decide
     failed: Seconds = 2  # after a failure that decides the attempt, for others to say what they saw
     broken: Seconds = 15  # after another failure, while enough nodes can still finish
@@ -49,6 +49,10 @@ class Timing(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     def of(self, function: str) -> float:
         """How long a computation of this function may take."""
         return max(self.long, self.computation) if function in LONG else self.computation
+
+    def returning(self, function: str) -> float:
+        """How long a node that was lost during an attempt may stay away."""
+        return max(self.long_back, self.back) if function in LONG else self.back
 
 
 class Limits(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

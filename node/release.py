@@ -93,5 +93,5 @@ class PendingRelease:
             curve=question.curve,
             searches=question.searches,
             parts=question.parts,
-            consented=question.consented,
+            consented=question.consented or question.own,
         )

@@ -33,7 +33,10 @@ PaymentsFile: TypeAlias = Annotated[Path, Parameter(help="CSV: id,payer,payee,am
 BalancesFile: TypeAlias = Annotated[
     Path | None, Parameter(help="CSV: bank,balance[,limit]; without it nobody has any money, and netting is all.")
 ]
-Decimals: TypeAlias = Annotated[int, Parameter(help="Of the amounts in the files; none where they are minor units.")]
+Decimals: TypeAlias = Annotated[
+    int,
+    Parameter(help="How many decimals amounts in the files have, such as 2 in 12.50; 0 where they are whole cents."),
+]
 Banks: TypeAlias = Annotated[str, Parameter(help="All banks that take part, with commas between, in one agreed order.")]
 Dataset: TypeAlias = Annotated[str, Parameter(help="The name that banks contribute their queues under.")]
 
@@ -41,12 +44,18 @@ Dataset: TypeAlias = Annotated[str, Parameter(help="The name that banks contribu
 @app.command
 def run(
     *,
-    payments: Annotated[Path | None, Parameter(help="As for `contribute`, of all banks: it plays them all.")] = None,
+    payments: Annotated[
+        Path | None, Parameter(help="CSV: id,payer,payee,amount[,priority], of all banks, which are then played.")
+    ] = None,
     balances: BalancesFile = None,
     banks: Banks = "",
-    mode: Annotated[str, Parameter(help="gridlock, positions (all settles), or settles (one bit).")] = "gridlock",
+    mode: Annotated[
+        str, Parameter(help="gridlock (what can settle), positions (as if all settled), or settles (yes or no).")
+    ] = "gridlock",
     decimals: Decimals = 0,
-    passes: Annotated[int, Parameter(help="Give up after so many passes, each of which says one bit.")] = 1000,
+    passes: Annotated[
+        int, Parameter(help="Give up after so many passes; of each the nodes learn whether it held a payment back.")
+    ] = 1000,
     dataset: Dataset = "payments",
     purpose: Annotated[str, Parameter(help="A sentence for the owners who approve.")] = "",
     timeout: Annotated[float, Parameter(help=f"Seconds to wait for the end [default: {TIMEOUT:g}].")] = TIMEOUT,

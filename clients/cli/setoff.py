@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
 
 from cyclopts import App, Parameter
 
+from clients.cli import setoff_notice, setoff_round
 from clients.cli.options import Json
 from clients.cli.output import emit
-from steelyard.errors import Invalid, NotFound
+from steelyard.errors import Invalid
 
 if TYPE_CHECKING:
     from steelyard.setoff.book import Book
@@ -28,16 +29,16 @@ A firm's own notice:  `steelyard setoff notice --run ID --firm F017 --format jso
 The best there is:    `steelyard setoff reference --obligations obligations.csv --json`
 """,
 )
-for _name, _path in (
-    ("open", "setoff_round:open_round"),
-    ("say", "setoff_round:say"),
-    ("run", "setoff_round:run"),
-    ("preview", "setoff_notice:preview"),
-    ("notice", "setoff_notice:notice"),
-    ("export", "setoff_notice:export"),
-    ("finalise", "setoff_notice:finalise"),
+for _name, _command in (
+    ("open", setoff_round.open_round),
+    ("say", setoff_round.say),
+    ("run", setoff_round.run),
+    ("preview", setoff_notice.preview),
+    ("notice", setoff_notice.notice),
+    ("export", setoff_notice.export),
+    ("finalise", setoff_notice.finalise),
 ):
-    app.command(f"clients.cli.{_path}", name=_name)
+    app.command(_command, name=_name)
 
 File: TypeAlias = Annotated[Path, Parameter(help="CSV: id,debtor,creditor,amount[,currency,issued,due,status].")]
 _SHORT = (2, 3, 4)  # lengths of the circles that the baselines clear
@@ -72,8 +73,11 @@ def generate(
 def reference(
     *,
     obligations: File,
-    currency: Annotated[str, Parameter(help="Of a file with several, which is cleared.")] = "",
-    decimals: Annotated[int, Parameter(help="Of the amounts in the file; none where they are minor units.")] = 0,
+    currency: Annotated[str, Parameter(help="Which currency is cleared, where the file holds several.")] = "",
+    decimals: Annotated[
+        int,
+        Parameter(help="How many decimals amounts in the file have, such as 2 in 12.50; 0 where they are whole cents."),
+    ] = 0,
     json: Json = False,
 ) -> None:
     """The most that can be set off, found in clear text, and what clearing only short circles would do.
@@ -90,17 +94,7 @@ def _book(path: Path, currency: str, decimals: int) -> Book:
     from steelyard.setoff.book import Book
     from steelyard.setoff.obligations import of_one_currency, read
 
-    return Book.of(of_one_currency(read(text_of(path), decimals), currency or None))
-
-
-def text_of(path: Path) -> str:
-    """Raises NotFound, Invalid."""
-    try:
-        return path.read_text("utf-8")
-    except FileNotFoundError:
-        raise NotFound(f"there is no file {path}") from None
-    except (OSError, UnicodeDecodeError):
-        raise Invalid(f"{path} is no text file that can be read") from None
+    return Book.of(of_one_currency(read(setoff_round.text_of(path), decimals), currency or None))
 
 
 def _referred(book: Book) -> dict[str, Any]:

@@ -50,7 +50,7 @@ def notice(
 
 
 def preview(*, run: Run = "", firm: Firm, sealed: Sealed = None, json: Json = False) -> None:
-    """What a firm would save, after a dry run: how much of all its debts would be cancelled, and nothing else.
+    """What a firm would save, after a dry run: how much of all its debts would be cancelled, in minor units.
 
     Example: `steelyard setoff preview --run 5eed5eed5eed5eed5eed5eed5eed5eed --firm F017`
     """

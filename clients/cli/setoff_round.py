@@ -13,7 +13,7 @@ from clients.cli.ask import Purpose, asked_for, describe_progress
 from clients.cli.invocation import open_client, open_profile
 from clients.cli.options import Json
 from clients.cli.output import emit, note, progress
-from steelyard.errors import Invalid
+from steelyard.errors import DifferencingRefused, Invalid, NotFound
 
 if TYPE_CHECKING:
     from clients.sdk.client import Client
@@ -29,19 +29,32 @@ Mode: TypeAlias = Annotated[
     Literal["sealed", "skeleton"],
     Parameter(help="What the nodes see: nothing, or who owes whom under made-up names (for thousands of firms)."),
 ]
-Currency: TypeAlias = Annotated[str, Parameter(help="Of a file with several, which is cleared.")]
-Decimals: TypeAlias = Annotated[int, Parameter(help="Of the amounts in the file; none where they are minor units.")]
-Minimum: TypeAlias = Annotated[str, Parameter(help="The least amount of an invoice that takes part.")]
-Aged: TypeAlias = Annotated[str, Parameter(help="A date: debts overdue on it count more, up to twice in a year.")]
-Excluded: TypeAlias = Annotated[list[str], Parameter(help="Firms that do not clear among themselves: A,B,C. Repeat.")]
+Currency: TypeAlias = Annotated[str, Parameter(help="Which currency is cleared, where the file holds several.")]
+Decimals: TypeAlias = Annotated[
+    int, Parameter(help="How many decimals amounts in the file have, such as 2 in 12.50; 0 where they are whole cents.")
+]
+Minimum: TypeAlias = Annotated[str, Parameter(help="Invoices of less than this amount stay out.")]
+Aged: TypeAlias = Annotated[
+    str, Parameter(help="A date such as 2026-11-30: debts overdue on it count more, up to double after a year.")
+]
+Excluded: TypeAlias = Annotated[
+    list[str], Parameter(help="Firms that do not clear among themselves: A,B,C. May be given again.")
+]
 Money: TypeAlias = Annotated[
     Path | None, Parameter(help="CSV kind,firm,other,amount: tender, acceptance, credit (of a lender), cap.")
 ]
-Steps: TypeAlias = Annotated[int, Parameter(help="More come nearer to the optimum.")]
+Steps: TypeAlias = Annotated[int, Parameter(help="More come nearer to the most that is possible, and take longer.")]
 Smaller: TypeAlias = Annotated[
     bool, Parameter(negative="", help="Where two sides differ, take the smaller amount; else nothing.")
 ]
-Least: TypeAlias = Annotated[int, Parameter(help="Totals only for at least so many firms with debts.")]
+Least: TypeAlias = Annotated[int, Parameter(help="Show totals only of at least so many firms.")]
+Silent: TypeAlias = Annotated[
+    bool,
+    Parameter(
+        negative="",
+        help="Notices alone, no totals: so a run may follow another though a few firms have corrected something.",
+    ),
+]
 Dry: TypeAlias = Annotated[bool, Parameter(negative="", help="Tell each firm only what it would save.")]
 
 
@@ -66,7 +79,7 @@ def open_round(
     """
     from clients.sdk.rounds import Rounds
 
-    names = sorted({line.strip() for line in _text(firms).splitlines() if line.strip()})
+    names = sorted({line.strip() for line in text_of(firms).splitlines() if line.strip()})
     agreed = (name, names, mode, currency, decimals, minimum, by_age, exclude or [])
     terms = _terms(*agreed, kinds={"cash": cash, "credit": credit, "caps": caps})
     path = Rounds(open_profile()).open(terms)
@@ -126,6 +139,7 @@ def run(
     smaller: Smaller = False,
     least_firms: Least = 0,
     dry_run: Dry = False,
+    notices_only: Silent = False,
     purpose: Purpose = "",
     timeout: Annotated[float, Parameter(help=f"Seconds to wait for the end [default: {DEFAULT_WAIT:g}].")] = 1800.0,
     json: Json = False,
@@ -139,6 +153,7 @@ def run(
     What firms elsewhere have said: `steelyard setoff run --round october`
     """
     options: dict[str, Any] = {"steps": steps, "smaller": smaller, "least_firms": least_firms, "dry_run": dry_run}
+    options |= {"notices_only": True} if notices_only else {}
     options |= {"step_bits": step_bits} if step_bits else {}
     asked = asked_for("", "", "", "", False, purpose, timeout)
     with open_client() as client, progress("preparing") as report:
@@ -186,10 +201,14 @@ def _played(
 
 
 def _cleared(client: Client, terms: Terms, asked: Asked, options: dict[str, Any], report: Any) -> Result:
-    from clients.sdk.rounds import clear
+    from clients.sdk.questions import with_options
 
     asked["on_progress"] = lambda computation: report(describe_progress(computation))
-    return clear(client, terms, asked, options)
+    try:
+        return client.set_off(terms, **with_options(asked, **options))
+    except DifferencingRefused as error:
+        advice = "run it with --notices-only, or let all firms say again what they owe"
+        raise DifferencingRefused(f"{error.message}: {advice}", party=error.party) from None
 
 
 def _terms(
@@ -228,19 +247,23 @@ def _terms(
 def _obligations(path: Path, currency: str, decimals: int) -> list[Obligation]:
     from steelyard.setoff.obligations import of_one_currency, read
 
-    return of_one_currency(read(_text(path), decimals), currency or None)
+    return of_one_currency(read(text_of(path), decimals), currency or None)
 
 
 def _offers(path: Path | None, decimals: int) -> dict[str, Offers]:
     from steelyard.setoff.money import read_offers
 
-    return read_offers(_text(path), decimals) if path else {}
+    return read_offers(text_of(path), decimals) if path else {}
 
 
-def _text(path: Path) -> str:
-    from clients.cli.setoff import text_of
-
-    return text_of(path)
+def text_of(path: Path) -> str:
+    """Raises NotFound, Invalid."""
+    try:
+        return path.read_text("utf-8")
+    except FileNotFoundError:
+        raise NotFound(f"there is no file {path}") from None
+    except (OSError, UnicodeDecodeError):
+        raise Invalid(f"{path} is no text file that can be read") from None
 
 
 def _fresh() -> str:

@@ -140,11 +140,8 @@ def ask(
     **asked: Unpack[Asked],
 ) -> Result:
     """Nets what all these banks have contributed: `gridlock`, `positions`, or `settles` for one bit."""
-    names = list(members(list(banks)).values())
-    if len(names) < len(banks):
-        raise Invalid("a bank is named twice")
-    options = {"banks": names, "mode": mode, "decimals": decimals, **({} if passes is None else {"passes": passes})}
-    return client.ask(FUNCTION, dataset, "amount", **with_options(asked, **options))
+    more = with_options(asked, **({} if passes is None else {"passes": passes}))
+    return client.netting(banks, mode=mode, decimals=decimals, dataset=dataset, **more)
 
 
 def net(

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import msgspec
 
@@ -33,7 +33,6 @@ from .client import Client
 from .delivery import OnFirm, deliver
 from .firm import Firm
 from .profile import Profile
-from .questions import Asked, with_options
 from .results import Result
 
 FOLDER: Final = "rounds"
@@ -136,12 +135,6 @@ def play(client: Client, statements: Sequence[Statement], on_firm: OnFirm, timeo
 
 def _sealed(client: Client, rounds: Rounds, statement: Statement) -> Bundle:
     return rounds.seal(statement, client.firm(member(statement.firm)))
-
-
-def clear(client: Client, terms: Terms, asked: Asked, options: Mapping[str, Any]) -> Result:
-    """Clears a round for whoever has contributed."""
-    plain = msgspec.json.decode(msgspec.json.encode(terms))
-    return client.ask("set_off", terms.round, AMOUNT, **with_options(asked, terms=plain, **options))
 
 
 def declare_final(client: Client, result: Result, *, despite: bool = False) -> Result:

@@ -201,7 +201,7 @@ class Netting(Question[Payments]):
             return (position, lengths, wrong)
         return (
             Leak("its own net position, and which of its own payments settle", "each bank, for itself"),
-            Leak(f"after each of at most {self.wanted.passes} passes whether it dropped a payment", "every node"),
+            Leak(f"after each of at most {self.wanted.passes} passes whether it dropped a payment", everybody),
             lengths,
             wrong,
         )

@@ -312,6 +312,13 @@ class Question(ABC, Generic[A]):
         return ""
 
     @property
+    def own(self) -> bool:
+        """Whether all that comes out is each contributor's own part, told to it alone: nothing is left to subtract from
+        what an earlier result was over.  Minimum groups hold.
+        """
+        return False
+
+    @property
     def optional(self) -> frozenset[str]:
         """Columns that a contributor may lack."""
         return frozenset()

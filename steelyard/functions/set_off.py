@@ -44,7 +44,9 @@ class Round(Selection, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Arguments: the terms under which firms have contributed, and how they are cleared.
 
     `smaller`: where two sides differ, what both say at least counts.  `least_firms` with debts there must be, lest
-    totals say too much.  A `dry_run` tells every firm only how much it would save.
+    totals say too much.  A `dry_run` tells every firm only how much it would save.  With `notices_only` nothing is said
+    of all firms together: such a run may follow another though a few firms have said something else since, whose debts
+    would be the difference between two totals.
     """
 
     column: str = AMOUNT
@@ -55,6 +57,7 @@ class Round(Selection, frozen=True, kw_only=True, forbid_unknown_fields=True):
     smaller: bool = False
     least_firms: Annotated[int, msgspec.Meta(ge=0, le=1_000_000)] = 0
     dry_run: bool = False
+    notices_only: bool = False
 
     @property
     def schedule(self) -> Schedule:
@@ -89,6 +92,10 @@ class SetOff(Question[Round]):
         return True
 
     @property
+    def own(self) -> bool:
+        return self.wanted.notices_only
+
+    @property
     def purpose(self) -> str:
         return PURPOSE
 
@@ -112,15 +119,15 @@ class SetOff(Question[Round]):
         parcels = dict(held.taken.parcels) if held.taken else {}
         numbers = {wanted.terms.number(firm): firm for firm in parcels}
         declared = {number: parcels[numbers[number]].layers() for number in sorted(numbers)}
-        rows = sum(layers["payables"].size + layers["receivables"].size for layers in declared.values())
+        counted = ("payables", "receivables", *(("lends", "borrows") if wanted.terms.credit else ()))
+        rows = sum(layers[side].size for layers in declared.values() for side in counted)
         if not wanted.terms.sealed and rows > MOST_ROWS:
             raise Invalid(f"all firms together submit at most {MOST_ROWS} rows, these {rows}: split the round")
         # 1. Clear.
         circle = yield from held.circle()
         saved = Saved(held.attempt, held.means.checkpoints)
-        policy = Policy(
-            max(wanted.least_firms, held.greeting.minimum_group), wanted.smaller, self._barred(), wanted.schedule
-        )
+        least = None if wanted.notices_only else max(wanted.least_firms, held.greeting.minimum_group)
+        policy = Policy(least, wanted.smaller, self._barred(), wanted.schedule)
         outcome = yield from clear(circle, wanted.terms, policy, declared, saved)
         # 2. Seal to every firm what it is told.
         told = {
@@ -148,6 +155,8 @@ class SetOff(Question[Round]):
         }
 
     def released(self) -> str:
+        if self.wanted.notices_only:
+            return f"of the round {self.wanted.dataset} no figure: notices alone, which it cannot open"
         return (
             f"of the round {self.wanted.dataset}, if firms with debts are enough: total and net internal debt; if those"
             " with a set-off are enough, too: what is cleared, net internal debt after it, how many firms have a"
@@ -160,7 +169,9 @@ class SetOff(Question[Round]):
         )
         more = "" if self.wanted.dry_run else ", and with whom it does not agree"
         firms = Leak(f"{told}{more}: sealed to it, inside the requester's result", "each firm, of itself alone")
-        buckets = Leak("how many debtors and creditors each firm has at most, as a power of two", _EVERYBODY)
+        kinds = "debtors, creditors, lenders and borrowers" if self.wanted.terms.credit else "debtors and creditors"
+        rows = f"how many {kinds} each firm has at most, as a power of two: in the graph, too, so that a firm"
+        buckets = Leak(f"{rows} with a power of its own is known there", f"{_EVERYBODY}, the coordinator, its sponsor")
         return (*self._opened(), firms, *(() if self.wanted.terms.sealed else (buckets,)))
 
     def longest(self, participants: int, contributors: int = 0) -> int:
@@ -171,19 +182,26 @@ class SetOff(Question[Round]):
     def _opened(self) -> tuple[Leak, ...]:
         """What is opened on the way, and the result."""
         wanted, circle = self.wanted, f"{_EVERYBODY} that takes part"
-        median = "between which powers of two the median debt lies, if firms with debts are enough"
-        step = () if wanted.step_bits else (Leak(median, circle),)
-        graph = Leak("who owes whom, under names made for this round and with arcs of zero added; no amounts", circle)
+        whom = "who owes whom and, apart from that, who lends to whom" if wanted.terms.credit else "who owes whom"
+        graph = f"{whom}, under names made for this run and with arcs of zero added; no amounts"
         return (
             Leak("whether all debts together are too large to be cleared", circle),
-            Leak("whether there are some firms with debts, but too few", circle),
-            *step,
-            *(() if wanted.terms.sealed else (graph,)),
-            Leak("before each phase of the repair, whether all firms are balanced", circle),
+            *(() if wanted.notices_only else self._said_of_all(circle)),
+            *(() if wanted.terms.sealed else (Leak(graph, circle),)),
+            Leak(
+                "before each phase of the repair, whether all firms are balanced; from its time the coordinator", circle
+            ),
             Leak("two numbers that are zero if what is cleared is sound, else random", circle),
+            Leak(self.released(), "requester"),
+        )
+
+    def _said_of_all(self, circle: str) -> tuple[Leak, ...]:
+        median = "between which powers of two the median debt lies, if firms with debts are enough"
+        return (
+            Leak("whether there are some firms with debts, but too few", circle),
+            *(() if self.wanted.step_bits else (Leak(median, circle),)),
             Leak("whether there are some firms with a set-off, but too few", circle),
             Leak("the certified share, to four decimals, if firms with a set-off are enough", circle),
-            Leak(self.released(), "requester"),
         )
 
     def _told(self, header: ContributionHeader, layers: Mapping[str, Vector], told: Vector) -> Vector:
@@ -224,7 +242,7 @@ def _figures(opened: Opening) -> dict[str, Any]:
     """Totals, None where firms are too few."""
     kept = [cell for cell in range(2) if cell not in opened.suppressed]
     found = dict(zip(kept, opened.rows(_LAYERS, 2).T.tolist(), strict=True))
-    shown: dict[str, Any] = dict.fromkeys((*OWED, *CLEARED, "remaining", "certified_share", "step"))
+    shown: dict[str, Any] = dict.fromkeys((*OWED, *CLEARED, "remaining", "cleared_per_cash", "certified_share", "step"))
     shown |= {"suppressed": bool(opened.suppressed)}
     if 0 in found:
         *owed, bits = found[0][: len(OWED) + 1]
@@ -235,4 +253,5 @@ def _figures(opened: Opening) -> dict[str, Any]:
         if not 0 <= shown["cleared"] <= (shown["total"] or 0) or not 0 <= certified <= 10**DECIMALS:
             raise Malformed("totals of a round that cannot be")
         shown |= {"remaining": shown["total"] - shown["cleared"], "certified_share": certified / 10**DECIMALS}
+        shown |= {"cleared_per_cash": round(shown["cleared"] / shown["cash"], 4) if shown["cash"] > 0 else None}
     return shown

@@ -46,15 +46,18 @@ CLEARED: Final = ("cleared", "nid_after", "firms_with_setoff", "cash")
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """Public: how many firms a total is about at least, what counts where two sides differ, who clears with whom."""
+    """Public: how many firms a total is about at least, what counts where two sides differ, who clears with whom.
 
-    least: int
+    With `least` None nothing is said of all together.
+    """
+
+    least: int | None
     smaller: bool
     barred: NDArray[np.bool_] = field(repr=False)
     schedule: Schedule
 
     def plan(self, few: bool) -> Schedule:
-        """Of too few firms nothing is opened, not even how large their debts are."""
+        """Where nothing is said of all together, nothing is opened of how large their debts are."""
         return self.schedule.blind if few and self.schedule.step_bits is None else self.schedule
 
 
@@ -94,7 +97,7 @@ def clear(circle: Circle, terms: Terms, policy: Policy, declared: Declared, save
     # 4. What is said to each, and of all together, if they are enough.
     told = yield from called("notices", _told(circle, terms, declared, state.gathered, flow))
     outcome = Outcome(told, state.ground.bits)
-    if state.few:
+    if state.few or policy.least is None:
         return outcome
     owed, cleared = yield from called("totals", _totals(circle, terms, state.gathered, flow))
     if (yield from called("limits", _too_few(circle, cleared[[CLEARED.index("firms_with_setoff")]], policy.least))):
@@ -137,8 +140,11 @@ def _restored(terms: Terms, schedule: Schedule, saved: Saved, number: int) -> _S
     return _State(gathered, ground, progress, bool(public[1]))
 
 
-def _limits(circle: Circle, gathered: Gathered, least: int) -> Protocol[bool]:
-    """Whether there are some firms with debts, but too few of them.  Raises Invalid for debts that are too large."""
+def _limits(circle: Circle, gathered: Gathered, least: int | None) -> Protocol[bool]:
+    """Whether there are some firms with debts, but too few of them: so taken where nobody asks.
+
+    Raises Invalid for debts that are too large.
+    """
     debts, arcs = gathered.layout.debts, gathered.layout.debts.arcs
     caps = gathered.layout.starts[3]
     owed = gathered.amounts[:arcs]
@@ -146,6 +152,8 @@ def _limits(circle: Circle, gathered: Gathered, least: int) -> Protocol[bool]:
     total = elements.subtract(whole(gathered.amounts[:caps]), np.array([(1 << TOTAL_BITS) - 1], dtype=np.uint64))
     if (yield from _opened(circle, (yield from positive(circle, total)))):
         raise Invalid(f"all debts together reach {1 << TOTAL_BITS:,} minor units: clear part of them in another round")
+    if least is None:
+        return True
     # 2. Who has debts; are they too few?
     has = yield from positive(circle, elements.add(sums(debts.outgoing, owed), sums(debts.incoming, owed)))
     return (yield from _too_few(circle, whole(has), least))

@@ -15,6 +15,7 @@ from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
 from clients.local.layout import LocalConsortium
 from clients.local.prepare import Plan, prepare
+from clients.sdk.netting import Notice as BankNotice
 from clients.sdk.profile import Profile
 from node import config as node_config
 from node import migrations
@@ -43,6 +44,8 @@ from steelyard.field import Vector, from_signed
 from steelyard.functions.aggregate import Aggregate, Aggregation
 from steelyard.functions.computation import ResultShare
 from steelyard.functions.intake import Parcel
+from steelyard.functions.notices import Told
+from steelyard.functions.question import Released
 from steelyard.functions.record import Kept
 from steelyard.functions.statements import Block, Labels
 from steelyard.functions.take_up import TakenUp
@@ -56,15 +59,34 @@ from steelyard.learning.scoring import quality
 from steelyard.learning.strategy import Trained
 from steelyard.protocols.admit import Admitted, Held
 from steelyard.protocols.attempt import Attempt
+from steelyard.protocols.circulation import Progress
+from steelyard.protocols.circulation import Terms as Ground
+from steelyard.protocols.confirmation import Confirmed
 from steelyard.protocols.deal_random import Dealt, _Hand
 from steelyard.protocols.greet import Greeting
+from steelyard.protocols.gridlock import Queued, Settled
 from steelyard.protocols.joint_decryption import Attachment, Front, Fused
 from steelyard.protocols.recover import Rebuilt
 from steelyard.protocols.resume import Unkept
+from steelyard.protocols.round_totals import RoundTotals
+from steelyard.protocols.sealed_round import Gathered
 from steelyard.protocols.secure_sum import Summed
+from steelyard.protocols.set_off_round import Outcome
+from steelyard.protocols.skeleton import Skeleton, Submitted
 from steelyard.protocols.threshold_key import RequestKey
 from steelyard.randomness import Keystream
 from steelyard.secret import Secret
+from steelyard.setoff.book import Book
+from steelyard.setoff.layout import Layout
+from steelyard.setoff.liquidity import Liquidity
+from steelyard.setoff.network import Network, Topology
+from steelyard.setoff.notice import Line, Notice
+from steelyard.setoff.obligations import Obligation
+from steelyard.setoff.queue import Payment, Queue
+from steelyard.setoff.queues import Queues
+from steelyard.setoff.solver import Solution, State
+from steelyard.setoff.statement import Offers, Statement
+from steelyard.setoff.terms import Terms
 from steelyard.sharing.attempt_keys import AttemptKeys
 from steelyard.sharing.robust import Opened
 from steelyard.sharing.seeded import Dealing
@@ -223,6 +245,52 @@ def floats() -> np.ndarray:
 )
 def test_it_prints_no_key_and_no_figure(thing: object) -> None:
     assert_hides(thing, MARK)
+
+
+MANY = np.array([FIGURE, FIGURE + 1], dtype=np.int64)
+INVOICE = Obligation("1", "F-secret", "G-secret", FIGURE)
+PAYMENT = Payment("1", "G-secret", FIGURE)
+RING = Topology.complete(2)
+DEBTS = Network.of(2, RING.payers, RING.payees, np.array([7_777_777, 7_777_778]))
+
+
+@pytest.mark.parametrize(
+    "thing",
+    [
+        INVOICE,
+        Line(INVOICE, FIGURE),
+        Notice("F", "club", (Line(INVOICE, FIGURE),), FIGURE, ("G-secret",)),
+        Offers(FIGURE, FIGURE, {"G-secret": FIGURE}, {"G-secret": FIGURE}, FIGURE),
+        Statement(Terms(round="club", firms=("a", "b")), "F", (INVOICE,), Offers(tender=FIGURE)),
+        Book(("a",), (INVOICE,)),
+        Liquidity({0: FIGURE}, {1: FIGURE}, {(0, 1): FIGURE}),
+        DEBTS,
+        RING,
+        Layout.of(RING),
+        State(MANY, MANY, MANY),
+        Solution(MANY, FIGURE, 3),
+        PAYMENT,
+        Queue("F", (PAYMENT,), FIGURE, FIGURE),
+        Queues(*np.zeros((2, 1, 1), dtype=np.int64), funds=np.array([7_777_777])),
+        Queued(vector(), vector(), vector()),
+        Settled(1, vector(), vector(), vector(), vector()),
+        Confirmed(vector(), vector()),
+        Gathered(Layout.of(RING), vector(), vector(), (vector(),)),
+        Submitted(np.zeros(2, dtype=np.int64), vector(), vector()),
+        Skeleton(RING, vector(), MANY, vector(), vector(), vector(), vector(), vector()),
+        Ground(4, vector(), vector(), vector()),
+        Progress(1, vector(), vector(), vector()),
+        RoundTotals(vector(), vector(), vector(), vector()),
+        Outcome({1: vector()}, 4, vector(), vector(), 9_999),
+        Told("club", "ab" * 16, "lines", MANY, (A,), True),
+        BankNotice("F", "ab" * 16, 2, Queue("F", (PAYMENT,), FIGURE, FIGURE), FIGURE, (True,), True, (A,)),
+        Released(vector(), (), MARK),
+    ],
+    ids=lambda each: type(each).__name__,
+)
+def test_a_round_and_a_netting_print_no_amount_and_no_counterparty(thing: object) -> None:
+    assert_hides(thing, MARK)
+    assert not [word for word in ("G-secret", "7777777", "7_777_777") if word in repr(thing)]
 
 
 def test_the_test_would_see_them() -> None:

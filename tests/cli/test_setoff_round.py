@@ -30,6 +30,9 @@ BAD = {
     "id,debtor,creditor,amount,currency\n1,A,B,1,EUR\n2,B,C,1,USD\n3,C,A,1,IDR\n": "3 currencies",
     "id,debtor,creditor,amount\n1,F-1,B,5\n2,f.1,B,5\n": "differ only in capitals",
     "id,debtor,creditor,amount\n": "nothing to clear",
+    f"id,debtor,creditor,amount\n1,A,B,{(1 << 34) - 1}\n2,A,B,1\n": "all that one firm owes another",
+    "id,debtor,creditor,amount\n1,A,B,5\n2,B\n": "line 3",
+    "id,debtor,creditor\n1,A,B\n": "line 1 must name the columns",
 }
 
 
@@ -111,11 +114,75 @@ def test_what_firms_have_said_one_by_one_is_cleared_and_a_dry_run_says_what_each
     assert (unknown.code, "no firm of this round" in unknown.err) == (2, True)
 
 
+def test_a_correction_gives_new_notices_and_no_second_total_and_old_notices_stay_readable(user: User) -> None:
+    (user.folder / "firms.txt").write_text("F017\nF003\nF009\n")
+    user.types("--profile d setoff open november --firms firms.txt --currency EUR --json")
+    head, *lines = DEBTS.splitlines()
+
+    def say(firm: str, without: str = "-") -> None:
+        own = [head, *(line for line in lines if firm in line and not line.startswith(without))]
+        (user.folder / f"{firm}.csv").write_text("\n".join(own) + "\n")
+        said = user.types(f"--profile d setoff say {firm}.csv --firm {firm} --round november --json")
+        assert said.code == 0, said.err
+
+    for firm in ("F017", "F003", "F009"):
+        say(firm)
+    first = user.types("--profile d setoff run --round november --steps 20 --json").json
+    say("F003", without="3,")  # it does not owe F009 anything
+    lines_then = json.loads(notice(user, first["id"], "F003"))
+    assert {each["id"]: each["cleared"] for each in lines_then} == {"1": 700, "2": 100, "3": 800, "5": 0}
+    again = user.types("--profile d setoff run --round november --steps 20 --json")
+    assert again.error["reason"] == "DIFFERENCING_REFUSED"
+    assert "--notices-only" in again.error["message"]
+    second = user.types("--profile d setoff run --round november --steps 20 --notices-only --json").json
+    assert (second["total"], second["cleared"], second["certified_share"]) == (None, None, None)
+    corrected = user.types(f"--profile d setoff notice --run {second['id']} --firm F003")
+    assert {each["id"]: each["cleared"] for each in json.loads(corrected.out)} == {"1": 0, "2": 0, "5": 0}
+    assert "F009 says something else" in corrected.err
+
+
 @pytest.mark.parametrize("text", BAD, ids=BAD.values())
 def test_bad_input_is_refused_in_its_own_words(user: User, text: str) -> None:
     (user.folder / "bad.csv").write_text(text)
     refused = user.types("--profile d setoff run --obligations bad.csv")
     assert (refused.code, BAD[text] in refused.err) == (2, True), refused.err
+
+
+def test_only_what_both_sides_say_is_cleared_and_the_two_alone_hear_of_the_rest(user: User) -> None:
+    """F1 and F2 agree; F2 and F3 contradict each other; F3 claims to owe F1, who says nothing of it."""
+    own = {
+        "F1": "1,F1,F2,100\n4,F2,F1,60\n",
+        "F2": "1,F1,F2,100\n2,F2,F3,50\n4,F2,F1,60\n",
+        "F3": "2,F2,F3,40\n3,F3,F1,70\n",
+    }
+    (user.folder / "three.txt").write_text("\n".join(own) + "\n")
+    user.types("--profile d setoff open december --firms three.txt --json")
+    nobody = user.types("--profile d setoff run --round december --json")
+    assert (nobody.code, nobody.error["reason"]) == (3, "NOT_FOUND")
+    for firm, lines in own.items():
+        (user.folder / f"{firm}.csv").write_text("id,debtor,creditor,amount\n" + lines)
+        assert user.types(f"--profile d setoff say {firm}.csv --firm {firm} --round december --json").code == 0
+    found = user.types("--profile d setoff run --round december --steps 20 --json").json
+    assert (found["total"], found["cleared"], found["firms"]) == (160, None, 3)  # two firms are too few for a total
+    told = {firm: user.types(f"--profile d setoff notice --run {found['id']} --firm {firm}") for firm in own}
+    cleared = {firm: {each["id"]: each["cleared"] for each in json.loads(said.out)} for firm, said in told.items()}
+    assert cleared == {"F1": {"1": 60, "4": 60}, "F2": {"1": 60, "2": 0, "4": 60}, "F3": {"2": 0, "3": 0}}
+    differ = {
+        firm: [other for other in own if f"{other} says something else" in said.err] for firm, said in told.items()
+    }
+    assert differ == {"F1": ["F3"], "F2": ["F3"], "F3": ["F1", "F2"]}
+
+
+def test_firms_without_circles_and_ten_thousand_invoices(user: User) -> None:
+    (user.folder / "apart.csv").write_text("id,debtor,creditor,amount\n1,A,B,50\n2,C,D,40\n")
+    apart = user.types("--profile d setoff run --obligations apart.csv --steps 20 --json").json
+    assert (apart["total"], apart["cleared"], apart["certified_share"], apart["firms_with_setoff"]) == (90, 0, 1.0, 0)
+    many = "".join(f"{number},A,B,{number}\n" for number in range(1, 10_001))
+    (user.folder / "many.csv").write_text(f"id,debtor,creditor,amount\n{many}b,B,C,900000\nc,C,A,800000\n")
+    found = user.types("--profile d setoff run --obligations many.csv --steps 20 --json").json
+    assert (found["total"], found["cleared"]) == (50_005_000 + 1_700_000, 2_400_000)
+    lines = json.loads(notice(user, found["id"], "A"))
+    assert (len(lines), sum(each["cleared"] for each in lines if each["debtor"] == "A")) == (10_001, 800_000)
 
 
 def test_cash_closes_circles(user: User) -> None:

@@ -33,7 +33,7 @@ POLICY: Final = """
 functions = [
     "sum", "count", "mean", "vector_sum", "exceeds", "compare", "top", "auction", "hhi", "correlate", "regress",
     "stats", "histogram", "share", "refresh", "recover", "reshare", "audit", "forget", "ratio", "score", "benchmark",
-    "train", "set_off",
+    "train", "set_off", "netting",
 ]
 requesters = ["analyst"]
 sponsors = ["analyst"]
@@ -45,6 +45,12 @@ parts_beside_totals = true
 dropouts_in_training = true
 
 [datasets.club]
+columns = ["amount"]
+
+[datasets.league]
+columns = ["amount"]
+
+[datasets.payments]
 columns = ["amount"]
 
 [datasets.accounts]
