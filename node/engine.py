@@ -281,7 +281,13 @@ class Engine:
         )
 
     def _means(self, order: Order, stages: Stages | None, shelves: NodeShelves) -> Means:
-        means = Means(shelves, self._books.inbox, self._unsealer(order), workers=self._workers)
+        means = Means(
+            shelves,
+            self._books.inbox,
+            self._unsealer(order),
+            workers=self._workers,
+            requester=order.request.requester,
+        )
         return self._books.trained.offered(means, order.computation, stages.line) if stages else means
 
     def _stages(self, order: Order, links: Mapping[PartyId, StreamLink]) -> Stages:
