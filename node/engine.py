@@ -291,9 +291,11 @@ class Engine:
         )
 
     def _means(self, order: Order, stages: Stages | None, shelves: NodeShelves) -> Means:
-        books = self._books
-        past = NodePast(books.computations, books.ledger, order.request.requester)
-        means = Means(shelves, books.inbox, self._unsealer(order), workers=self._workers, past=past)
+        books, requester = self._books, order.request.requester
+        past = NodePast(books.computations, books.ledger, requester)
+        means = Means(
+            shelves, books.inbox, self._unsealer(order), workers=self._workers, past=past, requester=requester
+        )
         return books.trained.offered(means, order.computation, stages.line) if stages else means
 
     def _stages(self, order: Order, links: Mapping[PartyId, StreamLink]) -> Stages:

@@ -129,6 +129,9 @@ class KeptModels:
         for each in units:
             self.vault.destroy(each)
 
+    def requester(self, name: str) -> str:
+        return self.show(name).card.requester if self._units(name) else ""
+
     def list(self) -> list[Kept]:
         return [self.show(name) for name in sorted({unit.name for unit in self.vault.units(_MODEL)})]
 

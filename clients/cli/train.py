@@ -33,7 +33,7 @@ def train_model(
         Parameter(help="How; `usual` is what suits the model."),
     ] = "usual",
     name: Annotated[
-        str, Parameter(help="What the parties call the model [default: model]; one of that name is replaced.")
+        str, Parameter(help="What the parties call the model [default: model]; yours of that name is replaced.")
     ] = "model",
     rounds: Annotated[int, Parameter(help="Rounds at most; gbdt has trees [default: 10].")] = 10,
     trees: Annotated[int, Parameter(help="How many, with --model gbdt [default: 50].")] = 50,

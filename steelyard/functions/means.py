@@ -21,6 +21,9 @@ Unseal = Callable[[bytes], bytes]  # opens what the requester sealed to this nod
 class Models(Interface):
     """Where a node keeps the models that it helped to train."""
 
+    def requester(self, name: str) -> str:
+        """Who asked for the model of this name; empty where there is none."""
+
     def keep(self, name: str, model: bytes) -> None:
         """Durably (`steelyard.learning.model`); the same name and bytes again are the same model."""
 
@@ -34,6 +37,7 @@ class Means:
     unseal: Unseal | None = field(default=None, repr=False)
     checkpoints: Checkpoints | None = None  # of a long computation, over its attempts
     models: Models | None = None
+    requester: str = ""  # of this computation
     progress: Progress | None = None
     noted: Callable[[dict[str, Any]], None] | None = None  # what only the owner is told, in the node's log
     trainer: Callable[[str], TrainerProcess] | None = None  # a process of this name

@@ -16,9 +16,10 @@ from typing import Annotated, Any, Final
 import msgspec
 import numpy as np
 
-from steelyard.errors import GroupTooSmall, Invalid
+from steelyard.errors import GroupTooSmall, Invalid, PolicyRefused
 from steelyard.field import from_signed
 from steelyard.functions import suppression
+from steelyard.functions.means import Means
 from steelyard.functions.question import Held, Layers, Leak, Opening, Question, Released, Table, Values
 from steelyard.functions.training_plan import Choice, Plan, Result, summed
 from steelyard.ids import identifier
@@ -148,6 +149,7 @@ class Train(Question[Training]):
 
     def release(self, held: Held) -> Protocol[Released]:
         wanted, total = self.wanted, held.sum()
+        self._check_name(held.means)
         # 1. Are there enough rows, of enough parties, on either side?  With noise the owners have allowed any number.
         if not self.private:
             few = yield from suppression.suppressed(held, total[:2], total[2:], needed=LEAST_ROWS, partly=True)
@@ -174,7 +176,9 @@ class Train(Question[Training]):
         run = Run(sums, contributes, noise, budget, kept, ports.progress)
         rows = self._records(held.brought, held.greeting.decimals)
         with wanted.at_work(wanted.noisy, ports.trainer if contributes else None, ports.noted) as strategy:
-            plan = Plan(wanted, strategy, contributors, held.attempt, budget, held.greeting.minimum_rows)
+            plan = Plan(
+                wanted, strategy, contributors, held.attempt, budget, held.greeting.minimum_rows, ports.requester
+            )
             result = yield from run.run(plan.steps(rows))
         # 3. The model stays here; the requester gets figures and the hash.
         if ports.noted:
@@ -184,6 +188,17 @@ class Train(Question[Training]):
             if result.personal:
                 ports.models.keep(f"{wanted.name}_personal", result.personal.encode())
         return Released(from_signed(_packed(result, sums.mask(run.dropped), wanted.reports)))
+
+    def _check_name(self, means: Means) -> None:
+        """Nobody puts a model of its own in the place of one that somebody else asked for, and perhaps uses."""
+        if means.models is None:
+            return
+        for each in (self.wanted.name, f"{self.wanted.name}_personal"):
+            before = means.models.requester(each)
+            if before not in ("", means.requester):
+                raise PolicyRefused(
+                    f"{before} asked for the model {each} that is kept here: choose another name (--name)"
+                )
 
     def figures(self, opened: Opening) -> dict[str, Any]:
         size = len(_FIGURES) + _LIMBS + 3 * self.wanted.reports

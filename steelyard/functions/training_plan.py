@@ -184,6 +184,7 @@ class Plan:
     attempt: Attempt
     budget: Budget | None
     minimum_rows: int = 0  # the largest that an owner insists on
+    requester: str = ""
 
     OWN_RELEASES: ClassVar[int] = 2  # number of rows, final scoring
     LONGEST: ClassVar[int] = 2 * scoring.CELLS + 1
@@ -236,6 +237,7 @@ class Plan:
             delta=self.budget.delta if self.budget else 0.0,
             protects=self.choice.protects if self.budget else "",
             computation=self.attempt.computation,
+            requester=self.requester,
         )
 
     def _spent(self) -> float:

@@ -50,6 +50,7 @@ class Card(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     delta: float = 0.0
     protects: str = ""  # a record or a party
     computation: str = ""
+    requester: str = ""  # who asked for it
     personal: bool = False  # one party's own, and nobody else's
 
 

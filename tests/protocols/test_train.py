@@ -14,7 +14,7 @@ from protocols.training import Kept
 from benchmarks.credit_data import Credit, german
 from steelyard.digest import digest
 from steelyard.documents.attempt import Contribution
-from steelyard.errors import Conflict, GroupTooSmall, Invalid, SteelyardError
+from steelyard.errors import Conflict, GroupTooSmall, Invalid, PolicyRefused, SteelyardError
 from steelyard.field import to_signed
 from steelyard.functions.catalogue import question
 from steelyard.functions.computation import compute
@@ -43,11 +43,17 @@ class Kitchen:
     kept: Kept = field(default_factory=Kept)
     models: dict[str, bytes] = field(default_factory=dict)
     lines: list[dict[str, Any]] = field(default_factory=list)
+    asker: str = "analyst"
 
     @property
     def means(self) -> Means:
         trainer = lambda name: TrainerProcess([name], 60)  # noqa: E731
-        return Means(checkpoints=self.kept, models=self, progress=self.lines.append, trainer=trainer)
+        return Means(
+            checkpoints=self.kept, models=self, progress=self.lines.append, trainer=trainer, requester=self.asker
+        )
+
+    def requester(self, name: str) -> str:
+        return read_model(self.models[name]).card.requester if name in self.models else ""
 
     def keep(self, name: str, model: bytes) -> None:
         self.models[name] = model
@@ -97,7 +103,7 @@ def trained(
             consortium.ledgers[party],
             SystemRandomness(),
             lambda identity, party=party: Keystream(digest("noise", party.encode(), identity.encode())),
-            means=table.means if table else Means(),
+            means=table.means if table else Means(requester="analyst"),
         )
     return run_locally(protocols, tamper)
 
@@ -288,6 +294,21 @@ def test_one_party_that_stops_does_not_stop_the_others() -> None:
     outcome.pop(stopped)
     assert figures(consortium, asking, outcome)["auc"] > 0.6
     assert tables[0].lines[-1]["parties"] == 4
+
+
+def test_a_model_is_replaced_by_who_asked_for_it_and_nobody_else() -> None:
+    consortium, tables = Consortium(3, 2), kitchens(CREDIT, 3, NAMES)
+    for seed in (1, 2):
+        asking = asked(rounds=2, seed=seed)
+        figures(consortium, asking, trained(consortium, asking, tables))
+        for table in tables:
+            table.kept = Kept()
+    for table in tables:
+        table.asker = "somebody-else"
+    outcome = trained(consortium, asked(rounds=2), tables)
+    assert {type(each) for each in outcome.values()} == {PolicyRefused}
+    assert len({table.models["model"] for table in tables}) == 1
+    figures(consortium, again := asked(rounds=2, name="other"), trained(consortium, again, tables))
 
 
 def test_the_model_predicts_from_its_file() -> None:
