@@ -25,6 +25,7 @@ import msgspec
 from steelyard.errors import Invalid
 
 LONG: Final = frozenset({"train", "set_off"})
+SAVED: Final = frozenset({"set_off"})  # nodes go on from what they have saved: to wait for one is to lose less
 Seconds = Annotated[float, msgspec.Meta(gt=0, le=7 * 24 * 3600)]
 Count = Annotated[int, msgspec.Meta(ge=1, le=1_000_000)]
 
@@ -37,6 +38,7 @@ class Timing(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     call: Seconds = 3  # one answer of a node
     missing: Seconds = 3  # of retries until a node that does not answer is missing
     back: Seconds = 10  # for a node that was lost during an attempt to come back
+    back_to_saved: Seconds = 300  # the same, where the next attempt goes on from what the nodes have saved
     poll: Seconds = 1  # between questions to a node whose owner has to decide
     failed: Seconds = 2  # after a failure that decides the attempt, for others to say what they saw
     broken: Seconds = 15  # after another failure, while enough nodes can still finish
@@ -48,6 +50,10 @@ class Timing(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     def of(self, function: str) -> float:
         """How long a computation of this function may take."""
         return max(self.long, self.computation) if function in LONG else self.computation
+
+    def returning(self, function: str) -> float:
+        """How long a node that was lost during an attempt may stay away."""
+        return max(self.back_to_saved, self.back) if function in SAVED else self.back
 
 
 class Limits(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -135,7 +135,8 @@ class Scheduler:
         left = (computation.request.expires_ms - now_ms()) / 1000
         try:
             async with asyncio.timeout(left):
-                patience = self._timing.back if resumed else self._timing.missing
+                returning = self._timing.returning(computation.request.function)
+                patience = returning if resumed else self._timing.missing
                 agreement = await self._ask(computation, patience, soon=not self._slots.locked())
                 async with self._slots:
                     await self._attempts(computation, agreement)
@@ -189,7 +190,8 @@ class Scheduler:
     async def _again(self, computation: Computation) -> Agreement:
         """Who takes part in the next attempt."""
         may_shrink = computation.request.allow_missing and not computation.fixed
-        return await self._ask(computation, self._timing.missing if may_shrink else self._timing.back)
+        returning = self._timing.returning(computation.request.function)
+        return await self._ask(computation, self._timing.missing if may_shrink else returning)
 
     def _clean(self, computation: Computation) -> None:
         """Nodes should not wait for what will not come; if they do not hear it, their own deadlines will tell them."""

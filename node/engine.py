@@ -16,6 +16,7 @@ from node.books import Books, now_ms
 from node.computations import Recorded
 from node.hellos import Hellos
 from node.inbox import MOST
+from node.past import NodePast
 from node.progress import Stages
 from node.release import PendingRelease
 from node.sessions import Sessions
@@ -286,8 +287,10 @@ class Engine:
         )
 
     def _means(self, order: Order, stages: Stages | None, shelves: NodeShelves) -> Means:
-        means = Means(shelves, self._books.inbox, self._unsealer(order), workers=self._workers)
-        return self._books.trained.offered(means, order.computation, stages.line) if stages else means
+        books = self._books
+        past = NodePast(books.computations, books.ledger, order.request.requester)
+        means = Means(shelves, books.inbox, self._unsealer(order), workers=self._workers, past=past)
+        return books.trained.offered(means, order.computation, stages.line) if stages else means
 
     def _stages(self, order: Order, links: Mapping[PartyId, StreamLink]) -> Stages:
         key, before = self._books.membership.sealing_key(order.request.requester), _sent(links)

@@ -7,7 +7,7 @@ A share that is taken up for good (a stored sharing) must be kept otherwise: the
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Final
@@ -115,7 +115,7 @@ class Inbox:
         policy, now = self._policy.read(), self._now_ms()
         rows = self._database.query(
             "SELECT registration, header FROM contribution WHERE (dataset = ? OR ? = '') AND held = 1"
-            " AND expires_ms > ? ORDER BY contributor, dataset",
+            " AND expires_ms > ? AND id NOT IN (SELECT contribution FROM final) ORDER BY contributor, dataset",
             (dataset, dataset, now),
         )
         found = [_read(*row) for row in rows]
@@ -146,6 +146,34 @@ class Inbox:
         gone = self._forget("id IN (SELECT value FROM json_each(?))", json.dumps(sorted(contributions)))
         self._sweep()
         return gone
+
+    def settle(self, run: str, dataset: str, cleared: Mapping[PartyId, str], *, despite: bool) -> None:
+        """See `steelyard.functions.intake.Intake`."""
+        ids = json.dumps(sorted(cleared.values()))
+        with self._database.transaction():
+            self._require_unsettled(run, ids)
+            corrected = self._corrected(dataset, cleared)
+            if corrected and not despite:
+                text = f"{len(corrected)} contributions to {dataset} have come since from firms that were cleared"
+                raise Conflict(f"{text}: clear the round again, or declare it final despite corrections")
+            self._database.execute("INSERT OR IGNORE INTO final SELECT value, ? FROM json_each(?)", (run, ids))
+            said: dict[str, object] = {"computation": run, "dataset": dataset, "contributions": len(cleared)}
+            self._audit.record("contributions_final", said, now_ms=self._now_ms())
+        self.drop([*cleared.values(), *corrected])
+
+    def _require_unsettled(self, run: str, ids: str) -> None:
+        row = self._database.one(
+            "SELECT run FROM final WHERE contribution IN (SELECT value FROM json_each(?)) AND run != ?", (ids, run)
+        )
+        if row is not None:
+            raise Conflict(f"computation {row[0]} is final already, over some of the same contributions")
+
+    def _corrected(self, dataset: str, cleared: Mapping[PartyId, str]) -> tuple[str, ...]:
+        """What waits here of those contributors, and was not cleared."""
+        rows = self._database.query(
+            "SELECT contributor, id FROM contribution WHERE dataset = ? AND held = 1", (dataset,)
+        )
+        return tuple(new for contributor, new in rows if cleared.get(contributor, new) != new)
 
     def rotate(self) -> int:
         """A new sealing key; its number.  Earlier ones stay while something that is sealed to them waits."""

@@ -41,6 +41,8 @@ JOBS: Final[dict[str, Job]] = {
         round.JOB,
         round_killed.JOB,
         set_off.JOB,
+        set_off.SKELETON,
+        set_off.NEAR,
         set_off.DELAYED,
         netting.JOB,
         help.JOB,

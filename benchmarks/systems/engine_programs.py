@@ -9,6 +9,7 @@ import os
 import signal
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Final
 
 import numpy as np
@@ -16,7 +17,7 @@ from numpy.typing import NDArray
 
 from benchmarks import inputs, payments
 from benchmarks.inputs import Values
-from benchmarks.systems import set_off_program
+from benchmarks.systems import set_off_program, skeleton_program
 from steelyard import bitfield, field
 from steelyard.bitfield import Bits
 from steelyard.field import Vector
@@ -235,4 +236,8 @@ PROGRAMS: Final = {
     "copy": Program(_bytes, _copy, _moved),
     "transfer": Program(_bytes, _send, _moved),
     "set-off": Program(set_off_program.shares, set_off_program.clear, _open_values),
+    "set-off-short": Program(
+        set_off_program.shares, partial(set_off_program.clear, schedule=set_off_program.SHORT), _open_values
+    ),
+    "set-off-skeleton": Program(skeleton_program.shares, skeleton_program.clear, skeleton_program.opened),
 }

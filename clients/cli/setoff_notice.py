@@ -83,15 +83,24 @@ def export(
     note("As the firm: steelyard setoff notice --sealed f017.notice --firm F017")
 
 
-def finalise(run: Run, *, json: Json = False) -> None:
+def finalise(
+    run: Run,
+    *,
+    despite_corrections: Annotated[
+        bool, Parameter(negative="", help="Also where firms have said something else since; that is forgotten.")
+    ] = False,
+    json: Json = False,
+) -> None:
     """Declares a round final: from now on its notices stand.  Signed by you, and in every node's audit log.
+
+    The nodes forget what the round was cleared from, so that no debt is cleared twice.
 
     Example: `steelyard setoff finalise 5eed5eed5eed5eed5eed5eed5eed5eed`
     """
     from clients.sdk.rounds import Rounds, declare_final
 
     with open_client() as client:
-        result = declare_final(client, client.results(run))
+        result = declare_final(client, client.results(run), despite=despite_corrections)
         Rounds(client.desk.profile).remember_final(run, result)
     emit({"id": result.computation, **result.value}, json=json)
 

@@ -201,11 +201,11 @@ def _played(
 
 
 def _cleared(client: Client, terms: Terms, asked: Asked, options: dict[str, Any], report: Any) -> Result:
-    from clients.sdk.rounds import clear
+    from clients.sdk.questions import with_options
 
     asked["on_progress"] = lambda computation: report(describe_progress(computation))
     try:
-        return clear(client, terms, asked, options)
+        return client.set_off(terms, **with_options(asked, **options))
     except DifferencingRefused as error:
         advice = "run it with --notices-only, or let all firms say again what they owe"
         raise DifferencingRefused(f"{error.message}: {advice}", party=error.party) from None

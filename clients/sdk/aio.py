@@ -25,6 +25,7 @@ from .deadlines import CALL, Deadline, Patience
 from .desk import Desk, Pages
 from .profile import Profile
 from .questions import (
+    AMOUNT,
     DEFAULT_TIMEOUT,
     FIRM,
     Asked,
@@ -32,12 +33,17 @@ from .questions import (
     Question,
     Wanted,
     beside,
+    contributors,
     normal,
+    plainly,
     question,
     with_options,
 )
 from .results import Computation, Party, Result
 from .sharings import Sharing, named, sharings_of
+
+if TYPE_CHECKING:
+    from steelyard.setoff.terms import Terms
 
 if TYPE_CHECKING:  # the generated module knows it only as a type
     from steelyard.v1.coordinator_pb2_grpc import CoordinatorServiceAsyncStub
@@ -165,6 +171,29 @@ class AsyncClient:
         """How far a firm's ratio is from the mean of its peers, at least five, or its percentile among them."""
         options = with_options(asked, subject=subject, ratio=ratio, percentile=percentile)
         return await self.ask("benchmark", dataset, FIRM, **options)
+
+    async def set_off(self, terms: Terms, **asked: Unpack[Asked]) -> Result:
+        """Clears what firms have said under these terms: `set_off(rounds.terms("october"), options={"steps": 800})`.
+
+        Firms contribute with `clients.sdk.rounds`; `options` as `steelyard.functions.set_off.Round` has them.
+        """
+        return await self.ask("set_off", terms.round, AMOUNT, **with_options(asked, terms=plainly(terms)))
+
+    async def netting(
+        self,
+        banks: Sequence[str],
+        *,
+        mode: str = "gridlock",
+        decimals: int = 0,
+        dataset: str = "payments",
+        **asked: Unpack[Asked],
+    ) -> Result:
+        """Nets the queues that banks have contributed (`clients.sdk.netting`), the banks in their agreed order.
+
+        `mode` is gridlock, positions, or settles for one bit; `options` may set how many `passes` it takes at most.
+        """
+        options = with_options(asked, banks=contributors(banks), mode=mode, decimals=decimals)
+        return await self.ask("netting", dataset, AMOUNT, **options)
 
     async def ask(self, function: str, dataset: str, column: str | None = None, **asked: Unpack[Asked]) -> Result:
         """Creates a computation, waits for its end and opens the result; a cancelled task cancels the computation."""

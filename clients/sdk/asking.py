@@ -5,11 +5,14 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
-from typing import Unpack
+from typing import TYPE_CHECKING, Unpack
 
 from .desk import Desk
-from .questions import FIRM, Asked, beside, normal, with_options
+from .questions import AMOUNT, FIRM, Asked, beside, contributors, normal, plainly, with_options
 from .results import Result
+
+if TYPE_CHECKING:
+    from steelyard.setoff.terms import Terms
 
 
 class Asking(ABC):
@@ -139,3 +142,26 @@ class Asking(ABC):
         """How far a firm's ratio is from the mean of its peers, at least five, or its percentile among them."""
         options = with_options(asked, subject=subject, ratio=ratio, percentile=percentile)
         return self.ask("benchmark", dataset, FIRM, **options)
+
+    def set_off(self, terms: Terms, **asked: Unpack[Asked]) -> Result:
+        """Clears what firms have said under these terms: `set_off(rounds.terms("october"), options={"steps": 800})`.
+
+        Firms contribute with `clients.sdk.rounds`; `options` as `steelyard.functions.set_off.Round` has them.
+        """
+        return self.ask("set_off", terms.round, AMOUNT, **with_options(asked, terms=plainly(terms)))
+
+    def netting(
+        self,
+        banks: Sequence[str],
+        *,
+        mode: str = "gridlock",
+        decimals: int = 0,
+        dataset: str = "payments",
+        **asked: Unpack[Asked],
+    ) -> Result:
+        """Nets the queues that banks have contributed (`clients.sdk.netting`), the banks in their agreed order.
+
+        `mode` is gridlock, positions, or settles for one bit; `options` may set how many `passes` it takes at most.
+        """
+        options = with_options(asked, banks=contributors(banks), mode=mode, decimals=decimals)
+        return self.ask("netting", dataset, AMOUNT, **options)

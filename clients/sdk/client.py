@@ -37,6 +37,8 @@ from .results import Computation, Party, Result
 from .sharings import Sharing, named, sharings_of
 
 if TYPE_CHECKING:
+    from steelyard.identity.sealing_keys import SealingKeys
+
     from .firm import Firm
 
 _WITHDRAW: Final = 1.0  # seconds that an interrupted caller waits for its cancellation
@@ -55,6 +57,7 @@ class Client(Asking):
     def __init__(self, desk: Desk) -> None:
         self.desk = desk
         self._line = Connection(desk.home, desk.coordinator, CoordinatorServiceStub)
+        self._known: SealingKeys | None = None  # the nodes', since they were learnt
 
     @classmethod
     def from_profile(cls, path: Path | str) -> Self:
@@ -160,7 +163,7 @@ class Client(Asking):
         """A contributor that this requester sponsors, its keys in this profile; made and registered if need be."""
         from .firm import Firm  # takes longer to import than a question to answer
 
-        firm = Firm.of(self.desk.profile, party, under=self.desk.membership)
+        firm = Firm.of(self.desk.profile, party, under=self.desk.membership, known=self._known)
         if firm.registration is None:
             firm.adopt(self.desk.vouch(firm.draft(self.desk.requester)))
         return firm
@@ -174,7 +177,7 @@ class Client(Asking):
 
         request = pb.ListPartiesRequest()
         answer = self._line.call(lambda stub: stub.ListParties(request, timeout=CALL))
-        learn(self.desk.profile.path, self.desk.membership, wire.sealing_keys(answer.parties))
+        self._known = learn(self.desk.profile.path, self.desk.membership, wire.sealing_keys(answer.parties))
 
     def hand_in(self, bundles: Iterable[Bundle], timeout: float = HAND_IN) -> tuple[str, ...]:
         """Hands sealed contributions in: the coordinator keeps them until the nodes have taken them.  Their ids."""

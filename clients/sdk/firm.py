@@ -54,19 +54,38 @@ Values = NDArray[np.int64]
 class Firm:
     """One contributor under one manifest."""
 
-    def __init__(self, name: str, home: Home, membership: Membership, folder: Path | None = None) -> None:
-        """`folder` is the profile's, in which the nodes' sealing keys are kept; without it the manifest's are used."""
+    def __init__(
+        self,
+        name: str,
+        home: Home,
+        membership: Membership,
+        folder: Path | None = None,
+        known: SealingKeys | None = None,
+    ) -> None:
+        """`known` are the nodes' sealing keys, read from the profile's `folder` if they are not given.
+
+        With neither, the manifest's are used.
+        """
         self.name: Final = party_id(name)
         self.membership: Final = membership
         self._home = home
         self._folder = folder
+        self._known = known
 
     @classmethod
-    def of(cls, profile: Profile, name: str, *, make: bool = True, under: Membership | None = None) -> Firm:
+    def of(
+        cls,
+        profile: Profile,
+        name: str,
+        *,
+        make: bool = True,
+        under: Membership | None = None,
+        known: SealingKeys | None = None,
+    ) -> Firm:
         """The firm whose keys lie in the profile's `contributors` folder; they are made at the first use.
 
-        `under` saves the check of the profile's manifest where that has been made, for thousands of firms say.
-        Raises NotFound when they are not there and not to be made.
+        `under` and `known` save the check of the profile's manifest and of the nodes' sealing keys where those have
+        been made, for thousands of firms say.  Raises NotFound when they are not there and not to be made.
         """
         home = Layout(profile.path).contributor(name)
         if not (home.path / "sealing.key").exists():
@@ -76,13 +95,15 @@ class Firm:
                 )
             home.create_document_keys()
         if under is not None:
-            return cls(name, home, under, profile.path)
+            return cls(name, home, under, profile.path, known)
         held = profile.membership(profile.identity) if profile.identity else Home(profile.path).membership()
         return cls(name, home, held, profile.path)
 
     @property
     def keys(self) -> SealingKeys:
         """The nodes' newest sealing keys that are known here."""
+        if self._known is not None:
+            return self._known
         return known_keys(self._folder, self.membership) if self._folder else SealingKeys(self.membership, {})
 
     @property

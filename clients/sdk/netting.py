@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any, Final, Unpack
 
@@ -31,7 +32,8 @@ from steelyard.ids import PartyId
 from steelyard.setoff.queue import Queue, tag
 from steelyard.setoff.terms import members
 
-from .client import Client
+from .client import HAND_IN, Client
+from .delivery import deliver
 from .firm import LIFE_DAYS, Firm
 from .questions import Asked, with_options
 from .results import Computation, Result
@@ -110,16 +112,21 @@ def contribute(
     decimals: int = 0,
     dataset: str = DATASET,
     days: int = LIFE_DAYS,
+    timeout: float = HAND_IN,
 ) -> tuple[str, ...]:
     """Hands in what these of the `banks` want to pay, sealed for the nodes; their keys are made at the first use.
 
-    `banks` are all that take part, in the order that everybody uses.  Returns the contributions' ids.  Raises Invalid
-    for queues that are none.
+    `banks` are all that take part, in the order that everybody uses.  Returns the contributions' ids, once all nodes
+    have them.  Raises Invalid for queues that are none, and what a node that refuses says.
     """
     names = members(list(banks))
-    client.learn_keys()
-    sealed = [_sealed(client.firm(names[_known(each, names)]), each, banks, decimals, dataset, days) for each in queues]
-    return client.hand_in(sealed)
+    for each in queues:
+        _known(each, names)
+
+    def seal(queue: Queue) -> Bundle:
+        return _sealed(client.firm(names[queue.bank]), queue, banks, decimals, dataset, days)
+
+    return deliver(client, [partial(seal, each) for each in queues], lambda at, of: None, timeout)
 
 
 def ask(
@@ -133,11 +140,8 @@ def ask(
     **asked: Unpack[Asked],
 ) -> Result:
     """Nets what all these banks have contributed: `gridlock`, `positions`, or `settles` for one bit."""
-    names = list(members(list(banks)).values())
-    if len(names) < len(banks):
-        raise Invalid("a bank is named twice")
-    options = {"banks": names, "mode": mode, "decimals": decimals, **({} if passes is None else {"passes": passes})}
-    return client.ask(FUNCTION, dataset, "amount", **with_options(asked, **options))
+    more = with_options(asked, **({} if passes is None else {"passes": passes}))
+    return client.netting(banks, mode=mode, decimals=decimals, dataset=dataset, **more)
 
 
 def net(
@@ -191,10 +195,9 @@ def _notice(firm: Firm, bank: str, told: Told) -> Notice:
     return Notice(bank, told.computation, kept.decimals, kept.queue, position, released, told.verified, told.nodes)
 
 
-def _known(queue: Queue, names: Mapping[str, str]) -> str:
+def _known(queue: Queue, names: Mapping[str, str]) -> None:
     if queue.bank not in names:
         raise Invalid(f"{queue.bank[:60]} is no bank of this netting")
-    return queue.bank
 
 
 def _sealed(firm: Firm, queue: Queue, banks: Sequence[str], decimals: int, dataset: str, days: int) -> Bundle:

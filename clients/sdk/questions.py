@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
-from typing import Any, Final, TypedDict
+from typing import TYPE_CHECKING, Any, Final, TypedDict
 
 import msgspec
 
@@ -14,10 +14,14 @@ from steelyard.errors import Invalid
 from .results import Computation, Party
 from .sharings import Sharing, named
 
+if TYPE_CHECKING:
+    from steelyard.setoff.terms import Terms
+
 DEFAULT_TIMEOUT: Final = 60.0  # seconds
 WHOLE: Final = frozenset({"refresh", "recover", "reshare", "audit", "forget"})  # functions on whole sharings
 UNCHANGING: Final = frozenset({"recover", "audit"})  # those that leave the epoch as it is
 FIRM: Final = "firm"  # the column that names statements
+AMOUNT: Final = "amount"  # the column of invoices and payments
 DEFAULT_LIFE: Final = 24 * 3600.0  # seconds; an owner who decides by hand needs time
 OnProgress = Callable[[Computation], None]
 
@@ -168,6 +172,20 @@ def with_options(asked: Asked, **options: Any) -> Asked:
     """The same, with more of `options`."""
     more: Asked = {**asked, "options": {**asked.get("options", {}), **options}}
     return more
+
+
+def plainly(terms: Terms) -> dict[str, Any]:
+    """Terms of a round as they are signed."""
+    return dict(msgspec.json.decode(msgspec.json.encode(terms)))
+
+
+def contributors(banks: Sequence[str]) -> list[str]:
+    """Names of banks as contributors.  Raises Invalid for a bank that is named twice."""
+    from steelyard.setoff.terms import members
+
+    if len(set(banks)) < len(banks):
+        raise Invalid("a bank is named twice")
+    return list(members(list(banks)).values())
 
 
 def normal(where: str) -> str:

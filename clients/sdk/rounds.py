@@ -1,22 +1,22 @@
 """`Rounds`: set-off rounds as a profile sees them: their terms, what its firms have said, and what they are told.
 
 D/rounds/<round>.json holds the terms; D/contributors/<firm>/rounds/<contribution>.json what a firm has said with it,
-for its notice.
+for its notice, under terms that D/rounds/<tag>.terms holds once for all firms.
 """
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import msgspec
 
 from steelyard.documents.contribution import Bundle, ContributionHeader, Measure
 from steelyard.documents.signed import read as read_document
-from steelyard.errors import Cheated, Invalid, NotFound, TimedOut
+from steelyard.errors import Cheated, Invalid, NotFound
 from steelyard.functions.finality import result_hash
 from steelyard.functions.notices import ABOUT, Part, Told, about, parts_of, put_together
 from steelyard.functions.set_off import AMOUNT, PURPOSE
@@ -24,23 +24,29 @@ from steelyard.identity import files
 from steelyard.identity.homes import Layout
 from steelyard.ids import computation_id
 from steelyard.setoff.notice import Notice
+from steelyard.setoff.obligations import Obligation
 from steelyard.setoff.settlement import settle
-from steelyard.setoff.statement import Statement
+from steelyard.setoff.statement import Offers, Statement
 from steelyard.setoff.terms import Terms, member
 
 from .client import Client
+from .delivery import OnFirm, deliver
 from .firm import Firm
 from .profile import Profile
-from .questions import Asked, with_options
 from .results import Result
 
 FOLDER: Final = "rounds"
 _MAX_FILE: Final = 1 << 26
-_TOGETHER: Final = 500  # contributions handed in at once
-_PAUSE: Final = 0.1
 _DAYS: Final = 30
 
-OnFirm = Callable[[int, int], None]  # how many firms have sealed, of how many
+
+class _Said(msgspec.Struct, frozen=True):
+    """A firm's statement but for the terms, which are named by their tag."""
+
+    firm: str
+    terms: str
+    obligations: tuple[Obligation, ...]
+    offers: Offers
 
 
 class Rounds:
@@ -70,16 +76,21 @@ class Rounds:
         terms = statement.terms
         measure = Measure(AMOUNT, terms.decimals, 0)
         bundle = firm.seal(statement.layers(), dataset=terms.round, purpose=PURPOSE, columns=(measure,), days=days)
+        if not self._agreed(terms.tag).exists():
+            files.private_directory(self._profile.path / FOLDER)
+            files.replace(self._agreed(terms.tag), msgspec.json.encode(terms))
         folder = files.private_directory(firm.folder / FOLDER)
+        said = _Said(statement.firm, terms.tag, statement.obligations, statement.offers)
         contribution = read_document(ContributionHeader, bundle.header.payload).id
-        files.replace(folder / f"{contribution}.json", msgspec.json.encode(statement), files.PRIVATE)
+        files.replace(folder / f"{contribution}.json", msgspec.json.encode(said), files.PRIVATE)
         return bundle
 
     def statement(self, firm: str, told: Told) -> Statement:
         """What a firm whose keys lie here has said in the contribution that its notice is about.  Raises NotFound."""
         for path in (Layout(self._profile.path).contributor(member(firm)).path / FOLDER).glob("*.json"):
             if list(about(path.stem)) == told.values[:ABOUT].tolist():
-                return msgspec.json.decode(files.read(path, _MAX_FILE), type=Statement)
+                said = msgspec.json.decode(files.read(path, _MAX_FILE), type=_Said)
+                return Statement(read_terms(self._agreed(said.terms)), said.firm, said.obligations, said.offers)
         raise NotFound(f"what {firm[:60]} said to the round {told.round} was said from another folder: open it there")
 
     def notice(self, firm: str, parts: Mapping[str, Part], run: str = "") -> Notice:
@@ -96,6 +107,9 @@ class Rounds:
         """A notice of this run stands from now on, as far as this profile knows."""
         files.private_directory(self._profile.path / FOLDER)
         files.replace(self._final(run), msgspec.json.encode({"computation": result.computation, **result.value}))
+
+    def _agreed(self, tag: str) -> Path:
+        return self._profile.path / FOLDER / f"{tag}.terms"
 
     def _final(self, run: str) -> Path:
         return self._profile.path / FOLDER / f"{computation_id(run)}.final"
@@ -115,29 +129,23 @@ class Rounds:
 
 def play(client: Client, statements: Sequence[Statement], on_firm: OnFirm, timeout: float) -> None:
     """All firms whose keys lie in this profile say what they owe and are owed; returns when all nodes have it."""
-    profile, deadline = client.desk.profile, time.monotonic() + timeout
-    rounds, waiting = Rounds(profile), set[str]()
-    client.learn_keys()
-    for start in range(0, len(statements), _TOGETHER):
-        sealed = []
-        for at, each in enumerate(statements[start : start + _TOGETHER], start=start + 1):
-            sealed.append(rounds.seal(each, client.firm(member(each.firm))))
-            on_firm(at, len(statements))
-        waiting |= set(client.hand_in(sealed))
-    _arrive(client, waiting, len(statements), deadline)
+    rounds = Rounds(client.desk.profile)
+    deliver(client, [partial(_sealed, client, rounds, each) for each in statements], on_firm, timeout)
 
 
-def clear(client: Client, terms: Terms, asked: Asked, options: Mapping[str, Any]) -> Result:
-    """Clears a round for whoever has contributed."""
-    plain = msgspec.json.decode(msgspec.json.encode(terms))
-    return client.ask("set_off", terms.round, AMOUNT, **with_options(asked, terms=plain, **options))
+def _sealed(client: Client, rounds: Rounds, statement: Statement) -> Bundle:
+    return rounds.seal(statement, client.firm(member(statement.firm)))
 
 
-def declare_final(client: Client, result: Result) -> Result:
-    """The requester's word, under its signature, that this result of a round stands; raises Invalid for a dry run."""
+def declare_final(client: Client, result: Result, *, despite: bool = False) -> Result:
+    """The requester's word, under its signature, that this result of a round stands: nodes forget what it cleared.
+
+    Raises Invalid for a dry run; Conflict where firms that were cleared have contributed anew since, unless `despite`
+    that, and where another result over the same contributions is final.
+    """
     if result.function != "set_off" or result.value["dry_run"]:
         raise Invalid(f"{result.computation} has cleared no round: there is nothing to declare final")
-    options = {"run": result.computation, "result": result_hash(result.value)}
+    options = {"run": result.computation, "result": result_hash(result.value), "despite": despite}
     return client.ask("finality", result.dataset, AMOUNT, options=options)
 
 
@@ -171,17 +179,3 @@ def read_terms(path: Path) -> Terms:
         raise Invalid(f"{path} holds no terms of a round") from None
     terms.check()
     return terms
-
-
-def _arrive(client: Client, waiting: Iterable[str], count: int, deadline: float) -> None:
-    left = set(waiting)
-    while left:
-        for each in client.contributions(count):
-            if each.id in left and each.refused:
-                raise each.refused[0].error()
-            if not each.waiting:
-                left.discard(each.id)
-        if left and time.monotonic() > deadline:
-            raise TimedOut(f"{len(left)} contributions have not arrived at all nodes yet")
-        if left:
-            time.sleep(_PAUSE)

@@ -26,7 +26,6 @@ from steelyard.functions.intake import Intake
 from steelyard.functions.means import Means
 from steelyard.functions.question import Held, Layers, Question
 from steelyard.functions.record import Kept
-from steelyard.functions.shelves import Shelves
 from steelyard.functions.take_up import TakenUp, take_up
 from steelyard.ids import PartyId
 from steelyard.protocols.agree import Certificate, Ledger, agree
@@ -75,7 +74,7 @@ def compute(
         means = means or Means()
         if kept and kept.epoch != mine.hello.stored:
             raise Conflict(f"the sharing has gone on at {attempt.me} since its hello: ask again")
-        known = _known(attempt, question, kept, means.shelves)
+        known = _known(attempt, question, kept, means)
         taken: TakenUp | None = None
         brought: Layers | None = None
         shares: dict[PartyId, Vector] = {}
@@ -114,11 +113,11 @@ def compute(
     )
 
 
-def _known(attempt: Attempt, question: Question[Any], kept: Kept | None, shelves: Shelves | None) -> Inputs | None:
-    """Inputs that are shared already."""
+def _known(attempt: Attempt, question: Question[Any], kept: Kept | None, means: Means) -> Inputs | None:
+    """Inputs that are shared already, or were."""
     if kept:
         return kept.inputs(question.wanted)
-    return question.earlier(attempt, shelves) if shelves else None
+    return question.earlier(attempt, means)
 
 
 def _taken(attempt: Attempt, question: Question[Any], intake: Intake) -> Protocol[TakenUp]:

@@ -45,5 +45,12 @@ class Intake(Interface):
     def doubt(self, contribution: str, culprits: Collection[str], suspects: Collection[str]) -> None:
         """It is no sharing of one vector: noted for the owner, and forgotten where its contributor is proven guilty."""
 
+    def settle(self, run: str, dataset: str, cleared: Mapping[PartyId, str], *, despite: bool) -> None:
+        """These, by contributor, have been cleared for good by `run`, and are forgotten.
+
+        Raises Conflict where one of them was by another run, or where there is a newer one of the same contributor;
+        `despite` that it is forgotten, too.
+        """
+
     def drop(self, contributions: Collection[str]) -> int:
         """Forgets my shares of these; how many were here."""

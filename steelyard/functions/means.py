@@ -8,6 +8,7 @@ from typing import Protocol as Interface
 
 from steelyard.ckks.worker import Workers
 from steelyard.functions.intake import Intake
+from steelyard.functions.past import Past
 from steelyard.functions.shelves import Shelves
 from steelyard.protocols.resume import Checkpoints
 from steelyard.protocols.training import Progress
@@ -33,3 +34,4 @@ class Means:
     models: Models | None = None
     progress: Progress | None = None
     workers: Workers | None = None  # processes for encrypted computations
+    past: Past | None = None  # what it has released to this requester

@@ -25,7 +25,6 @@ from steelyard.field import Vector, total
 from steelyard.functions.intake import Parcel
 from steelyard.functions.means import Means
 from steelyard.functions.recalled import Record as Record
-from steelyard.functions.shelves import Shelves
 from steelyard.functions.take_up import TakenUp
 from steelyard.ids import PartyId, identifier
 from steelyard.protocols.attempt import Attempt
@@ -351,8 +350,8 @@ class Question(ABC, Generic[A]):
         """A contributor's part in the input set, and my share of what a party would have dealt in its place."""
         raise Invalid(f"{self.function} takes no contributions")
 
-    def earlier(self, attempt: Attempt, shelves: Shelves) -> Inputs | None:
-        """What an attempt before this one has shared, where it came to its end without anybody hearing of it."""
+    def earlier(self, attempt: Attempt, means: Means) -> Inputs | None:
+        """Inputs of before: of an attempt whose end nobody heard of, or of the computation that is asked about."""
         return None
 
     def recall(self, held: Held, records: Mapping[PartyId, Record]) -> Protocol[Mapping[PartyId, Vector]]:

@@ -119,7 +119,8 @@ class SetOff(Question[Round]):
         parcels = dict(held.taken.parcels) if held.taken else {}
         numbers = {wanted.terms.number(firm): firm for firm in parcels}
         declared = {number: parcels[numbers[number]].layers() for number in sorted(numbers)}
-        rows = sum(layers["payables"].size + layers["receivables"].size for layers in declared.values())
+        counted = ("payables", "receivables", *(("lends", "borrows") if wanted.terms.credit else ()))
+        rows = sum(layers[side].size for layers in declared.values() for side in counted)
         if not wanted.terms.sealed and rows > MOST_ROWS:
             raise Invalid(f"all firms together submit at most {MOST_ROWS} rows, these {rows}: split the round")
         # 1. Clear.
@@ -168,9 +169,8 @@ class SetOff(Question[Round]):
         )
         more = "" if self.wanted.dry_run else ", and with whom it does not agree"
         firms = Leak(f"{told}{more}: sealed to it, inside the requester's result", "each firm, of itself alone")
-        rows = (
-            "how many debtors and creditors each firm has at most, as a power of two: in the graph, too, so that a firm"
-        )
+        kinds = "debtors, creditors, lenders and borrowers" if self.wanted.terms.credit else "debtors and creditors"
+        rows = f"how many {kinds} each firm has at most, as a power of two: in the graph, too, so that a firm"
         buckets = Leak(f"{rows} with a power of its own is known there", f"{_EVERYBODY}, the coordinator, its sponsor")
         return (*self._opened(), firms, *(() if self.wanted.terms.sealed else (buckets,)))
 
@@ -182,7 +182,8 @@ class SetOff(Question[Round]):
     def _opened(self) -> tuple[Leak, ...]:
         """What is opened on the way, and the result."""
         wanted, circle = self.wanted, f"{_EVERYBODY} that takes part"
-        graph = "who owes whom, under names made for this run and with arcs of zero added; no amounts"
+        whom = "who owes whom and, apart from that, who lends to whom" if wanted.terms.credit else "who owes whom"
+        graph = f"{whom}, under names made for this run and with arcs of zero added; no amounts"
         return (
             Leak("whether all debts together are too large to be cleared", circle),
             *(() if wanted.notices_only else self._said_of_all(circle)),
@@ -241,7 +242,7 @@ def _figures(opened: Opening) -> dict[str, Any]:
     """Totals, None where firms are too few."""
     kept = [cell for cell in range(2) if cell not in opened.suppressed]
     found = dict(zip(kept, opened.rows(_LAYERS, 2).T.tolist(), strict=True))
-    shown: dict[str, Any] = dict.fromkeys((*OWED, *CLEARED, "remaining", "certified_share", "step"))
+    shown: dict[str, Any] = dict.fromkeys((*OWED, *CLEARED, "remaining", "cleared_per_cash", "certified_share", "step"))
     shown |= {"suppressed": bool(opened.suppressed)}
     if 0 in found:
         *owed, bits = found[0][: len(OWED) + 1]
@@ -252,4 +253,5 @@ def _figures(opened: Opening) -> dict[str, Any]:
         if not 0 <= shown["cleared"] <= (shown["total"] or 0) or not 0 <= certified <= 10**DECIMALS:
             raise Malformed("totals of a round that cannot be")
         shown |= {"remaining": shown["total"] - shown["cleared"], "certified_share": certified / 10**DECIMALS}
+        shown |= {"cleared_per_cash": round(shown["cleared"] / shown["cash"], 4) if shown["cash"] > 0 else None}
     return shown

@@ -24,6 +24,7 @@ from steelyard.epochs.committee import Committee, reckoned
 from steelyard.errors import Invalid, Malformed
 from steelyard.field import Vector
 from steelyard.functions.intake import Parcel
+from steelyard.functions.means import Means
 from steelyard.functions.moments import distinct
 from steelyard.functions.question import Held, Layers, Leak, Opening, Question, Released, Selection, Table, Values
 from steelyard.functions.record import (
@@ -105,8 +106,8 @@ class Share(Question[Shared]):
         share = narrowed(Layout(len(columns), header.rows, vector=False), places, parcel.share)
         return Contribution(header.contributor, header.id, decimals, bounds, header.rows), share
 
-    def earlier(self, attempt: Attempt, shelves: Shelves) -> Inputs | None:
-        stored = _made(attempt, shelves)
+    def earlier(self, attempt: Attempt, means: Means) -> Inputs | None:
+        stored = _made(attempt, means.shelves) if means.shelves else None
         return (
             Inputs(contributions(stored, self.wanted.columns), stored.enough, stored.minimum_rows) if stored else None
         )

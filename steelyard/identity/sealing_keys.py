@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from steelyard.documents.sealing_key import OF_MANIFEST, SealingKey
@@ -16,10 +16,15 @@ COORDINATOR: Final = "coordinator"
 
 @dataclass(frozen=True, slots=True)
 class SealingKeys:
-    """What one client knows; `learned` gives a newer state."""
+    """What one client knows; `learned` gives a newer state.  Raises Unauthenticated for what no node has signed."""
 
     membership: Membership
-    signed: Mapping[str, Signed]  # by party, each checked
+    signed: Mapping[str, Signed]  # by party
+    _checked: Mapping[str, SealingKey] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        found = {party: checked(self.membership, party, signed) for party, signed in self.signed.items()}
+        object.__setattr__(self, "_checked", found)
 
     def learned(self, relayed: Iterable[tuple[str, Signed]]) -> SealingKeys:
         """With what the coordinator relays as of each party.
@@ -43,9 +48,8 @@ class SealingKeys:
         return self._known(party).key
 
     def _known(self, party: str) -> _Known:
-        if party in self.signed:
-            said = checked(self.membership, party, self.signed[party])
-            return _Known(said.number, said.key)
+        if party in self._checked:
+            return _Known(self._checked[party].number, self._checked[party].key)
         return _Known(OF_MANIFEST, self.membership.node_sealing_key(party).hex())
 
 

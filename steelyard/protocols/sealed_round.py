@@ -29,6 +29,7 @@ from steelyard.setoff.terms import Terms
 Declared = Mapping[int, Mapping[str, Vector]]  # by the firm's number: my shares of the layers that it dealt
 Told = Mapping[int, Vector]  # by the firm's number: shares of what it is told
 MOST = (1 << AMOUNT_BITS) - 1
+_SAVED = 6  # vectors beside the way back
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,18 +43,21 @@ class Gathered:
 
     def packed(self) -> list[Vector]:
         """To be saved."""
-        debts = self.layout.debts
-        return [debts.payers.astype(np.uint64), debts.payees.astype(np.uint64), self.amounts, self.worths, *self.way]
+        topologies = (self.layout.debts, self.layout.lent)
+        ends = [end.astype(np.uint64) for each in topologies for end in (each.payers, each.payees)]
+        return [*ends, self.amounts, self.worths, *self.way]
 
     @classmethod
     def unpacked(cls, terms: Terms, saved: list[Vector]) -> Gathered:
-        payers, payees, amounts, worths, *way = saved
-        debts = Topology(terms.size, payers.astype(np.int64), payees.astype(np.int64))
-        return cls(layout_of(terms, debts), amounts, worths, tuple(way))
+        *ends, amounts, worths = saved[:_SAVED]
+        debts, lent = (
+            Topology(terms.size, *(end.astype(np.int64) for end in ends[at : at + 2])) for at in range(0, len(ends), 2)
+        )
+        return cls(layout_of(terms, debts, lent), amounts, worths, tuple(saved[_SAVED:]))
 
 
-def layout_of(terms: Terms, debts: Topology) -> Layout:
-    return Layout.of(debts, credit=terms.credit, cash=terms.cash, caps=terms.caps)
+def layout_of(terms: Terms, debts: Topology, lent: Topology | None) -> Layout:
+    return Layout.of(debts, lent=lent, cash=terms.cash, caps=terms.caps)
 
 
 def gather(
@@ -76,7 +80,7 @@ def gather(
         amounts.append(lines.amounts)
     if terms.cash or terms.caps:
         amounts.append((yield from offered(circle, terms, declared)))
-    layout, together = layout_of(terms, debts), np.concatenate(amounts)
+    layout, together = layout_of(terms, debts, debts if terms.credit else None), np.concatenate(amounts)
     worths.append(constant(0, together.size - debts.arcs))
     return Gathered(layout, together, np.concatenate(worths), (confirmed.agreed,))
 

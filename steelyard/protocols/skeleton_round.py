@@ -1,13 +1,19 @@
 """Skeleton round: what firms have dealt, padded rows, becomes the arcs that are cleared, and goes back to each firm.
 
 Model       that of steelyard.protocols.skeleton.
-Rounds      0 of its own: those of a skeleton, of bounds before and of two placings behind.   Sends the same.
-Reveals     what a skeleton does, to the compute nodes.
+Rounds      0 of its own: those of a skeleton, of bounds before and of two placings behind; of two skeletons where there
+            are credit lines.   Sends the same.
+Reveals     what a skeleton does, to the compute nodes; where there are credit lines, of these another one, under the
+            same pseudonyms.
 Follows     steelyard.protocols.skeleton.
-Differs     a number that is no firm's becomes one: who lies can do so in its own name only.
+Differs     a number that is no firm's becomes one: who lies can do so in its own name only.  Of a credit line the
+            smaller counts of what lender and borrower say.
 """
 
 from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 
@@ -16,64 +22,108 @@ from steelyard.protocols.circle import Circle
 from steelyard.protocols.place import place
 from steelyard.protocols.sealed_round import Declared, Gathered, Told, constant, layout_of, offered
 from steelyard.protocols.select import within
-from steelyard.protocols.skeleton import Skeleton, Submitted, assemble, bring_back, confirmed_rows
+from steelyard.protocols.skeleton import (
+    Rules,
+    Skeleton,
+    Submitted,
+    assemble,
+    bring_back,
+    confirmed_rows,
+    pseudonyms,
+)
 from steelyard.rounds import Protocol
-from steelyard.setoff.network import FULL, Amounts
+from steelyard.setoff.network import Amounts
 from steelyard.setoff.terms import Terms
 
 
+@dataclass(frozen=True, slots=True)
+class _Side:
+    """The layers of one side's rows; `worths` is empty where all count alike."""
+
+    amounts: str
+    others: str
+    worths: str = ""
+
+
+_CREDIT: Final = (_Side("lends", "borrowers"), _Side("borrows", "lenders"))
+_WAY: Final = 5  # vectors that lead the results of one skeleton back
+
+
 def gather(circle: Circle, terms: Terms, declared: Declared, smaller: bool) -> Protocol[Gathered]:
-    # 1. All rows of one side, those of all firms behind each other.
-    sides = [_column(declared, side) for side in ("creditors", "debtors")]
-    named = yield from within(circle, np.concatenate(sides), terms.size)
-    others = named[: sides[0].size], named[sides[0].size :]
-    debtors, creditors = (
-        Submitted(_owners(declared, layer), numbers, _column(declared, layer))
-        for layer, numbers in zip(("payables", "receivables"), others, strict=True)
-    )
-    # 2. The graph under fresh names, and cash under the same.
-    skeleton = yield from assemble(circle, terms.size, debtors, creditors, smaller)
-    amounts, arcs = [skeleton.amounts], skeleton.topology.arcs
-    if terms.cash:
-        money = (yield from offered(circle, terms, declared)).reshape(2, terms.size)
-        amounts += yield from place(circle, skeleton.labels, *money)
+    # 1. The graph of debts, under fresh names.
+    labels = yield from pseudonyms(circle, terms.size)
+    rules = Rules(smaller, terms.groups)
+    debts = yield from _skeleton(circle, terms, declared, labels, _debts(terms), rules)
+    amounts, way, lent = [debts.amounts], (labels, *debts.way), None
+    # 2. Credit, cash and caps under the same, which clear nothing themselves.
+    if terms.credit:
+        credit = yield from _skeleton(circle, terms, declared, labels, _CREDIT, Rules(smaller=True))
+        amounts, way, lent = [*amounts, credit.amounts], (*way, *credit.way), credit.topology
+    if terms.cash or terms.caps:
+        money = (yield from offered(circle, terms, declared)).reshape(-1, terms.size)
+        amounts += yield from place(circle, labels, *money)
     together = np.concatenate(amounts)
-    worths = np.concatenate([constant(FULL, arcs), constant(0, together.size - arcs)])
-    way = (skeleton.kept.astype(np.uint64), skeleton.places, skeleton.matched, skeleton.agreed)
-    layout = layout_of(terms, skeleton.topology)
-    return Gathered(layout, together, worths, (*way, skeleton.numbers, skeleton.labels))
+    worths = np.concatenate([debts.worths, constant(0, together.size - debts.worths.size)])
+    return Gathered(layout_of(terms, debts.topology, lent), together, worths, way)
 
 
 def tell(circle: Circle, terms: Terms, declared: Declared, gathered: Gathered, flow: Vector) -> Protocol[Told]:
-    """Of every firm: what is cleared of its rows, where the other side says the same, and its cash."""
-    kept, places, matched, agreed, numbers, labels = gathered.way
-    arcs = gathered.layout.debts.arcs
-    skeleton = Skeleton(
-        gathered.layout.debts, gathered.amounts[:arcs], kept.astype(np.int64), places, matched, agreed, numbers, labels
-    )
+    """Of every firm: what is cleared of its rows, where the other side says the same, its credit and its cash."""
+    labels, *way = gathered.way
+    layout = gathered.layout
+    credit, tenders, acceptances, caps = layout.starts
     # 1. Each row's, then cash by firm again.
-    cleared = yield from bring_back(circle, skeleton, flow[:arcs])
-    confirmed = yield from confirmed_rows(circle, skeleton)
+    debts = Skeleton.known(layout.debts, way[:_WAY])
+    cleared = yield from bring_back(circle, debts, flow[:credit])
+    confirmed = yield from confirmed_rows(circle, debts)
+    rows = [(_debts(terms), cleared), (_debts(terms), confirmed)]
+    if terms.credit:
+        lent = yield from bring_back(circle, Skeleton.known(layout.lent, way[_WAY:]), flow[credit:tenders])
+        rows.append((_CREDIT, lent))
     cash: list[Vector] = []
     if terms.cash:
-        _, tenders, acceptances, _ = gathered.layout.starts
         (firms,) = yield from place(circle, labels, np.arange(terms.size, dtype=np.uint64))
-        cash = yield from place(circle, firms, flow[tenders:acceptances], flow[acceptances:])
-    # 2. To whom each belongs: the rows of debtors stand before those of creditors.
-    owing, owed = (_owners(declared, layer) for layer in ("payables", "receivables"))
+        cash = yield from place(circle, firms, flow[tenders:acceptances], flow[acceptances:caps])
+    # 2. To whom each belongs: the rows of one side stand before those of the other.
+    sorted_ = [
+        _by_firm(declared, side, values) for sides, found in rows for side, values in _split(declared, sides, found)
+    ]
     return {
-        firm: np.concatenate(
-            [
-                *(side for rows in (cleared, confirmed) for side in _of(firm, owing, owed, rows)),
-                *(column[[firm]] for column in cash),
-            ]
-        )
+        firm: np.concatenate([*(each[firm] for each in sorted_), *(column[[firm]] for column in cash)])
         for firm in declared
     }
 
 
-def _of(firm: int, owing: Amounts, owed: Amounts, rows: Vector) -> tuple[Vector, Vector]:
-    return rows[: owing.size][owing == firm], rows[owing.size :][owed == firm]
+def _debts(terms: Terms) -> tuple[_Side, _Side]:
+    worths = ("payable_worths", "receivable_worths") if terms.aged else ("", "")
+    return _Side("payables", "creditors", worths[0]), _Side("receivables", "debtors", worths[1])
+
+
+def _skeleton(
+    circle: Circle, terms: Terms, declared: Declared, labels: Vector, sides: tuple[_Side, _Side], rules: Rules
+) -> Protocol[Skeleton]:
+    """Of all rows, those of all firms behind each other."""
+    others = [_column(declared, side.others) for side in sides]
+    named = yield from within(circle, np.concatenate(others), terms.size)
+    first = others[0].size
+    debtors, creditors = _submitted(declared, sides[0], named[:first]), _submitted(declared, sides[1], named[first:])
+    return (yield from assemble(circle, labels, debtors, creditors, rules))
+
+
+def _submitted(declared: Declared, side: _Side, others: Vector) -> Submitted:
+    worths = _column(declared, side.worths) if side.worths else None
+    return Submitted(_owners(declared, side.amounts), others, _column(declared, side.amounts), worths)
+
+
+def _split(declared: Declared, sides: tuple[_Side, _Side], rows: Vector) -> list[tuple[_Side, Vector]]:
+    first = _owners(declared, sides[0].amounts).size
+    return [(sides[0], rows[:first]), (sides[1], rows[first:])]
+
+
+def _by_firm(declared: Declared, side: _Side, values: Vector) -> dict[int, Vector]:
+    """The rows of every firm."""
+    sizes = [layers[side.amounts].size for layers in declared.values()]
+    return dict(zip(declared, np.split(values, np.cumsum(sizes)[:-1]), strict=True))
 
 
 def _owners(declared: Declared, layer: str) -> Amounts:

@@ -29,7 +29,7 @@ def settle(statement: Statement, told: Amounts, round_id: str) -> Notice:
     """Raises Malformed for numbers that are not for this statement, Invalid where more is cleared than is owed."""
     payables, receivables = _sides(statement)
     terms, length = statement.terms, 2 * (payables.length + receivables.length)
-    if told.size != length + 2 * terms.size * terms.credit + 2 * terms.cash:
+    if told.size != length + sum(_credit(statement)) + 2 * terms.cash:
         raise Malformed("this notice is not for what the firm has said to the round")
     cut = np.cumsum([payables.length, receivables.length, payables.length])
     owing, owed, agreed_owing, agreed_owed = np.split(told[:length], cut)
@@ -76,7 +76,15 @@ def _differing(statement: Statement, side: _Side, agreed: Amounts) -> list[str]:
 
 def _money(statement: Statement, rest: Amounts) -> int:
     """Cash and credit got, less what was given."""
-    size, terms = statement.terms.size, statement.terms
-    lent, borrowed = (rest[:size], rest[size : 2 * size]) if terms.credit else (rest[:0], rest[:0])
-    tendered, accepted = rest[-2:].tolist() if terms.cash else (0, 0)
+    lends, borrows = _credit(statement)
+    lent, borrowed = rest[:lends], rest[lends : lends + borrows]
+    tendered, accepted = rest[-2:].tolist() if statement.terms.cash else (0, 0)
     return int(borrowed.sum() - lent.sum()) + tendered - accepted
+
+
+def _credit(statement: Statement) -> tuple[int, int]:
+    """How many numbers there are about what it lends, and what it borrows."""
+    terms, offers = statement.terms, statement.offers
+    if not terms.credit:
+        return 0, 0
+    return (terms.size, terms.size) if terms.sealed else (bucket(len(offers.lends)), bucket(len(offers.borrows)))

@@ -93,27 +93,39 @@ class Statement:
 
     def _rows(self) -> dict[str, Amounts]:
         owed, owing = self.sides()
-        form = self.terms.form(bucket(len(owed)), bucket(len(owing)))
+        offers = self.offers
+        form = self.terms.form(*(bucket(len(each)) for each in (owed, owing, offers.lends, offers.borrows)))
         found = {name: np.zeros(length, dtype=np.int64) for name, length in form.items()}
         amounts = {pair: sum(each.amount for each in debts) for pair, debts in self.book.pairs.items()}
+        worths = dict(zip(self.book.pairs, self.book.network.worths.tolist(), strict=True))
         sides = (("payables", "creditors", owed), ("receivables", "debtors", owing))
         for money, others, names in sides:
-            found[others][:] = self.terms.size  # a row that only fills the bucket leads nowhere
-            for at, name in enumerate(names):
-                pair = (self.firm, name) if money == "payables" else (name, self.firm)
-                found[others][at], found[money][at] = self.terms.number(member(name)), amounts[pair]
+            pairs = [(self.firm, name) if money == "payables" else (name, self.firm) for name in names]
+            self._fill(found, others, names)
+            found[money][: len(names)] = [amounts[pair] for pair in pairs]
+            if self.terms.aged:
+                found[f"{money[:-1]}_worths"][: len(names)] = [worths[pair] for pair in pairs]
         return found | self._offered(found)
+
+    def _fill(self, found: Mapping[str, Amounts], others: str, names: Sequence[str]) -> None:
+        """The numbers of the other side; a row that only fills the bucket names nobody, and leads nowhere."""
+        found[others][:] = self.terms.size
+        found[others][: len(names)] = [self.terms.number(member(name)) for name in names]
 
     def _offered(self, form: Mapping[str, Amounts]) -> dict[str, Amounts]:
         offers = self.offers
         self._check_taken()
         single = {"cash": [offers.tender, offers.acceptance], "cap": [offers.cap]}
         made = {name: np.array(values, dtype=np.int64) for name, values in single.items() if name in form}
-        for name, lines in (("lends", offers.lends), ("borrows", offers.borrows)):
+        lines = (("lends", "borrowers", offers.lends), ("borrows", "lenders", offers.borrows))
+        for name, others, amounts in lines:
             if name in form:
-                made[name] = np.zeros(self.terms.size, dtype=np.int64)
-                for other, amount in lines.items():
-                    made[name][self.terms.number(member(other))] = amount
+                made[name] = np.zeros_like(form[name])
+                at = [self.terms.number(member(other)) for other in sorted(amounts)]
+                if not self.terms.sealed:
+                    self._fill(form, others, sorted(amounts))
+                    at = list(range(len(amounts)))
+                made[name][at] = [amounts[other] for other in sorted(amounts)]
         if any(((each < 0) | (each > MOST)).any() for each in made.values()):
             raise Invalid(f"cash, credit and caps are from zero to less than {1 << AMOUNT_BITS:,} minor units")
         return made

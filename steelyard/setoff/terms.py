@@ -8,25 +8,28 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from datetime import date
-from functools import lru_cache
+from functools import cached_property
 from typing import Annotated, Final, Literal
 
 import msgspec
+import numpy as np
 
 from steelyard.digest import digest
 from steelyard.documents.manifest import Name
 from steelyard.errors import Invalid
 from steelyard.ids import PartyId, identifier, party_id
+from steelyard.setoff.network import Amounts
 
 Mode = Literal["sealed", "skeleton"]
 MOST_SEALED: Final = 500  # firms: a quarter of a million pairs
 MOST_FIRMS: Final = 20_000
 LEAST_BUCKET: Final = 4  # rows of one side of one firm
 MOST_ROWS: Final = 1 << 18  # of all firms together
+MOST_LAYERS: Final = 8  # of groups that overlap
 _FOREIGN: Final = re.compile(r"[^a-z0-9]+")
 
 
-class Terms(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class Terms(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, dict=True):
     """`minimum`: of one invoice, in minor units.  `today`: with it, debts count more the longer they are overdue.
 
     `excluded`: groups that do not clear among themselves.  `cash`, `credit`, `caps`: firms say how much of it there is.
@@ -56,10 +59,10 @@ class Terms(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     def sealed(self) -> bool:
         return self.mode == "sealed"
 
-    @property
+    @cached_property
     def tag(self) -> str:
         """Names these terms and no others."""
-        return _tag(self)
+        return f"round_{digest('set-off terms', msgspec.json.encode(self)).hex()[:32]}"
 
     def check(self) -> None:
         """Raises Invalid; what the types cannot say."""
@@ -68,30 +71,54 @@ class Terms(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
             raise Invalid("a firm takes part in a round once")
         if self.sealed and self.size > MOST_SEALED:
             raise Invalid(f"a sealed round takes at most {MOST_SEALED} firms: clear {self.size} with --mode skeleton")
-        if not self.sealed and (self.aged or self.credit or self.caps):
-            raise Invalid("weights by age, credit lines and caps take a sealed round")
         for firm in (firm for group in self.excluded for firm in group):
             self.number(firm)
+        if not self.sealed and len(self.groups) > MOST_LAYERS:
+            raise Invalid(f"in a skeleton round a firm is in at most {MOST_LAYERS} groups that do not clear: join some")
+
+    @cached_property
+    def _numbers(self) -> Mapping[str, int]:
+        return {firm: number for number, firm in enumerate(self.firms)}
 
     def __contains__(self, firm: str) -> bool:
-        return firm in _numbers(self.firms)
+        return firm in self._numbers
 
     def number(self, firm: str) -> int:
         """Its place in the public order; raises Invalid for a firm that does not take part."""
         try:
-            return _numbers(self.firms)[firm]
+            return self._numbers[firm]
         except KeyError:
             raise Invalid(f"{firm[:60]} is no firm of this round") from None
 
-    def form(self, payables: int, receivables: int) -> Mapping[str, int]:
-        """The layers that a firm deals, with their lengths; in a sealed round every firm has a cell for every other."""
+    @cached_property
+    def groups(self) -> tuple[Amounts, ...]:
+        """For every firm a number: those of one number are of one excluded group.  Several where groups overlap."""
+        layers: list[dict[str, int]] = []
+        for number, group in enumerate(self.excluded):
+            layer = next((each for each in layers if not each.keys() & set(group)), None)
+            if layer is None:
+                layers.append(layer := {})
+            layer |= dict.fromkeys(group, number)
+        alone = range(len(self.excluded), len(self.excluded) + self.size)
+        return tuple(
+            np.array([each.get(firm, own) for firm, own in zip(self.firms, alone, strict=True)], dtype=np.int64)
+            for each in layers
+        )
+
+    def form(self, payables: int, receivables: int, lends: int = 0, borrows: int = 0) -> Mapping[str, int]:
+        """The layers that a firm deals, with their lengths; in a sealed round every firm has a cell for every other.
+
+        Else a row for some others: `lends` and `borrows` are how many, where there is credit.
+        """
         rows = {"payables": payables, "receivables": receivables}
         if not self.sealed:
             rows |= {"creditors": payables, "debtors": receivables}
         if self.aged:
             rows |= {"payable_worths": payables, "receivable_worths": receivables}
-        if self.credit:
+        if self.credit and self.sealed:
             rows |= {"lends": self.size, "borrows": self.size}
+        elif self.credit:
+            rows |= {"lends": lends, "borrowers": lends, "borrows": borrows, "lenders": borrows}
         if self.cash:
             rows |= {"cash": 2}
         if self.caps:
@@ -100,19 +127,10 @@ class Terms(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 
     def fits(self, layers: Mapping[str, int]) -> bool:
         """Whether a firm dealt what these terms ask for: of more rows than there are firms, all others would pay."""
-        sides = layers.get("payables", 0), layers.get("receivables", 0)
+        names = ("payables", "receivables", "lends", "borrows")[: 4 if self.credit else 2]
+        sides = [layers.get(name, 0) for name in names]
         right = all(each == (self.size if self.sealed else min(bucket(each), bucket(self.size - 1))) for each in sides)
         return right and dict(layers) == self.form(*sides)
-
-
-@lru_cache(maxsize=8)
-def _tag(terms: Terms) -> str:
-    return f"round_{digest('set-off terms', msgspec.json.encode(terms)).hex()[:32]}"
-
-
-@lru_cache(maxsize=8)
-def _numbers(firms: tuple[str, ...]) -> Mapping[str, int]:
-    return {firm: number for number, firm in enumerate(firms)}
 
 
 def bucket(rows: int) -> int:

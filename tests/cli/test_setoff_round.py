@@ -89,6 +89,10 @@ def test_a_notice_is_preliminary_until_the_round_is_final(user: User, cleared: A
     assert [each["fields"]["result"] for each in noted if each["fields"].get("run") == cleared["id"]] == [
         final["result"]
     ]
+    gone = [each["fields"] for each in noted if each["event"] == "contributions_final"]
+    assert [(each["computation"], each["contributions"]) for each in gone] == [(cleared["id"], 3)]
+    again = user.types(f"--profile d setoff run --round {cleared['round']}")
+    assert (again.code, "holds the dataset" in again.err) == (3, True), again.err
 
 
 def test_what_firms_have_said_one_by_one_is_cleared_and_a_dry_run_says_what_each_would_save(user: User) -> None:

@@ -1,11 +1,17 @@
-"""Scenario of set-off: firms without nodes cancel circles of debts."""
+"""Scenarios of set-off: firms without nodes cancel circles of debts, and a round survives a node's death."""
 
 from __future__ import annotations
 
 import json
+from typing import Final
 
 from steelyard.setoff.obligations import Obligation, write
-from tests.cluster.runner import Answer, Runner
+from tests.cluster.runner import Answer, Facts, Runner
+from tests.cluster.scenarios import PATIENCE, eventually
+
+BEFORE: Final = {"confirmation", "preparation"}  # what a round begins with
+STEPS: Final = 100
+LATE: Final = 20  # steps, of which some are saved
 
 AMOUNTS = (418_033, 271_828, 314_159)
 DEBTS = [Obligation(str(at), *ends, AMOUNTS[at]) for at, ends in enumerate((("F1", "F2"), ("F2", "F3"), ("F3", "F1")))]
@@ -26,3 +32,39 @@ def circles_of_debts_are_cleared_and_each_firm_learns_its_own_part(runner: Runne
     assert final.data["final"]
     noted = [each["fields"] for each in runner.audit("bank-b")["entries"] if each["fields"].get("run") == shown["id"]]
     assert [each["result"] for each in noted] == [final.data["result"]]
+
+
+def a_round_goes_on_where_it_was_when_a_node_was_killed(runner: Runner) -> None:
+    file = runner.put("league.csv", write(DEBTS))
+    command = ("setoff", "run", "--round", "league", "--steps", str(STEPS), "--json")
+    for more in (("--obligations", file), ()):  # it may have been killed before anything was saved
+        known = {each["id"] for each in runner.computations()}
+        asked = runner.requesting(*command, *more, timeout=4 * PATIENCE)
+        eventually(lambda: asked.done() or _taken(_newest(runner, known)) >= LATE, 2 * PATIENCE)  # noqa: B023
+        runner.kill("bank-b")
+        runner.start("bank-b")
+        seen: set[str] = set()
+        while not asked.done():
+            found = _newest(runner, known)
+            seen |= _steps(found) if found["attempts"] > 1 else set()
+        answer, attempts = Answer.of(asked.result()), _newest(runner, known)["attempts"]
+        if answer.code == 0 and attempts > 1:
+            break
+    assert answer.code == 0, answer.error
+    assert (answer.data["cleared"], attempts) == (3 * min(AMOUNTS), 2)
+    assert seen
+    assert not seen & BEFORE
+
+
+def _newest(runner: Runner, known: set[str]) -> Facts:
+    return next((each for each in runner.computations() if each["id"] not in known), {"attempts": 0, "parties": []})
+
+
+def _steps(computation: Facts) -> set[str]:
+    return {each["step"] for each in computation["parties"]} - {""}
+
+
+def _taken(computation: Facts) -> int:
+    """Steps of the round that a node has taken."""
+    names = [step.split()[1].partition("/")[0] for step in _steps(computation) if step.startswith("step ")]
+    return max(map(int, names), default=0)

@@ -90,6 +90,10 @@ class Runner(ABC):
     def put(self, name: str, text: str) -> str:
         """A file on the requester's machine; its path there."""
 
+    def requesting(self, *arguments: str, timeout: float = 60) -> Future[Outcome]:
+        """`requester`, while the scenario goes on."""
+        return self._background.submit(self.requester, *arguments, timeout=timeout)
+
     def asking(self, function: str, column: str, **asked: Any) -> Future[Answer]:
         """`ask`, while the scenario goes on."""
         return self._background.submit(self.ask, function, column, **asked)

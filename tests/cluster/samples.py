@@ -33,7 +33,7 @@ POLICY: Final = """
 functions = [
     "sum", "count", "mean", "vector_sum", "exceeds", "compare", "top", "auction", "hhi", "correlate", "regress",
     "stats", "histogram", "share", "refresh", "recover", "reshare", "audit", "forget", "ratio", "score", "benchmark",
-    "train", "set_off",
+    "train", "set_off", "netting",
 ]
 requesters = ["analyst"]
 sponsors = ["analyst"]
@@ -44,6 +44,12 @@ minimum_rows = 3
 parts_beside_totals = true
 
 [datasets.club]
+columns = ["amount"]
+
+[datasets.league]
+columns = ["amount"]
+
+[datasets.payments]
 columns = ["amount"]
 
 [datasets.accounts]

@@ -6,7 +6,7 @@ from typing import Final
 
 import pytest
 
-from tests.cluster import answers, clubs, encrypted, keeping, markets, relations, spread, trainings
+from tests.cluster import answers, clubs, encrypted, keeping, markets, payments, relations, spread, trainings
 from tests.cluster import scenarios as told
 from tests.cluster.runner import Runner
 
@@ -25,6 +25,7 @@ EVERYWHERE: Final = [  # a container takes seconds to start and to ask: there, o
     told.everybody_restarts_and_remembers,
     trainings.a_model_is_trained_and_stays_with_every_party,
     clubs.circles_of_debts_are_cleared_and_each_firm_learns_its_own_part,
+    payments.queued_payments_settle_as_far_as_money_reaches,
     keeping.a_wiped_node_is_given_its_share_back,
 ]
 ON_ONE_MACHINE: Final = [
@@ -51,6 +52,7 @@ ON_ONE_MACHINE: Final = [
     trainings.without_a_delta_in_the_policy_there_is_no_noise_to_be_had,
     trainings.a_node_killed_during_training_is_named_and_the_others_finish,
     trainings.a_coordinator_killed_during_training_resumes_it,
+    clubs.a_round_goes_on_where_it_was_when_a_node_was_killed,
     answers.every_owner_has_written_down_what_happened,
     told.a_column_that_no_policy_lists_is_refused,
     told.an_owner_alone_can_forbid,
@@ -105,7 +107,7 @@ def test_every_scenario_is_played() -> None:
     played = {*EVERYWHERE, *ON_ONE_MACHINE, *(each for several in WITH.values() for each in several)}
     told_here = {
         each
-        for module in (told, answers, clubs, encrypted, keeping, markets, relations, spread, trainings)
+        for module in (told, answers, clubs, encrypted, keeping, markets, payments, relations, spread, trainings)
         for each in vars(module).values()
         if callable(each) and getattr(each, "__annotations__", {}) == {"runner": "Runner", "return": "None"}
     }

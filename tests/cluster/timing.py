@@ -10,6 +10,7 @@ computation = 30
 call = 3
 missing = 1.5
 back = 4
+back_to_saved = 60
 failed = 1
 broken = 5
 delivered = 1

@@ -20,6 +20,7 @@ from steelyard.functions.computation import ResultShare, compute
 from steelyard.functions.intake import Parcel
 from steelyard.functions.means import Means
 from steelyard.functions.notices import ABOUT, Part, Told, about, parts_of, put_together
+from steelyard.functions.past import Earlier
 from steelyard.functions.set_off import PURPOSE
 from steelyard.identity.keys import public_hex
 from steelyard.identity.sealing import unseal
@@ -55,6 +56,16 @@ class States:
 
     def forget(self) -> None:
         self.kept.clear()
+
+
+@dataclass
+class Memory:
+    """What a node has released, by computation."""
+
+    known: Mapping[str, Earlier]
+
+    def released(self, computation: str) -> Earlier | None:
+        return self.known.get(computation)
 
 
 class Club:
@@ -118,6 +129,11 @@ class Club:
             parcel = Parcel(header, digest("header", header.encode()), shares[point].copy(), public_hex(key))
             self.boxes[party].parcels[PartyId(name)] = parcel
 
+    def declare(self, past: Mapping[str, Earlier], **arguments: Any) -> Mapping[PartyId, Any]:
+        """Declares a run final; `past` is what every node remembers.  The outcome, errors included, by node."""
+        asked = question("finality", {"dataset": self.terms.round, "result": "00" * 32, **arguments})
+        return run_locally({party: self._played(asked, party, Memory(past)) for party in self.boxes})
+
     def clear(
         self, *, tamper: Tamper | None = None, watch: Callable[[PartyId, Any], Any] | None = None, **arguments: Any
     ) -> Cleared:
@@ -126,7 +142,7 @@ class Club:
         outcome = raised(run_locally({p: watch(p, each) if watch else each for p, each in made.items()}, tamper))
         return Cleared(self, figures(self.consortium, asked, outcome), outcome)
 
-    def _played(self, asked: Any, party: PartyId) -> Protocol[ResultShare]:
+    def _played(self, asked: Any, party: PartyId, past: Memory | None = None) -> Protocol[ResultShare]:
         attempt = self.consortium.attempt(party)
         return compute(
             attempt,
@@ -136,7 +152,7 @@ class Club:
             self.consortium.ledgers[party],
             SystemRandomness(),
             lambda identity: Keystream(digest("noise", identity.encode())),
-            means=Means(intake=self.boxes[party], checkpoints=self.states[party]),  # type: ignore[arg-type]
+            means=Means(intake=self.boxes[party], checkpoints=self.states[party], past=past),  # type: ignore[arg-type]
         )
 
 

@@ -53,6 +53,9 @@ class Box:
     def doubt(self, contribution: str, culprits: Collection[str], suspects: Collection[str]) -> None:
         self.doubted.append((contribution, tuple(culprits), tuple(suspects)))
 
+    def settle(self, run: str, dataset: str, cleared: Mapping[PartyId, str], *, despite: bool) -> None:
+        self.drop(list(cleared.values()))
+
     def drop(self, contributions: Collection[str]) -> int:
         gone = [name for name, each in self.parcels.items() if each.header.id in contributions]
         for name in gone:

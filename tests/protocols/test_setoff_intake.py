@@ -12,7 +12,7 @@ from protocols.circles import Ring
 from steelyard.field import Vector
 from steelyard.protocols.circle import Circle
 from steelyard.protocols.confirmation import confirm, off_diagonal
-from steelyard.protocols.skeleton import Submitted, assemble, bring_back
+from steelyard.protocols.skeleton import Submitted, assemble, bring_back, pseudonyms
 from steelyard.rounds import Protocol
 
 MOST = (1 << 34) - 1
@@ -64,7 +64,8 @@ def intake(ring: Ring, debts: Any, claims: Any) -> tuple[Any, tuple[Any, ...]]:
 
     def protocol(circle: Circle, one: Vector, two: Vector, three: Vector, four: Vector) -> Protocol[Any]:
         debtors, creditors = Submitted(owing[0], one, two), Submitted(owed[0], three, four)
-        skeleton = yield from assemble(circle, FIRMS, debtors, creditors)
+        labels = yield from pseudonyms(circle, FIRMS)
+        skeleton = yield from assemble(circle, labels, debtors, creditors)
         back = yield from bring_back(circle, skeleton, skeleton.amounts)
         return skeleton, back
 

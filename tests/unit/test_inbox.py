@@ -335,3 +335,28 @@ def test_sums_of_shares_are_shares_of_sums(nodes: Nodes) -> None:
         held = [nodes.inboxes[party].take(each.header.id) for each in nodes.inboxes[party].list("dues")]
         sums[nodes.membership.points[party]] = add(*held)
     assert to_signed(shamir.reconstruct(sums, 2))[:2].tolist() == [55, 66]
+
+
+def test_what_a_round_has_cleared_for_good_is_forgotten_and_final_once(nodes: Nodes) -> None:
+    inbox, cleared = nodes.inboxes[ME], {}
+    for firm in ("firm-x", "firm-y"):
+        assert nodes.deliver(nodes.firms.bundle(firm)) is None
+    for each in inbox.list("dues"):
+        cleared[PartyId(each.contributor.id)] = each.header.id
+    inbox.settle("5e" * 16, "dues", cleared, despite=False)
+    assert inbox.list("dues") == ()
+    inbox.settle("5e" * 16, "dues", cleared, despite=False)
+    with pytest.raises(Conflict, match="5e5e5e5e is final already"):
+        inbox.settle("6f" * 16, "dues", cleared, despite=True)
+
+
+def test_a_correction_keeps_a_round_from_being_final_unless_despite_it(nodes: Nodes) -> None:
+    inbox = nodes.inboxes[ME]
+    assert [nodes.deliver(nodes.firms.bundle(firm)) for firm in ("firm-x", "firm-late")] == [None, None]
+    (cleared,) = [each.header.id for each in inbox.list("dues") if each.contributor.id == "firm-x"]
+    assert nodes.deliver(nodes.firms.bundle("firm-x", 7)) is None
+    with pytest.raises(Conflict, match="1 contributions to dues have come since"):
+        inbox.settle("5e" * 16, "dues", {PartyId("firm-x"): cleared}, despite=False)
+    assert len(inbox.list("dues")) == 2
+    inbox.settle("5e" * 16, "dues", {PartyId("firm-x"): cleared}, despite=True)
+    assert [each.contributor.id for each in inbox.list("dues")] == ["firm-late"]  # it was not cleared

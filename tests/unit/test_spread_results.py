@@ -9,9 +9,10 @@ from typing import Any
 import pytest
 
 from clients.sdk import AsyncClient, Client
-from clients.sdk.questions import question
+from clients.sdk.questions import plainly, question
 from clients.sdk.results import Bin, Result
 from steelyard.errors import Invalid
+from steelyard.setoff.terms import Terms
 
 
 class Asked:
@@ -43,6 +44,21 @@ def test_options_are_signed_as_they_were_given(function: str, options: Any, sign
     whole = {"dataset": "accounts", "column": "balance", "where": "a = 1"} | signed
     assert getattr(Client, function)(Asked(), "accounts.balance", where="a = 1", **options) == whole
     assert asyncio.run(getattr(AsyncClient, function)(Awaited(), "accounts.balance", where="a = 1", **options)) == whole
+
+
+def test_rounds_and_nettings_are_asked_for_by_blocking_and_by_awaiting() -> None:
+    terms = Terms(round="october", firms=("a", "b"), currency="EUR")
+    cleared: Any = {"dataset": "october", "column": "amount", "terms": plainly(terms), "steps": 40}
+    netted: Any = {"dataset": "payments", "column": "amount", "banks": ["north", "south"], "mode": "settles"}
+    for name, first, words, signed in (
+        ("set_off", terms, {"options": {"steps": 40}}, cleared),
+        ("netting", ["North", "South"], {"mode": "settles"}, netted),
+    ):
+        found = getattr(Client, name)(Asked(), first, **words)
+        assert {key: found[key] for key in signed} == signed
+        assert asyncio.run(getattr(AsyncClient, name)(Awaited(), first, **words)) == found
+    with pytest.raises(Invalid, match="named twice"):
+        Client.netting(Asked(), ["North", "North"])  # type: ignore[arg-type]
 
 
 def test_what_is_no_option_is_refused() -> None:
