@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from steelyard import field as elements
 from steelyard.field import Vector
 from steelyard.protocols.circle import Circle
 from steelyard.protocols.circulation import imbalance, positive, sums, whole
@@ -33,9 +34,10 @@ class RoundTotals:
 
 def round_totals(circle: Circle, topology: Topology, amounts: Vector, flow: Vector) -> Protocol[RoundTotals]:
     """Of the arcs that are debts."""
-    # 1. Who is owed more than it owes, and of whom something is cleared.
+    # 1. Who is owed more than it owes, and of whom something is cleared: with cash, of a debt or a claim alone, too.
     net = imbalance(topology, amounts)
-    signs = yield from positive(circle, np.concatenate([net, sums(topology.outgoing, flow)]))
+    cleared = elements.add(sums(topology.outgoing, flow), sums(topology.incoming, flow))
+    signs = yield from positive(circle, np.concatenate([net, cleared]))
     # 2. What they are owed together.
     owed = yield from multiply(circle, signs[: net.size], net)
     return RoundTotals(whole(amounts), whole(flow), whole(owed), whole(signs[net.size :]))
