@@ -18,7 +18,7 @@ from steelyard.documents.contribution import Bundle, ContributionHeader, Measure
 from steelyard.documents.signed import read as read_document
 from steelyard.errors import Cheated, Invalid, NotFound
 from steelyard.functions.finality import result_hash
-from steelyard.functions.notices import ABOUT, Part, Told, about, parts_of, put_together
+from steelyard.functions.notices import ABOUT, Part, Told, contribution_of, parts_of, put_together
 from steelyard.functions.set_off import AMOUNT, PURPOSE
 from steelyard.identity import files
 from steelyard.identity.homes import Layout
@@ -87,11 +87,15 @@ class Rounds:
 
     def statement(self, firm: str, told: Told) -> Statement:
         """What a firm whose keys lie here has said in the contribution that its notice is about.  Raises NotFound."""
-        for path in (Layout(self._profile.path).contributor(member(firm)).path / FOLDER).glob("*.json"):
-            if list(about(path.stem)) == told.values[:ABOUT].tolist():
-                said = msgspec.json.decode(files.read(path, _MAX_FILE), type=_Said)
-                return Statement(read_terms(self._agreed(said.terms)), said.firm, said.obligations, said.offers)
-        raise NotFound(f"what {firm[:60]} said to the round {told.round} was said from another folder: open it there")
+        folder = Layout(self._profile.path).contributor(member(firm)).path / FOLDER
+        path = folder / f"{contribution_of(told.values)}.json"
+        if not path.exists():
+            text = (
+                f"what {firm[:60]} said to the round {told.round} was said from another profile: open the notice there"
+            )
+            raise NotFound(text)
+        said = msgspec.json.decode(files.read(path, _MAX_FILE), type=_Said)
+        return Statement(read_terms(self._agreed(said.terms)), said.firm, said.obligations, said.offers)
 
     def notice(self, firm: str, parts: Mapping[str, Part], run: str = "") -> Notice:
         """A firm's notice, opened with its key and checked.  Raises Cheated where it does not add up."""

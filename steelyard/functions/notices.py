@@ -88,6 +88,11 @@ def about(contribution: str) -> tuple[int, ...]:
     return tuple(int(contribution[at : at + _LIMB], 16) for at in range(0, ABOUT * _LIMB, _LIMB))
 
 
+def contribution_of(values: NDArray[np.int64]) -> str:
+    """The id that a notice begins with."""
+    return "".join(f"{value % (1 << 4 * _LIMB):0{_LIMB}x}" for value in values[:ABOUT].tolist())
+
+
 def parts_of(attachments: Mapping[PartyId, bytes]) -> dict[str, dict[PartyId, Part]]:
     """By firm and node; what is no list of parts, or for what can be no firm, is left out."""
     found: dict[str, dict[PartyId, Part]] = defaultdict(dict)

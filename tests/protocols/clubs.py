@@ -19,7 +19,7 @@ from steelyard.functions.catalogue import question
 from steelyard.functions.computation import ResultShare, compute
 from steelyard.functions.intake import Parcel
 from steelyard.functions.means import Means
-from steelyard.functions.notices import ABOUT, Part, Told, about, parts_of, put_together
+from steelyard.functions.notices import ABOUT, Part, Told, contribution_of, parts_of, put_together
 from steelyard.functions.past import Earlier
 from steelyard.functions.set_off import PURPOSE
 from steelyard.identity.keys import public_hex
@@ -182,7 +182,7 @@ class Cleared:
 
     def notice(self, firm: str) -> Notice:
         told = self.told(firm).values
-        assert tuple(told[:ABOUT]) == about(contribution(firm))
+        assert contribution_of(told) == contribution(firm)
         found = settle(self.club.said[firm], told[ABOUT:], "club")
         found.check()
         return found
