@@ -267,7 +267,7 @@ DEBTS = Network.of(2, RING.payers, RING.payees, np.array([7_777_777, 7_777_778])
         DEBTS,
         RING,
         Layout.of(RING),
-        State(MANY, MANY, MANY),
+        State(MANY, MANY, MANY, MANY),
         Solution(MANY, FIGURE, 3),
         PAYMENT,
         Queue("F", (PAYMENT,), FIGURE, FIGURE),
