@@ -279,7 +279,7 @@ DEBTS = Network.of(2, RING.payers, RING.payees, np.array([7_777_777, 7_777_778])
         Submitted(np.zeros(2, dtype=np.int64), vector(), vector()),
         Skeleton(RING, vector(), MANY, vector(), vector(), vector(), vector(), vector()),
         Ground(4, vector(), vector(), vector()),
-        Progress(1, vector(), vector(), vector()),
+        Progress(1, vector(), vector(), vector(), vector()),
         RoundTotals(vector(), vector(), vector(), vector()),
         Outcome({1: vector()}, 4, vector(), vector(), 9_999),
         Told("club", "ab" * 16, "lines", MANY, (A,), True),
