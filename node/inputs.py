@@ -45,7 +45,8 @@ def offer(datasets: Datasets, sharings: Sharings, policy: Policy, question: Ques
     """Without the dataset the node takes part without contributing; with it, the columns must be there."""
     if question.wanted.stored:
         shelf = sharings.find(question.wanted.stored)
-        epoch = shelf.epoch if shelf else ""
+        able = shelf is not None and (not question.restores or sharings.is_sound(shelf.record))
+        epoch = shelf.epoch if shelf and able else ""  # who has lost its share is no helper
         return Offer(False, epoch, minimum_rows=policy.minimum_rows, minimum_group=policy.minimum_group)
     held = None if question.contributed else datasets.find(question.wanted.dataset)
     group = 0 if question.consented else policy.minimum_group

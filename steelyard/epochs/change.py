@@ -62,6 +62,11 @@ class Change(Document, frozen=True, kw_only=True, dict=True):
         return digest("document", self.KIND.encode(), self.encode()).hex()
 
     @property
+    def about(self) -> dict[str, str]:
+        """What every vote on it names."""
+        return {"sharing": self.sharing, "attempt": self.attempt, "change": self.digest}
+
+    @property
     def made(self) -> Base:
         return Base(self.base.epoch + 1, self.attempt)
 

@@ -59,7 +59,7 @@ class Machine:
         """My vote, durable before it is returned.  `share`: digest of the new share that is in its slot, or empty."""
         record, undecided = self._of(change)
         self._check_staged(change, share)
-        vote = Prepared(transcript=transcript, checks=checks, share=share, **_about(change))
+        vote = Prepared(transcript=transcript, checks=checks, share=share, **change.about)
         if undecided.prepared is not None:
             return self._again(undecided.prepared, vote)
         signed = self._sign(vote)
@@ -75,7 +75,7 @@ class Machine:
             return self._refuse_again(record, change)
         mine = record.undecided is not None and record.undecided.change == change
         self._check_abort(record, change, mine=mine)
-        signed = self._sign(Aborted(**_about(change)))
+        signed = self._sign(Aborted(**change.about))
         record = record.refusing(signed)
         if mine:
             record = self._step_back(msgspec.structs.replace(record, undecided=None))
@@ -99,7 +99,7 @@ class Machine:
         hopeless = refused is not None and refusal(change, [refused], self._keys) is not None
         if now_ms <= change.expires_ms and not hopeless:
             raise Conflict("this change may still be decided by its votes", party=self._me)
-        signed = self._sign(Unlocked(**_about(change)))
+        signed = self._sign(Unlocked(**change.about))
         if undecided is None:  # it may be made up: it holds nothing up, but what it promises is kept
             record = msgspec.structs.replace(record.refusing(signed), promised=True)
         else:
@@ -182,7 +182,7 @@ class Machine:
             undecided=record.undecided if again else None,
             promised=again and record.promised,
             refusals=record.refusals if again else (),
-            abandoned=record.abandoned if again else _siblings(record, change),
+            abandoned=record.abandoned if again else record.siblings(change),
             ahead=None,
             recovered=True,
         )
@@ -333,7 +333,7 @@ class Machine:
             undecided=None,
             promised=False,
             refusals=(),
-            abandoned=_siblings(record, change),
+            abandoned=record.siblings(change),
             ahead=None,
             recovered=False,
         )
@@ -383,7 +383,7 @@ class Machine:
 
     def _refuse_again(self, record: Record, change: Change) -> Signed:
         """The same vote, which is no longer among the last: others may wait for it."""
-        signed = self._sign(Aborted(**_about(change)))
+        signed = self._sign(Aborted(**change.about))
         self._save(record.refusing(signed), "abort")
         return signed
 
@@ -398,12 +398,3 @@ class Machine:
 
 def _undecided(record: Record, undecided: Undecided) -> Record:
     return msgspec.structs.replace(record, undecided=undecided)
-
-
-def _siblings(record: Record, change: Change) -> tuple[Abort, ...]:
-    """Attempts that were given up beside this one: who committed one of them must hear of it still."""
-    return tuple(each for each in record.abandoned if change.base in (each.change.base, each.change.made))
-
-
-def _about(change: Change) -> dict[str, str]:
-    return {"sharing": change.sharing, "attempt": change.attempt, "change": change.digest}

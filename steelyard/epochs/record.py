@@ -73,6 +73,10 @@ class Record(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     def gave_up(self, change: Change) -> bool:
         return any(each.change == change for each in self.abandoned)
 
+    def siblings(self, change: Change) -> tuple[Abort, ...]:
+        """Attempts that were given up beside this one: who committed one of them must hear of it still."""
+        return tuple(each for each in self.abandoned if change.base in (each.change.base, each.change.made))
+
     @property
     def reverted(self) -> bool:
         """What I committed was given up by others."""

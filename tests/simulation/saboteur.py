@@ -166,13 +166,12 @@ class Saboteur(Coordinator):
             super()._bring(step(party), ())
 
     def _signed(self, liar: str, change: Change) -> Signed:
-        about = {"sharing": change.sharing, "attempt": change.attempt, "change": change.digest}
         prepared = next((each for each in self.schedule.said if each.kind == Prepared.KIND), None)
         likeness = prepared.expect(Prepared) if prepared else None
         if likeness is not None and self.world.dice.chance(400):
             vote: Prepared | Aborted | Unlocked = Prepared(
-                transcript=likeness.transcript, checks=likeness.checks, share=likeness.share, **about
+                transcript=likeness.transcript, checks=likeness.checks, share=likeness.share, **change.about
             )
         else:
-            vote = self.world.dice.pick([Aborted, Unlocked])(**about)
+            vote = self.world.dice.pick([Aborted, Unlocked])(**change.about)
         return sign(vote, liar, self.schedule.signing(liar))

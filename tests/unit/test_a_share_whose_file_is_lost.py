@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
-from protocols.vaults import SHARING, values
+from protocols.vaults import POOL, SHARING, Holders, values
 from unit.vaults import Place, flip
 
+from node.inputs import offer
 from node.sharings import Sharings
 from steelyard.epochs.change import Slot
+from steelyard.functions.catalogue import question
+from steelyard.functions.shelves import epoch_digest
+from steelyard.privacy.policy import Policy
 
+NO_DATA: Any = None
 SLOT = Slot(SHARING, 1, "ab" * 16)
 
 
@@ -34,3 +40,22 @@ def test_a_share_without_its_file_is_not_called_durable(tmp_path: Path) -> None:
         for file in place.files:
             file.unlink()
         assert not store.digest(SLOT)
+
+
+def test_who_has_lost_its_share_offers_no_help_in_another_s_recovery(tmp_path: Path) -> None:
+    holders, place = Holders(2, 3, values(5)), Place(tmp_path)
+    party, commit = holders.parties[0], holders.commit
+    recovery = question("recover", {"dataset": "@pool", "party": holders.parties[1]})
+    with place.opened() as vault:
+        store = Sharings(vault._database, vault)
+        store.describe(POOL)
+        store.save(holders.stores[party].records[SHARING])
+        store.put(commit.change.slot, holders.share_of(party), "77" * 32)
+
+        def offered() -> str:
+            return offer(NO_DATA, store, Policy(functions=("recover",), requesters=("analyst",)), recovery).stored
+
+        assert offered() == epoch_digest(POOL, commit.change.made)
+        for file in place.files:
+            file.unlink()
+        assert not offered()
