@@ -1,18 +1,16 @@
 """Courtesy: upkeep of stored sharings steps back for short jobs, which people wait for.
 
-Its threads have a lower priority where the system lets a thread have one of its own (Linux), and between two steps it
-waits for the short jobs that are under way: a little, so that it comes to its end however many follow each other.
+Between two steps it waits for the short jobs that are under way: a little, so that it comes to its end however many
+follow each other.  (Threads of a lower priority were tried and are no better: one that is put aside while it holds
+Python's lock stops the event loop.)
 """
 
 from __future__ import annotations
 
-import os
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing, contextmanager, suppress
+from contextlib import closing, contextmanager
 from functools import partial
 from typing import Final, TypeVar
 
@@ -21,17 +19,14 @@ from steelyard.rounds import Fork, Protocol, Round
 
 T = TypeVar("T")
 
-NICE: Final = 10  # a tenth of what a thread of normal priority gets beside it
 MOST: Final = 0.2  # seconds that one step waits for short jobs
 QUIET: Final = 0.1  # seconds after which it is not to be reckoned with another one: who asks often asks soon
-_THREADS: Final = 4
 
 
 class Courtesy:
     """One per node; callable from any thread."""
 
     def __init__(self) -> None:
-        self.threads: Final = ThreadPoolExecutor(_THREADS, "upkeep", _step_back)
         self._changed = threading.Condition()
         self._short = 0
         self._ended = -QUIET
@@ -76,10 +71,3 @@ class Courtesy:
             while now < (end := until if self._short else min(until, self._ended + QUIET)):
                 self._changed.wait(end - now)
                 now = time.monotonic()
-
-
-def _step_back() -> None:
-    if sys.platform == "linux":  # elsewhere a priority is the whole process's
-        me = threading.get_native_id()
-        with suppress(OSError):
-            os.setpriority(os.PRIO_PROCESS, me, max(NICE, os.getpriority(os.PRIO_PROCESS, me)))

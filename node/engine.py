@@ -164,8 +164,7 @@ class Engine:
         for task in self._running.values():
             task.cancel()
         await asyncio.gather(*self._running.values(), return_exceptions=True)
-        for threads in (self._threads, self._courtesy.threads):
-            await asyncio.to_thread(threads.shutdown)
+        await asyncio.to_thread(self._threads.shutdown)
         self._workers.close()
 
     async def _attempt(self, order: Order) -> SealedResult:
@@ -204,8 +203,6 @@ class Engine:
 
     def _threads_for(self, question: Question[Any]) -> ThreadPoolExecutor | None:
         """Where the steps run: None for the event loop, which is right for short ones."""
-        if isinstance(question, Upkeep):
-            return self._courtesy.threads
         short = question.values(SHORT) <= SHORT and not question.wanted.stored
         return None if short and not question.local and not question.waits else self._threads
 

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import os
-import sys
 import threading
-from collections.abc import Generator, Iterator
+from collections.abc import Generator
 from typing import Any
 
 import pytest
 
 from node import courtesy as module
-from node.courtesy import MOST, NICE, QUIET, Courtesy
+from node.courtesy import MOST, QUIET, Courtesy
 from steelyard.errors import Failed
 from steelyard.rounds import Inbox, Protocol, Round
 
@@ -42,10 +40,8 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
 
 
 @pytest.fixture
-def polite(clock: Clock) -> Iterator[Courtesy]:
-    courtesy = Courtesy()
-    yield courtesy
-    courtesy.threads.shutdown(wait=False)
+def polite(clock: Clock) -> Courtesy:
+    return Courtesy()
 
 
 def steps() -> Protocol[str]:
@@ -97,12 +93,3 @@ def test_what_goes_wrong_reaches_the_protocol_and_what_it_returns_comes_out(poli
     with pytest.raises(StopIteration) as ended:
         protocol.throw(Failed("a peer is gone"))
     assert ended.value.value == "failed"
-
-
-@pytest.mark.skipif(sys.platform != "linux", reason="a thread has a priority of its own only there")
-def test_its_threads_have_a_lower_priority_and_the_others_keep_theirs() -> None:
-    courtesy, before = Courtesy(), os.getpriority(os.PRIO_PROCESS, 0)
-    found = courtesy.threads.submit(lambda: os.getpriority(os.PRIO_PROCESS, threading.get_native_id())).result()
-    courtesy.threads.shutdown()
-    assert found == max(before, NICE)
-    assert os.getpriority(os.PRIO_PROCESS, 0) == before
