@@ -48,7 +48,7 @@ def train_model(
         int, Parameter(help="Stop after so many looks at the test rows without progress; 0: never.")
     ] = 0,
     test: Annotated[
-        float, Parameter(help="The part of the rows that is kept back to test with [default: 0.25].")
+        float, Parameter(help="The part of the rows that is kept back to test with, 0.02 to 0.9 [default: 0.25].")
     ] = 0.25,
     seed: Annotated[
         int, Parameter(help="What is drawn, noise apart, follows from it: the same seed, the same split.")

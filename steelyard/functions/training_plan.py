@@ -57,7 +57,9 @@ class Choice(Selection, frozen=True, kw_only=True, forbid_unknown_fields=True):
     clip: Annotated[float, msgspec.Meta(ge=1e-6, le=1000)] = 1.0
     sample: Annotated[float, msgspec.Meta(gt=0, le=1)] = 1.0
     patience: Annotated[int, msgspec.Meta(ge=0, le=1000)] = 0
-    test: Annotated[float, msgspec.Meta(gt=0, lt=1)] = 0.25
+    test: Annotated[float, msgspec.Meta(ge=0.02, le=0.9)] = (
+        0.25  # a cheat among the nodes can spoil the check of counts
+    )
     seed: Annotated[int, msgspec.Meta(ge=0, le=1 << 31)] = 1
     protects: Literal["record", "party"] = "record"
     trainer: Annotated[str, msgspec.Meta(pattern=r"^([a-z][a-z0-9-]{0,40})?\Z")] = ""

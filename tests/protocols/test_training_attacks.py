@@ -119,15 +119,21 @@ def test_with_noise_the_others_go_on_whatever_the_policies_say() -> None:
 
 
 @pytest.mark.parametrize("enough", [True, False])
-@pytest.mark.parametrize(("test", "what"), [(0.999, "train on"), (0.001, "test with")])
+@pytest.mark.parametrize(("test", "what"), [(0.9, "train on"), (0.05, "test with")])
 def test_a_split_that_leaves_few_rows_on_a_side_opens_nothing(test: float, what: str, enough: bool) -> None:
     """The sums of the columns over one row are that row."""
-    consortium, tables, seen = Consortium(3, 2, enough=enough, minimum_rows=30), kitchens(CREDIT, 3, NAMES), set[str]()
+    consortium, tables, seen = Consortium(3, 2, enough=enough, minimum_rows=150), kitchens(CREDIT, 3, NAMES), set[str]()
     outcome = trained(consortium, asked(test=test), tables, watching(seen))
     for each in outcome.values():
         assert isinstance(each, GroupTooSmall)
         assert what in each.message
     assert "summand" not in seen
+
+
+@pytest.mark.parametrize("test", [0.999, 0.001])
+def test_a_split_to_single_rows_is_refused_before_anybody_counts(test: float) -> None:
+    with pytest.raises(Invalid):
+        asked(test=test)
 
 
 def test_rows_of_too_few_parties_to_train_on_open_nothing() -> None:
