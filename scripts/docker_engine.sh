@@ -4,6 +4,8 @@
 set -euo pipefail
 
 DEADLINE=${DOCKER_ENGINE_DEADLINE:-60}   # seconds that a started engine has until it answers
+# A network for each pair of parties: Docker's own pools hold only 31 networks on the whole machine, these 4,096.
+POOLS=${DOCKER_ENGINE_POOLS:-base=172.16.0.0/12,size=24}
 LOG=${DOCKER_ENGINE_LOG:-/var/log/steelyard-dockerd.log}
 
 main() {
@@ -34,7 +36,7 @@ install() {
 start() {
   say "starting dockerd, log in $LOG"
   # setsid and closed descriptors: the engine must outlive this script and must not hold a caller's pipe open.
-  setsid nohup dockerd >"$LOG" 2>&1 </dev/null &
+  setsid nohup dockerd --default-address-pool "$POOLS" >"$LOG" 2>&1 </dev/null &
   local pid=$! waited=0
   until answers; do
     kill -0 "$pid" 2>/dev/null || fail "dockerd stopped at once; the end of $LOG: $(tail -n 3 "$LOG")"

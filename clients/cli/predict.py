@@ -51,7 +51,7 @@ def predict_rows(
 def _file(model: str, party: str) -> bytes:
     """From the disk if it is a path, else from the owner's node."""
     path = Path(model)
-    if path.suffix or path.exists():
+    if path.suffix or len(path.parts) > 1 or path.exists():
         try:
             return path.read_bytes()
         except OSError as error:

@@ -30,7 +30,7 @@ class Keeper(Memory):
         )
 
     def rotate_vault(self) -> VaultRotation:
-        return VaultRotation(current="ac", rewrapped=3, retired=("aa", "ab"))
+        return VaultRotation(current="ac", rewrapped=3, sealing_key=2, retired=("aa", "ab"))
 
 
 @pytest.fixture(autouse=True)

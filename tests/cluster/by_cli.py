@@ -27,6 +27,9 @@ class CliRunner(Runner):
             asked |= {f"no_{name}": True} if value is False else {name: value}
         more = [str(asked.pop(name)) for name in ("limit", "other") if name in asked]
         place = [] if function in ("ratio", "benchmark") else [column]  # these are about a dataset of a fixed name
+        if function == "train":
+            dataset, _, asked["target"] = column.partition(".")
+            place, asked = [dataset], asked | _learnt(asked.pop("features"))
         arguments = [function, *place, *more, "--timeout", str(timeout), *_flags(asked)]
         return Answer.of(self.steelyard(*arguments, "--json", timeout=timeout + 30))
 
@@ -67,6 +70,12 @@ class CliRunner(Runner):
     def audit(self, party: str) -> Facts:
         found: Facts = Answer.of(self.owner(party, "audit", "show", "--party", party, "--limit", "1000", "--json")).data
         return found
+
+
+def _learnt(features: list[Facts]) -> dict[str, Any]:
+    """Features as the command line names them."""
+    limits = [f"{each['name']}={each['low']}:{each['high']}" for each in features]
+    return {"features": [each["name"] for each in features], "limits": limits}
 
 
 def _flags(asked: dict[str, Any]) -> list[str]:

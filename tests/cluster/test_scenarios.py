@@ -23,6 +23,7 @@ EVERYWHERE: Final = [  # a container takes seconds to start and to ask: there, o
     told.leaving_one_out_forbids_the_full_sum_until_the_data_changed,
     told.a_coordinator_killed_at_any_moment_loses_nothing,
     told.everybody_restarts_and_remembers,
+    trainings.a_model_is_trained_and_stays_with_every_party,
     clubs.circles_of_debts_are_cleared_and_each_firm_learns_its_own_part,
     keeping.a_wiped_node_is_given_its_share_back,
 ]
@@ -47,7 +48,6 @@ ON_ONE_MACHINE: Final = [
     answers.vectors_add_up_position_by_position,
     answers.cells_over_too_few_rows_are_suppressed,
     answers.an_input_that_could_overflow_is_refused,
-    trainings.a_model_is_trained_and_stays_with_every_party,
     trainings.a_budget_that_would_be_exceeded_is_refused,
     trainings.without_a_delta_in_the_policy_there_is_no_noise_to_be_had,
     trainings.a_node_killed_during_training_is_named_and_the_others_finish,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from protocols.vaults import met
 from simulation.schedule import Schedule
 
 from steelyard.documents.signed import Signed
@@ -9,7 +10,7 @@ from steelyard.epochs.change import Change
 from steelyard.field import from_bytes
 from steelyard.ids import AttemptId, ComputationId, PartyId
 from steelyard.protocols.attempt import Attempt
-from steelyard.protocols.greet import Offer, introduce
+from steelyard.protocols.greet import Greeting, Offer, introduce
 from steelyard.protocols.refresh import refresh
 from steelyard.protocols.reshare import reshare
 from steelyard.protocols.vote import Ballot
@@ -19,13 +20,16 @@ from steelyard.rounds import Protocol
 class RealSchedule(Schedule):
     def protocol(self, party: str, change: Change, share: bytes | None, ballot: Ballot) -> Protocol[tuple[Signed, ...]]:
         attempt = self._attempt(PartyId(party), change)
-        mine = introduce(attempt, Offer(contributes=False))
         vector = from_bytes(share, 1) if share is not None else None
-        if change.kind == "reshare":
-            return reshare(attempt, mine, change, vector, 1, ballot)
-        if vector is None:
-            raise AssertionError("a voter of a refresh holds a share")
-        return refresh(attempt, mine, change, vector, ballot)
+
+        def then(greeting: Greeting) -> Protocol[tuple[Signed, ...]]:
+            if change.kind == "reshare":
+                return reshare(attempt, greeting, change, vector, 1, ballot)
+            if vector is None:
+                raise AssertionError("a voter of a refresh holds a share")
+            return refresh(attempt, greeting, change, vector, ballot)
+
+        return met(attempt, introduce(attempt, Offer(contributes=False)), then)
 
     def _attempt(self, me: PartyId, change: Change) -> Attempt:
         voters = tuple(PartyId(each) for each in change.voters)
