@@ -5,9 +5,9 @@ Model       as steelyard.protocols.ratio; any k nodes could put the weights toge
 Rounds      those of steelyard.protocols.ratio.   Sends what that does, and a ciphertext for each weight.
 Reveals     to the requester: every firm's score, to at most 3 decimals.  To the nodes: which features there are.
 Follows     Altman (1968, 1995) for the shape of scores; Shamir's sharing for the weights.
-Differs     each firm is in two places, so that a shifted score differs from its copy.  Weights travel in the request as
-            shares, sealed to the nodes, and become ciphertexts under the joint key without ever being put together:
-            each node encrypts its weighted share, and the sum is the weight.
+Differs     weights travel in the request as shares, sealed to the nodes, and become ciphertexts under the joint key
+            without ever being put together: each node encrypts its weighted share, and the sum is the weight.  Each
+            firm is in two places, so that a shifted score differs from its copy.
 """
 
 from __future__ import annotations
