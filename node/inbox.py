@@ -12,6 +12,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
+
 from node.audit import Audit
 from node.policy import PolicyFile
 from node.sealing_keys import SealingKeys
@@ -39,6 +41,7 @@ MOST_BYTES: Final = 16 << 30  # of ciphertext
 Outcome = tuple[str, SteelyardError | None]  # a contribution's id, and why it is not taken
 Outcomes = list[Outcome]
 Files = list[str | None]
+Keys = dict[int, X25519PrivateKey]  # out of the vault for one call, by number
 
 
 class Inbox:
@@ -76,7 +79,8 @@ class Inbox:
         gone: Files = []
         try:
             with self._database.transaction():
-                outcomes = [self._outcome(bundle, made, gone) for bundle in bundles]
+                keys: Keys = {}
+                outcomes = [self._outcome(bundle, made, gone, keys) for bundle in bundles]
         except BaseException:
             self._parcels.remove(made)
             raise
@@ -86,9 +90,10 @@ class Inbox:
     def held(self, dataset: str, purpose: str) -> dict[PartyId, Parcel]:
         """See `steelyard.functions.intake.Intake`.  Raises PolicyRefused if the owner's policy cannot be read."""
         found: dict[PartyId, Parcel] = {}
+        keys: Keys = {}
         for each in self.list(dataset, purpose):
             with suppress(Failed, NotFound):
-                share = self.take(each.header.id)
+                share = self._share(each, keys)
                 contributor = each.contributor
                 found[PartyId(contributor.id)] = Parcel(
                     each.header, each.digest, share, contributor.sealing, contributor.sponsor
@@ -130,13 +135,20 @@ class Inbox:
     def take(self, contribution: str) -> Vector:
         """My share, masks included; raises NotFound, Failed when it was damaged on the disk."""
         row = self._database.one(
-            "SELECT registration, header, ciphertext, file FROM contribution WHERE id = ? AND held = 1", (contribution,)
+            "SELECT registration, header FROM contribution WHERE id = ? AND held = 1", (contribution,)
         )
         if row is None:
             raise NotFound(f"this node holds no contribution {contribution[:40]!r}")
-        known = _read(*row[:2])
+        return self._share(_read(*row), {})
+
+    def _share(self, known: Announced, keys: Keys) -> Vector:
+        row = self._database.one(
+            "SELECT ciphertext, file FROM contribution WHERE id = ? AND held = 1", (known.header.id,)
+        )
+        if row is None:
+            raise NotFound(f"this node holds no contribution {known.header.id!r} any more")
         try:
-            return self._opened(known.contributor, known.header, self._parcels.get(row[2:]))
+            return self._opened(known.contributor, known.header, self._parcels.get((row[0], row[1])), keys)
         except Malformed:
             text = f"a share of {known.contributor.id} was damaged on the disk: ask it to contribute again"
             raise Failed(text) from None
@@ -192,9 +204,9 @@ class Inbox:
         rows = self._database.query("SELECT DISTINCT sealing_key FROM contribution WHERE held = 1")
         self._sealing.sweep([number for (number,) in rows])
 
-    def _outcome(self, bundle: Bundle, made: Files, gone: Files) -> Outcome:
+    def _outcome(self, bundle: Bundle, made: Files, gone: Files, keys: Keys) -> Outcome:
         try:
-            known, ciphertext = self._checked(bundle)
+            known, ciphertext = self._checked(bundle, keys)
             self._keep(known, bundle, ciphertext, made, gone)
             return known.header.id, None
         except Failed:
@@ -202,7 +214,7 @@ class Inbox:
         except SteelyardError as error:
             return _claimed(bundle), error
 
-    def _checked(self, bundle: Bundle) -> tuple[Announced, bytes]:
+    def _checked(self, bundle: Bundle, keys: Keys) -> tuple[Announced, bytes]:
         """Origin, policy, integrity, and that the share opens to what the header fixed."""
         known = announced(bundle.registration, bundle.header, self._membership, self._now_ms())
         header = known.header
@@ -216,13 +228,15 @@ class Inbox:
             raise Malformed("a contribution was delivered without this node's sealed share, or with another's")
         ciphertext = bundle.parts[self._party]
         check_sealed(header, self._party, ciphertext)
-        self._opened(known.contributor, header, ciphertext)
+        self._opened(known.contributor, header, ciphertext, keys)
         return known, ciphertext
 
-    def _opened(self, contributor: Contributor, header: ContributionHeader, ciphertext: bytes) -> Vector:
+    def _opened(self, contributor: Contributor, header: ContributionHeader, ciphertext: bytes, keys: Keys) -> Vector:
         bound = context(header.manifest, header.id, contributor.id, contributor.signing, self._party)
-        key = self._sealing.private(header.keys.get(self._party, OF_MANIFEST))
-        share = unseal(key, ciphertext, bound)
+        number = header.keys.get(self._party, OF_MANIFEST)
+        if number not in keys:
+            keys[number] = self._sealing.private(number)
+        share = unseal(keys[number], ciphertext, bound)
         if commitment(header.id, self._party, share) != header.commitments[self._party]:
             raise Malformed(f"the share from {contributor.id} is not the one that it committed to")
         return from_bytes(share, header.length)
