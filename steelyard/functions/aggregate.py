@@ -21,18 +21,8 @@ from steelyard import fixedpoint
 from steelyard.errors import Invalid
 from steelyard.field import Vector
 from steelyard.functions import suppression
-from steelyard.functions.question import (
-    Cells,
-    Held,
-    Layers,
-    Leak,
-    Opening,
-    Question,
-    Record,
-    Released,
-    Table,
-    Values,
-)
+from steelyard.functions.question import Held, Layers, Leak, Opening, Question, Record, Released, Table, Values
+from steelyard.functions.selection import Cells
 from steelyard.privacy.noise import laplace_share, standard_deviation
 from steelyard.protocols.attempt import Attempt
 from steelyard.protocols.greet import Greeting

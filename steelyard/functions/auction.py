@@ -31,18 +31,8 @@ from steelyard.bitfield import flipped
 from steelyard.errors import Invalid, Malformed
 from steelyard.field import Vector
 from steelyard.functions import suppression
-from steelyard.functions.question import (
-    Amount,
-    Held,
-    Layers,
-    Leak,
-    Opening,
-    Question,
-    Released,
-    Selection,
-    Table,
-    Values,
-)
+from steelyard.functions.question import Amount, Held, Layers, Leak, Opening, Question, Released, Table, Values
+from steelyard.functions.selection import Selection
 from steelyard.protocols.attempt import Attempt
 from steelyard.protocols.bit_to_field import to_field
 from steelyard.protocols.bits import conjunction

@@ -21,13 +21,14 @@ from steelyard.functions.forget import Forget
 from steelyard.functions.hhi import Concentration, Hhi
 from steelyard.functions.histogram import Bins, Histogram
 from steelyard.functions.netting import Netting, Payments
-from steelyard.functions.question import Question, Selection
+from steelyard.functions.question import Question
 from steelyard.functions.ratio import Ratio, Ratios
 from steelyard.functions.recover import Recover
 from steelyard.functions.refresh import Refresh
 from steelyard.functions.regress import Explained, Regress
 from steelyard.functions.reshare import Reshare
 from steelyard.functions.score import Score, Scores
+from steelyard.functions.selection import Selection
 from steelyard.functions.set_off import Round, SetOff
 from steelyard.functions.share import Share, Shared
 from steelyard.functions.stats import Statistics, Stats

@@ -19,18 +19,8 @@ from steelyard import field, fixedpoint
 from steelyard.errors import Invalid, Malformed
 from steelyard.field import Vector
 from steelyard.functions import suppression
-from steelyard.functions.question import (
-    Held,
-    Layers,
-    Leak,
-    Opening,
-    Question,
-    Record,
-    Released,
-    Selection,
-    Table,
-    Values,
-)
+from steelyard.functions.question import Held, Layers, Leak, Opening, Question, Record, Released, Table, Values
+from steelyard.functions.selection import Selection
 from steelyard.ids import identifier
 from steelyard.protocols.attempt import Attempt
 from steelyard.protocols.bit_to_field import to_field

@@ -16,7 +16,7 @@ from typing import Any
 from steelyard import fixedpoint
 from steelyard.errors import Malformed
 from steelyard.functions.moments import Matrix, Moments, distinct, learned
-from steelyard.functions.question import Selection
+from steelyard.functions.selection import Selection
 
 
 class Pair(Selection, frozen=True, kw_only=True, forbid_unknown_fields=True):

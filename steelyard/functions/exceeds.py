@@ -17,7 +17,8 @@ import numpy as np
 from steelyard import field, fixedpoint
 from steelyard.errors import Malformed
 from steelyard.functions import suppression
-from steelyard.functions.question import Amount, Cells, Held, Layers, Leak, Opening, Released, Values
+from steelyard.functions.question import Amount, Held, Layers, Leak, Opening, Released, Values
+from steelyard.functions.selection import Cells
 from steelyard.functions.totals import OfTotals
 from steelyard.protocols.attempt import Attempt
 from steelyard.protocols.bit_to_field import to_field

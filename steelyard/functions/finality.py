@@ -22,7 +22,8 @@ from steelyard.documents.manifest import Hex32
 from steelyard.documents.request import Hex16
 from steelyard.errors import Invalid, Malformed, NotFound
 from steelyard.functions.means import Means
-from steelyard.functions.question import Held, Layers, Leak, Opening, Question, Released, Selection, Table
+from steelyard.functions.question import Held, Layers, Leak, Opening, Question, Released, Table
+from steelyard.functions.selection import Selection
 from steelyard.functions.set_off import AMOUNT, PURPOSE, Round
 from steelyard.ids import PartyId
 from steelyard.protocols.attempt import Attempt

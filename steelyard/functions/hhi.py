@@ -19,7 +19,8 @@ from steelyard import field, fixedpoint
 from steelyard.errors import Malformed
 from steelyard.field import Vector
 from steelyard.functions import suppression
-from steelyard.functions.question import Cells, Held, Layers, Leak, Opening, Question, Record, Released, Table, Values
+from steelyard.functions.question import Held, Layers, Leak, Opening, Question, Record, Released, Table, Values
+from steelyard.functions.selection import Cells
 from steelyard.protocols.attempt import Attempt
 from steelyard.protocols.bit_to_field import bits_times
 from steelyard.protocols.compare import negative

@@ -22,18 +22,8 @@ from steelyard import fixedpoint
 from steelyard.errors import Invalid
 from steelyard.field import Vector
 from steelyard.functions import suppression
-from steelyard.functions.question import (
-    Cells,
-    Held,
-    Layers,
-    Leak,
-    Opening,
-    Question,
-    Record,
-    Released,
-    Table,
-    Values,
-)
+from steelyard.functions.question import Held, Layers, Leak, Opening, Question, Record, Released, Table, Values
+from steelyard.functions.selection import Cells
 from steelyard.ids import PartyId
 from steelyard.protocols.attempt import Attempt
 from steelyard.protocols.bins import binned

@@ -17,18 +17,8 @@ from steelyard import fixedpoint
 from steelyard.errors import Invalid, Malformed
 from steelyard.field import Vector
 from steelyard.functions import limbs, suppression
-from steelyard.functions.question import (
-    Held,
-    Layers,
-    Leak,
-    Opening,
-    Question,
-    Record,
-    Released,
-    Selection,
-    Table,
-    Values,
-)
+from steelyard.functions.question import Held, Layers, Leak, Opening, Question, Record, Released, Table, Values
+from steelyard.functions.selection import Selection
 from steelyard.protocols.attempt import Attempt
 from steelyard.protocols.greet import Greeting
 from steelyard.randomness import Randomness

@@ -31,7 +31,8 @@ from steelyard.errors import Invalid, Malformed, NotFound
 from steelyard.field import Vector
 from steelyard.functions.intake import Parcel
 from steelyard.functions.notices import about, sealed_parts
-from steelyard.functions.question import Held, Layers, Leak, Opening, Question, Released, Selection, Table
+from steelyard.functions.question import Held, Layers, Leak, Opening, Question, Released, Table
+from steelyard.functions.selection import Selection
 from steelyard.functions.upkeep import numbers
 from steelyard.ids import PartyId
 from steelyard.protocols.circle import Circle

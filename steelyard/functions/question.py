@@ -19,14 +19,14 @@ from numpy.typing import NDArray
 
 from steelyard.documents.attempt import Contribution
 from steelyard.documents.contribution import ContributionHeader
-from steelyard.documents.stored import MARK
 from steelyard.errors import Invalid, Malformed
 from steelyard.field import Vector, total
 from steelyard.functions.intake import Parcel
 from steelyard.functions.means import Means, Unseal
 from steelyard.functions.recalled import Record as Record
+from steelyard.functions.selection import Cells, Selection
 from steelyard.functions.take_up import TakenUp
-from steelyard.ids import PartyId, identifier
+from steelyard.ids import PartyId
 from steelyard.protocols.attempt import Attempt
 from steelyard.protocols.circle import Circle
 from steelyard.protocols.compare import longest_message
@@ -34,92 +34,14 @@ from steelyard.protocols.convene import convene
 from steelyard.protocols.greet import Greeting, Inputs
 from steelyard.randomness import Randomness
 from steelyard.rounds import Protocol
-from steelyard.tables.filter import Filter, parse
+from steelyard.tables.filter import Filter
 
 Values = NDArray[np.int64]
 Layers = Mapping[str, Values]  # what a contributor brings, by name, in minor units
 A = TypeVar("A", bound="Selection")
 
-MAX_GROUPS: Final = 4_096
 _COMPARED: Final = 3  # comparisons of a cell in one round
-GroupName = Annotated[str, msgspec.Meta(max_length=200)]
 Amount = Annotated[str, msgspec.Meta(pattern=r"^-?[0-9]{1,18}(\.[0-9]{1,6})?\Z")]  # in units, as people write it
-
-
-class Selection(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Arguments that all questions have: rows of a dataset, by a filter in normal form, and a column."""
-
-    dataset: str
-    column: str
-    where: Annotated[str, msgspec.Meta(max_length=4096)] = ""
-
-    @property
-    def filter(self) -> Filter:
-        return parse(self.where)
-
-    @property
-    def filter_columns(self) -> frozenset[str]:
-        return frozenset(self.filter.columns)
-
-    @property
-    def narrowed(self) -> str:
-        """How the rows are selected, for people and ledgers; empty for all rows."""
-        return self.where
-
-    @property
-    def columns(self) -> tuple[str, ...]:
-        """Those whose values are used."""
-        return (self.column,)
-
-    @property
-    def stored(self) -> str:
-        """The name of the stored sharing that is asked about; empty for data that its owners deal now."""
-        return self.dataset.removeprefix(MARK) if self.dataset.startswith(MARK) else ""
-
-    def check(self) -> None:
-        """Raises Invalid; what the types cannot say."""
-        identifier(self.stored or self.dataset, "dataset")
-        if self.stored and self.filter_columns:
-            raise Invalid("a stored sharing is taken whole: select its rows when it is shared")
-        for column in self.columns:
-            identifier(column, "column")
-        if self.where != self.filter.text:
-            raise Invalid("the filter is not in its normal form; let the client write it")
-
-
-class Cells(Selection, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """One figure over all rows selected, or one for each of several public groups."""
-
-    group_by: str = ""
-    groups: tuple[GroupName, ...] = ()
-
-    @property
-    def cells(self) -> int:
-        return len(self.groups) or 1
-
-    @property
-    def filters(self) -> tuple[Filter, ...]:
-        """One per cell."""
-        if not self.group_by:
-            return (self.filter,)
-        return tuple(self.filter.with_value(self.group_by, group) for group in self.groups)
-
-    @property
-    def filter_columns(self) -> frozenset[str]:
-        return frozenset(self.filter.columns) | ({self.group_by} if self.group_by else set())
-
-    @property
-    def narrowed(self) -> str:
-        return " by ".join(part for part in (self.where, self.group_by) if part)
-
-    def check(self) -> None:
-        super().check()
-        if bool(self.group_by) != bool(self.groups):
-            raise Invalid("group-by needs a column and a public list of groups")
-        if len(self.groups) > MAX_GROUPS or len(set(self.groups)) != len(self.groups):
-            raise Invalid(f"at most {MAX_GROUPS} groups, each named once")
-        if self.group_by:
-            identifier(self.group_by, "column")
 
 
 class Leak(msgspec.Struct, frozen=True):

@@ -28,7 +28,8 @@ from steelyard.documents.stored import Part, Stored
 from steelyard.field import Vector
 from steelyard.functions import limbs, second_moment
 from steelyard.functions.moments import pairs, products
-from steelyard.functions.question import Layers, Selection, Table, Values
+from steelyard.functions.question import Layers, Table, Values
+from steelyard.functions.selection import Selection
 from steelyard.ids import PartyId
 from steelyard.protocols.create import PADDING
 from steelyard.protocols.greet import Inputs

@@ -18,7 +18,7 @@ import msgspec
 from steelyard import fixedpoint
 from steelyard.errors import Malformed
 from steelyard.functions.moments import Matrix, Moments, distinct, learned
-from steelyard.functions.question import Selection
+from steelyard.functions.selection import Selection
 
 MAX_REGRESSORS: Final = 16
 INTERCEPT: Final = "intercept"

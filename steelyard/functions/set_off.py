@@ -23,7 +23,8 @@ from steelyard.errors import Invalid, Malformed
 from steelyard.field import Vector
 from steelyard.functions.intake import Parcel
 from steelyard.functions.notices import about, sealed_parts
-from steelyard.functions.question import Held, Layers, Leak, Opening, Question, Released, Selection, Table
+from steelyard.functions.question import Held, Layers, Leak, Opening, Question, Released, Table
+from steelyard.functions.selection import Selection
 from steelyard.protocols.certificate import DECIMALS
 from steelyard.protocols.circulation import whole
 from steelyard.protocols.compare import longest_message

@@ -26,7 +26,7 @@ from steelyard.field import Vector
 from steelyard.functions.intake import Parcel
 from steelyard.functions.means import Means
 from steelyard.functions.moments import distinct
-from steelyard.functions.question import Held, Layers, Leak, Opening, Question, Released, Selection, Table, Values
+from steelyard.functions.question import Held, Layers, Leak, Opening, Question, Released, Table, Values
 from steelyard.functions.record import (
     MOST_TOGETHER,
     PURPOSE,
@@ -37,6 +37,7 @@ from steelyard.functions.record import (
     narrowed,
     written,
 )
+from steelyard.functions.selection import Selection
 from steelyard.functions.shelves import Shelves
 from steelyard.functions.upkeep import LONGEST, numbers
 from steelyard.ids import PartyId, identifier

@@ -22,7 +22,8 @@ from steelyard.ckks.statements import IDENTITY, Statements
 from steelyard.documents.signed import decode
 from steelyard.errors import Cheated, Invalid, Malformed, NotFound
 from steelyard.field import total
-from steelyard.functions.question import Held, Layers, Leak, Opening, Question, Released, Selection, Table, Values
+from steelyard.functions.question import Held, Layers, Leak, Opening, Question, Released, Table, Values
+from steelyard.functions.selection import Selection
 from steelyard.ids import PartyId, identifier
 from steelyard.protocols import ratio as protocol
 from steelyard.protocols.joint_decryption import Numbers, collected

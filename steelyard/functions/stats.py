@@ -25,18 +25,8 @@ from steelyard import field, fixedpoint
 from steelyard.errors import Invalid, Malformed
 from steelyard.field import Vector
 from steelyard.functions import second_moment, suppression
-from steelyard.functions.question import (
-    Held,
-    Layers,
-    Leak,
-    Opening,
-    Question,
-    Record,
-    Released,
-    Selection,
-    Table,
-    Values,
-)
+from steelyard.functions.question import Held, Layers, Leak, Opening, Question, Record, Released, Table, Values
+from steelyard.functions.selection import Selection
 from steelyard.protocols.attempt import Attempt
 from steelyard.protocols.circle import Circle
 from steelyard.protocols.greet import Greeting

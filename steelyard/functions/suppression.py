@@ -13,7 +13,8 @@ import numpy as np
 
 from steelyard import bitfield, field
 from steelyard.field import Vector, to_signed
-from steelyard.functions.question import Held, Leak, Selection
+from steelyard.functions.question import Held, Leak
+from steelyard.functions.selection import Selection
 from steelyard.protocols.bits import conjunction, open_bits
 from steelyard.protocols.circle import Circle
 from steelyard.protocols.open_to_nodes import open_to_nodes

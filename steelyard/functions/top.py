@@ -21,7 +21,8 @@ from steelyard import field, fixedpoint
 from steelyard.errors import Invalid, Malformed
 from steelyard.field import Vector
 from steelyard.functions import suppression
-from steelyard.functions.question import Cells, Held, Leak, Opening, Released
+from steelyard.functions.question import Held, Leak, Opening, Released
+from steelyard.functions.selection import Cells
 from steelyard.functions.totals import OfTotals
 from steelyard.protocols.compare import longest_message
 from steelyard.protocols.sort import top

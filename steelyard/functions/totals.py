@@ -8,7 +8,8 @@ import numpy as np
 
 from steelyard import fixedpoint
 from steelyard.field import Vector
-from steelyard.functions.question import Cells, Layers, Question, Record, Table, Values
+from steelyard.functions.question import Layers, Question, Record, Table, Values
+from steelyard.functions.selection import Cells
 from steelyard.protocols.attempt import Attempt
 from steelyard.protocols.greet import Greeting
 from steelyard.randomness import Randomness

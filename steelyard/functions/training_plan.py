@@ -11,7 +11,7 @@ import msgspec
 import numpy as np
 
 from steelyard.errors import Invalid
-from steelyard.functions.question import Selection
+from steelyard.functions.selection import Selection
 from steelyard.ids import PartyId
 from steelyard.learning import scaling, scoring
 from steelyard.learning.adapters import LOCAL_RATE, local_of

@@ -26,8 +26,9 @@ from steelyard.epochs.certificate import Commit
 from steelyard.errors import Conflict, Invalid, Malformed, NotFound, Stale, SteelyardError
 from steelyard.field import Vector
 from steelyard.functions.computation import ResultShare
-from steelyard.functions.question import Held, Layers, Opening, Question, Released, Selection, Table
+from steelyard.functions.question import Held, Layers, Opening, Question, Released, Table
 from steelyard.functions.record import contributions
+from steelyard.functions.selection import Selection
 from steelyard.functions.shelves import Shelves, epoch_digest
 from steelyard.ids import PartyId
 from steelyard.protocols.agree import Ledger, agree
