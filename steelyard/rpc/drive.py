@@ -86,8 +86,6 @@ class _Drive:
                 for peer, message in step.send.items():
                     self._send(peer, branch, number, step.step, message)
                 swift = step.swift and self.executor is not None
-                if step.send:
-                    await asyncio.sleep(0)  # it leaves now, even if there is nothing to wait for
                 inbox = await self.mailbox.collect(branch, number, step, self.patience)
                 number += 1
         finally:
