@@ -180,7 +180,8 @@ def test_firms_without_circles_and_ten_thousand_invoices(user: User) -> None:
 
 
 def test_cash_closes_circles(user: User) -> None:
-    (user.folder / "chain.csv").write_text("id,debtor,creditor,amount\n1,A,B,50\n2,B,C,40\n")
-    (user.folder / "money.csv").write_text("kind,firm,other,amount\ntender,A,,30\nacceptance,C,,30\n")
+    (user.folder / "chain.csv").write_text("id,debtor,creditor,amount\n1,A,B,50\n2,B,C,40\n3,C,D,30\n")
+    (user.folder / "money.csv").write_text("kind,firm,other,amount\ntender,A,,30\nacceptance,D,,30\n")
     found = user.types("--profile d setoff run --obligations chain.csv --money money.csv --steps 20 --json").json
-    assert (found["cleared"], found["cash"], found["nid_before"], found["nid_after"]) == (60, 30, 50, 20)
+    assert (found["cleared"], found["cash"], found["nid_before"], found["nid_after"]) == (90, 30, 50, 20)
+    assert found["cleared_per_cash"] == 3.0
