@@ -44,7 +44,7 @@ def processes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Processes]:
         yield runner
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")  # idle containers ask after their health all the time
 def containers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Contained]:
     problem = engine_problem()
     if problem and not _REQUIRED:
