@@ -23,7 +23,7 @@ from clients.local.prepare import loopback_plan, prepare
 from clients.sdk import Client
 from clients.sdk.owner import Owner
 from steelyard.epochs import crash_points
-from steelyard.errors import SteelyardError
+from steelyard.errors import PartyMissing, SteelyardError
 from tests.cluster import samples
 from tests.cluster.crashing import ARMED, CrashingConsortium, Fuse
 from tests.cluster.timing import COORDINATOR_TIMING, NODE_TIMING
@@ -135,9 +135,17 @@ class Pool:
     def whole(self) -> None:
         """Nobody misses a share, nothing is undecided, and all three shares give the total: no epochs are mixed."""
         eventually(self.is_whole, "settled")
-        with self.client() as client:
-            answer = client.ask("sum", "@pool", timeout=PATIENCE).to_json()
+        eventually(self.answers, "an answer of all three")
+
+    def answers(self) -> bool:
+        """False while somebody who has just started does not answer yet."""
+        try:
+            with self.client() as client:
+                answer = client.ask("sum", "@pool", timeout=PATIENCE).to_json()
+        except PartyMissing:
+            return False
         assert (answer["result"], answer["verified"]) == ({"total": f"{self.total}"}, True)
+        return True
 
 
 @pytest.fixture(scope="module")

@@ -76,7 +76,7 @@ def test_sums_go_when_no_attempt_can_come_any_more(tmp_path: Path) -> None:
         here = TrainedHere(vault, count().__next__)
         for computation in (ID, OTHER):
             KeptSums(vault, computation).keep(1, b"shares of a round that was given up")
-            KeptSums(vault, computation).enter("1 sums", (A, B, C))
+            KeptSums(vault, computation).enter("1 sums", (A, B, C), b"the past")
         here.sweep(lambda computation: True, lambda computation: computation == OTHER)
         assert (KeptSums(vault, ID).latest(), KeptSums(vault, OTHER).latest()) == (0, 1)
         assert KeptSums(vault, ID).voted("1 sums") == (A, B, C)
