@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Annotated, TypeAlias
 
 from cyclopts import App, Parameter
@@ -32,6 +32,7 @@ Name: TypeAlias = Annotated[str, Parameter(help="The sharing's name, such as poo
 Every: TypeAlias = Annotated[
     str, Parameter(help="Again after each span, such as 24h or 30m, until stopped; a node that is down ends nothing.")
 ]
+STARTS = 10.0  # seconds for a node that was just started to be heard of
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
 
@@ -99,7 +100,7 @@ def recover_share(
     Example: `steelyard recover bank-b`
     """
     with open_client() as client:
-        _check_up(party, client.parties())
+        _check_up(party, client.parties)
         names = [name] if name else _missed_by(party, client.sharings())
     if not names:
         note(f"{party} misses no share: nothing was done.")
@@ -175,12 +176,19 @@ def upkeep(function: str, name: str, purpose: str, timeout: float, json: bool, *
     show_result(result, json=json)
 
 
-def _check_up(party: str, parties: Iterable[Known]) -> None:
-    found = {each.id: each for each in parties}
-    if party not in found:
-        raise NotFound(f"there is no party {party[:60]!r}; there are {', '.join(found)}")
-    if not found[party].reachable:
-        raise Unreachable(f"{party} does not answer: start its node, with an empty state folder if its disk is lost")
+def _check_up(party: str, parties: Callable[[], Iterable[Known]]) -> None:
+    """A node that was started a moment ago may not be known to answer yet."""
+    until = time.monotonic() + STARTS
+    while True:
+        found = {each.id: each for each in parties()}
+        if party not in found:
+            raise NotFound(f"there is no party {party[:60]!r}; there are {', '.join(found)}")
+        if found[party].reachable:
+            return
+        if time.monotonic() >= until:
+            break
+        time.sleep(0.5)
+    raise Unreachable(f"{party} does not answer: start its node, with an empty state folder if its disk is lost")
 
 
 def _missed_by(party: str, sharings: Iterable[Sharing]) -> list[str]:

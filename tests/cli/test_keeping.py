@@ -75,8 +75,14 @@ def test_who_misses_a_share_is_recovered_and_then_all_are_renewed(asked: list[tu
     ],
 )
 def test_a_wrong_name_or_a_node_that_is_down_is_said(
-    asked: list[tuple[Any, ...]], capsys: pytest.CaptureFixture[str], command: str, code: int, said: str
+    asked: list[tuple[Any, ...]],
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    command: str,
+    code: int,
+    said: str,
 ) -> None:
+    monkeypatch.setattr(sharing, "STARTS", 0.0)
     assert run(command.split()) == code
     assert said in " ".join(capsys.readouterr().err.split())
     assert not asked
