@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 import sys
 from pathlib import Path
 
 from coordinator import config
 from coordinator.app import run
 from steelyard.errors import SteelyardError
-from steelyard.rpc import log
+from steelyard.rpc import event_loop, log
 
 
 def main(arguments: list[str]) -> int:
@@ -19,7 +18,7 @@ def main(arguments: list[str]) -> int:
     try:
         loaded = config.load(Path(arguments[1]))
         log.as_json(loaded.log_level)
-        asyncio.run(run(loaded))
+        event_loop.run(run(loaded))
     except SteelyardError as error:
         sys.stderr.write(f"{error.reason}: {error.message}\n{error.advice}\n")
         return error.exit_code

@@ -51,9 +51,17 @@ class App:
         digest, timing = self.membership.digest, config.timing
         self.directory = Directory(self._nodes, digest, self.store, self._disk, timing)
         self.metrics = Metrics()
-        self.scheduler = Scheduler(self._nodes, self.membership, self.registry, self.directory, config, self.metrics)
         self.settlements = Settlements(
             self._nodes, self.membership, self.directory, self.registry, timing.call, crash_point
+        )
+        self.scheduler = Scheduler(
+            self._nodes,
+            self.membership,
+            self.registry,
+            self.directory,
+            config,
+            self.metrics,
+            self.settlements.attend,
         )
         self.courier = Courier(self._nodes, self.contributions, self._disk, timing)
         self._server = self._make_server()

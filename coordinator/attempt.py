@@ -161,16 +161,17 @@ async def collect_earlier(nodes: Iterable[NodeClient], computation: Computation,
 
 def choose(failures: Mapping[str, SteelyardError]) -> SteelyardError:
     """Of what several nodes report, that which explains most: a cheat, a refusal, a failure of another party, the
-    rest.
+    rest; of the failures of others, one that most nodes name: who is silent may itself be the first to miss the others.
     """
+    named = Counter(failure.party for party, failure in failures.items() if failure.party != party)
 
-    def rank(item: tuple[str, SteelyardError]) -> int:
+    def rank(item: tuple[str, SteelyardError]) -> tuple[int, int]:
         party, failure = item
         if isinstance(failure, Cheated):
-            return 0
+            return 0, 0
         if isinstance(failure, Refused):
-            return 1
-        return 2 if failure.party != party else 3
+            return 1, 0
+        return (2, -named[failure.party]) if failure.party != party else (3, 0)
 
     return min(failures.items(), key=rank)[1]
 

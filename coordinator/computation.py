@@ -108,7 +108,17 @@ class Computation:
             return self.agreeing >= threshold
         agreed = Counter(self._input_sets[party] for party in self.results).most_common(1)[0][0]
         together = {party for party in self.results if self._input_sets[party] == agreed}
-        return {each.party for each in read(InputSet, agreed).contributions if each.rows} <= together
+        brought = [each for each in read(InputSet, agreed).contributions if each.rows]
+        nodes = {each.party for each in brought if not each.sponsor}
+        if len(nodes) < len(brought):  # some of the participants stand in for firms without a node
+            nodes |= set(self.fixed or self.parties)
+        return nodes <= together
+
+    @property
+    def used_up(self) -> bool:
+        """Whether firms without a node have answered it, and it alone: nodes forget that when it is done."""
+        sets = (read(InputSet, each) for each in set(self._input_sets.values()))
+        return self.patience.owners and any(part.sponsor for each in sets for part in each.contributions)
 
     async def watch(self) -> AsyncIterator[None]:
         """Yields at once and after changes until it has ended; who is slow sees the latest state, not every one.

@@ -22,6 +22,7 @@ from typing import Annotated, Final, Literal
 
 import msgspec
 
+from steelyard import records
 from steelyard.errors import Invalid
 
 LONG: Final = frozenset({"train", "set_off"})
@@ -85,8 +86,8 @@ def load(path: Path) -> Config:
     except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise Invalid(f"{path} is not TOML: {error}") from None
     try:
-        config = msgspec.convert(raw, Config, dec_hook=_path)
-    except msgspec.ValidationError as error:
+        config = records.from_plain(raw, Config, hook=_path)
+    except records.DecodeError as error:
         raise Invalid(f"{path}: {error}") from None
     folder = path.parent
     return msgspec.structs.replace(config, identity=folder / config.identity, state=folder / config.state)

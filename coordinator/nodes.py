@@ -134,9 +134,9 @@ class NodeClient:
             for each in response.receipts
         ]
 
-    async def cancel(self, computation: str, seconds: float) -> None:
+    async def cancel(self, computation: str, seconds: float, *, done: bool = False) -> None:
         async with self._calling() as stub:
-            await stub.Cancel(node_pb2.CancelRequest(computation=computation), timeout=seconds)
+            await stub.Cancel(node_pb2.CancelRequest(computation=computation, done=done), timeout=seconds)
 
     async def describe(self, seconds: float) -> node_pb2.DescribeResponse:
         async with self._calling() as stub:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from coordinator.computation import Computation
 from coordinator.config import Timing
 from coordinator.nodes import Answer, Decision, NodeClient
+from steelyard.documents.request import Request
 from steelyard.documents.signed import Signed
 from steelyard.errors import (
     Failed,
@@ -104,7 +105,7 @@ class Proposals:
         if missing and not computation.request.allow_missing:
             raise _missing(missing)
         if not any(answer.contributes for answer in said.answers.values()):
-            raise NotFound("no party that answers holds the dataset asked for")
+            raise NotFound(_nothing(computation.request))
         return tuple(party for party in among if party in said.answers)
 
     async def _round(self, asking: _Asking, parties: Iterable[str], said: _Said) -> None:
@@ -145,6 +146,14 @@ def _has_no_share(computation: Computation, answer: Answer) -> bool:
     """Of a stored sharing, which the others may hold all the same."""
     stored = str(computation.request.arguments.get("dataset", "")).startswith("@")
     return stored and isinstance(answer.failure, NotFound)
+
+
+def _nothing(request: Request) -> str:
+    """Why there is nothing to compute on."""
+    lacking = "no party that answers holds the dataset asked for"
+    if not request.arguments.get("called"):
+        return lacking
+    return f"none of the firms called has answered this call, and {lacking}: start it again when one has"
 
 
 def _agreed(answer: Answer | None) -> bool:

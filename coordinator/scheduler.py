@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Final
 
 import structlog
@@ -26,7 +26,7 @@ from coordinator.registry import Registry
 from steelyard.epochs.change import CHANGING
 from steelyard.errors import Cancelled, Conflict, Failed, SteelyardError, TimedOut
 from steelyard.identity.membership import Membership
-from steelyard.randomness import token
+from steelyard.rpc.defects import reported
 
 RETRY_SECONDS: Final = 0.2  # times the number of attempts so far
 STORE_SECONDS: Final = 5.0  # until the next try to store what has ended
@@ -45,7 +45,9 @@ class Scheduler:
         directory: Directory,
         config: Config,
         metrics: Metrics,
+        settle: Callable[[], Awaitable[None]],
     ) -> None:
+        """`settle` brings changes of stored sharings to their end, as far as the nodes can say, and never raises."""
         self._nodes = nodes
         self._parties = tuple(nodes)
         self._threshold = membership.threshold
@@ -55,6 +57,7 @@ class Scheduler:
         self._timing = config.timing
         self._limits = config.limits
         self._metrics = metrics
+        self._settle = settle
         self._slots = asyncio.Semaphore(config.limits.attempts_at_once)
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._cleaning: set[asyncio.Task[None]] = set()
@@ -100,7 +103,7 @@ class Scheduler:
         except SteelyardError as error:
             failure = error
         except Exception as error:
-            failure = _defect(computation, error)
+            failure = reported(error, "the coordinator", computation=computation.id)
         if computation.request.function in CHANGING and failure is None:
             await self._directory.look_at_all()  # whoever is told of it may ask about it at once
         await self._end(computation, failure)
@@ -110,6 +113,8 @@ class Scheduler:
         """The watchers hear of it first, then the disk: all of it can be found out again from the nodes."""
         if failure is None:
             computation.happen(Event.DELIVER)
+            if computation.used_up:
+                self._clean(computation, done=True)
         else:
             computation.fail(failure)
             self._clean(computation)
@@ -162,7 +167,10 @@ class Scheduler:
                 if tries >= self._limits.attempts or time.monotonic() >= until:
                     raise
                 _log.info("attempt failed", computation=computation.id, tries=tries, reason=failure.reason)
+                conflict = isinstance(failure, Conflict)
             await asyncio.sleep(RETRY_SECONDS * tries)
+            if conflict:  # of a change under way, perhaps: some nodes may have committed it, others not yet
+                await self._settle()
             agreement = await self._again(computation)
 
     async def _attempt(self, computation: Computation, agreement: Agreement, seconds: float) -> None:
@@ -193,16 +201,16 @@ class Scheduler:
         returning = self._timing.returning(computation.request.function)
         return await self._ask(computation, self._timing.missing if may_shrink else returning)
 
-    def _clean(self, computation: Computation) -> None:
+    def _clean(self, computation: Computation, *, done: bool = False) -> None:
         """Nodes should not wait for what will not come; if they do not hear it, their own deadlines will tell them."""
         for node in self._nodes.values():
-            task = asyncio.create_task(self._cancel_at(node, computation.id))
+            task = asyncio.create_task(self._cancel_at(node, computation.id, done=done))
             self._cleaning.add(task)
             task.add_done_callback(self._cleaning.discard)
 
-    async def _cancel_at(self, node: NodeClient, computation: str) -> None:
+    async def _cancel_at(self, node: NodeClient, computation: str, *, done: bool) -> None:
         try:
-            await node.cancel(computation, self._timing.call)
+            await node.cancel(computation, self._timing.call, done=done)
         except SteelyardError as error:
             _log.debug("not cancelled", party=node.party, reason=error.reason)
 
@@ -213,9 +221,3 @@ def _expired(computation: Computation) -> TimedOut:
         return TimedOut("the request expired before it could be answered")
     owners = " and ".join(f"the owner of {party}" for party in undecided)
     return TimedOut(f"the request expired before {owners} decided on it", party=undecided[0])
-
-
-def _defect(computation: Computation, error: Exception) -> SteelyardError:
-    identifier = token(6).hex()
-    _log.error("defect", id=identifier, computation=computation.id, type=type(error).__name__)
-    return SteelyardError(f"an internal error of the coordinator; its id is {identifier}")

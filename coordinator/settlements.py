@@ -22,6 +22,7 @@ from steelyard.epochs.crash_points import Hook, pass_by
 from steelyard.epochs.settlement import Ask, Recover, Show, Status, outlook, votes_of
 from steelyard.errors import SteelyardError
 from steelyard.identity.membership import Membership
+from steelyard.rpc.defects import reported
 
 SECONDS: Final = 0.5
 PASSES: Final = 8  # each may make the next one possible
@@ -53,11 +54,15 @@ class Settlements:
         """Runs until cancelled."""
         while True:
             await asyncio.sleep(SECONDS)
-            try:
-                if self._is_wanted():
-                    await self.settle()
-            except Exception as error:  # whatever it is: nobody else would settle anything any more
-                _log.error("defect", type=type(error).__name__)
+            if self._is_wanted():
+                await self.attend()
+
+    async def attend(self) -> None:
+        """As `settle`, and never raises: whatever it is, nobody else would settle anything any more."""
+        try:
+            await self.settle()
+        except Exception as error:
+            reported(error, task="settlements")
 
     async def settle(self) -> None:
         """Until there is nothing more to bring to those who answer."""

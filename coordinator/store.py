@@ -18,6 +18,7 @@ import msgspec
 
 from coordinator.computation import Computation, Progress, in_order
 from coordinator.lifecycle import ENDED, State
+from steelyard import records
 from steelyard.documents.request import Request
 from steelyard.documents.sealed_result import SealedResult
 from steelyard.documents.signed import read
@@ -141,7 +142,7 @@ class Store:
     ) -> Computation:
         fixed, parties, failure = rest
         signed = codec.signed_from_proto(types_pb2.SignedDocument.FromString(request))
-        progress = {party: Progress(*each) for party, each in msgspec.json.decode(parties).items()}
+        progress = {party: Progress(*each) for party, each in records.from_json(parties).items()}
         return Computation(
             signed=signed,
             request=read(Request, signed.payload),
@@ -151,7 +152,7 @@ class Store:
             updated_ms=updated,
             failure=status.failure_from_proto(types_pb2.Failure.FromString(failure)) if failure else None,
             attempts=attempts,
-            fixed=tuple(msgspec.json.decode(fixed)),
+            fixed=tuple(records.from_json(fixed)),
         )
 
 

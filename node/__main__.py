@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import asyncio
 import sys
 from pathlib import Path
 
@@ -11,6 +10,7 @@ from node.app import run
 from node.config import load
 from steelyard import heap
 from steelyard.errors import SteelyardError, StoreFault
+from steelyard.rpc import event_loop
 
 
 def main() -> int:
@@ -18,7 +18,7 @@ def main() -> int:
     parser.add_argument("--config", type=Path, required=True, help="the node's node.toml")
     heap.keep()
     try:
-        asyncio.run(run(load(parser.parse_args().config)))
+        event_loop.run(run(load(parser.parse_args().config)))
     except StoreFault as error:  # here it is the operator who reads
         sys.stderr.write(f"{error.reason}: {error.inside}\nNothing was changed; docs/operations.md says what to do.\n")
         return error.exit_code

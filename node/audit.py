@@ -13,6 +13,7 @@ from typing import Final
 
 import msgspec
 
+from steelyard import records
 from steelyard.digest import digest
 from steelyard.errors import Cheated, Invalid
 from steelyard.storage.database import Database, Row
@@ -113,7 +114,7 @@ def _next(last: Head, row: Row) -> Head:
 
 def _entry(row: Row) -> Entry:
     number, at_ms, event, text, previous, link = row
-    return Entry(number, at_ms, event, msgspec.json.decode(text, type=dict[str, object]), previous, link)
+    return Entry(number, at_ms, event, records.from_json(text, dict[str, object]), previous, link)
 
 
 def _encoded(fields: Mapping[str, object]) -> str:

@@ -29,15 +29,20 @@ from node.policy import PolicyFile
 from node.sealing_keys import SealingKeys
 from node.sharings import Sharings
 from node.training import TrainedHere
+from steelyard.documents.request import Request
+from steelyard.documents.signed import read
 from steelyard.documents.stored import Stored
 from steelyard.epochs.change import Change
 from steelyard.epochs.crash_points import Hook, pass_by
 from steelyard.epochs.machine import Machine
-from steelyard.errors import Invalid
+from steelyard.errors import Conflict, Invalid
+from steelyard.functions.answered import PURPOSE as ANSWER
+from steelyard.functions.answered import call_of, held_as
+from steelyard.functions.catalogue import question_of
 from steelyard.identity import files
 from steelyard.identity.homes import Home
 from steelyard.identity.membership import Membership
-from steelyard.ids import PartyId, party_id
+from steelyard.ids import ComputationId, PartyId, party_id
 from steelyard.storage.database import Database
 from steelyard.vault.vault import Vault
 
@@ -147,5 +152,23 @@ class Books:
         )
 
     def sweep(self) -> None:
-        """Erases saved shares of computations that end without a result here."""
+        """Erases saved shares of computations that end without a result here, and contributions that have expired."""
         _sweep(self.trained, self.computations)
+        self.inbox.purge()
+
+    def ended(self, computation: ComputationId, *, done: bool) -> None:
+        """No further attempt at it is made: what was kept for it alone goes; once it is `done`, answers to its call.
+
+        That is the coordinator's word: where this node has no result, answers stay until they expire.
+        """
+        self.trained.settled(computation)
+        if done and self.computations.has_result(computation) and (known := self.computations.find(computation)):
+            request = read(Request, known.request.payload)
+            if question_of(request).purpose == ANSWER:
+                self.inbox.use_up(held_as(call_of(request)), computation)
+
+    def require_unused(self, request: Request) -> None:
+        """Raises Conflict where the answers to its call have been used by another computation."""
+        run = self.inbox.used_by(held_as(call_of(request)))
+        if run not in ("", request.computation):
+            raise Conflict(f"this call has been computed, as {run}: answers to it are gone; make a new call")

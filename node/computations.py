@@ -9,6 +9,7 @@ from typing import Final, Literal
 import msgspec
 
 from node.keyring import OWN
+from steelyard import records
 from steelyard.documents.sealed_result import CountedSignature, SealedResult
 from steelyard.documents.signed import Signed, from_wire, to_wire
 from steelyard.errors import NotFound, SteelyardError, by_reason
@@ -120,6 +121,10 @@ class Computations:
             if self._results.get(computation) is result:
                 del self._results[computation]
 
+    def has_result(self, computation: str) -> bool:
+        found = "SELECT 1 FROM computations WHERE id = ? AND sealed IS NOT NULL"
+        return computation in self._results or self._database.one(found, (computation,)) is not None
+
     def result(self, computation: str) -> SealedResult:
         """Raises NotFound."""
         if held := self._results.get(computation):
@@ -127,7 +132,7 @@ class Computations:
         row = self._database.one("SELECT sealed, ciphertext FROM computations WHERE id = ?", (computation,))
         if row is None or row[0] is None:
             raise NotFound(f"{self._party} has no result of this computation")
-        sealed = msgspec.json.decode(row[0], type=_Sealed)
+        sealed = records.from_json(row[0], _Sealed)
         certificate = tuple(CountedSignature(signer, signature) for signer, signature in sealed.certificate)
         return SealedResult(self._party, from_wire(sealed.note), certificate, row[1])
 
@@ -135,7 +140,7 @@ class Computations:
         computation, request, decision, failure, received_ms, noise = row
         error = None
         if failure is not None:
-            refusal = msgspec.json.decode(failure, type=_Refusal)
+            refusal = records.from_json(failure, _Refusal)
             error = by_reason(refusal.reason)(refusal.message)
         opened = self._vault.unseal(OWN, f"noise/{computation}", noise)
         return Recorded(computation, from_wire(request), decision, error, received_ms, opened)

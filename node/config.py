@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 
 import msgspec
 
+from steelyard import records
 from steelyard.errors import Invalid
 
 
@@ -44,10 +45,10 @@ def load(path: Path) -> NodeConfig:
     """Raises Invalid naming the key that is wrong."""
     try:
         raw = tomllib.loads(path.read_text())
-        config = msgspec.convert(raw, NodeConfig, dec_hook=lambda kind, value: kind(value))
+        config = records.from_plain(raw, NodeConfig, hook=lambda kind, value: kind(value))
     except OSError as error:
         raise Invalid(f"{path}: {error.strerror}") from None
-    except (UnicodeDecodeError, tomllib.TOMLDecodeError, msgspec.ValidationError) as error:
+    except (UnicodeDecodeError, tomllib.TOMLDecodeError, records.DecodeError) as error:
         raise Invalid(f"{path}: {error}") from None
     base = path.resolve().parent
     folders = {name: base / getattr(config, name) for name in ("identity", "state", "policy")}

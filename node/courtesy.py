@@ -9,13 +9,11 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
-from functools import partial
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Final, TypeVar
 
-from steelyard.errors import SteelyardError
-from steelyard.rounds import Fork, Protocol, Round
+from steelyard.rounds import Protocol, stepwise
 
 T = TypeVar("T")
 
@@ -42,21 +40,7 @@ class Courtesy:
 
     def paced(self, protocol: Protocol[T]) -> Protocol[T]:
         """The same, waiting before each step while there are short jobs: in a thread of its own."""
-        answer: Callable[[], Round | Fork] = partial(next, protocol)
-        with closing(protocol):
-            while True:
-                self._wait()
-                try:
-                    step = answer()
-                except StopIteration as end:
-                    output: T = end.value
-                    return output
-                try:
-                    inbox = yield step
-                except SteelyardError as error:
-                    answer = partial(protocol.throw, error)
-                else:
-                    answer = partial(protocol.send, inbox)
+        return stepwise(protocol, before=self._wait)
 
     def _count(self, more: int) -> None:
         with self._changed:

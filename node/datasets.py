@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 from node import groups
 from node.blobs import Blobs
 from node.keyring import OWN
+from steelyard import records
 from steelyard.digest import digest, frame
 from steelyard.errors import Conflict, Failed, Invalid, NotFound, StoreFault
 from steelyard.ids import identifier
@@ -265,7 +266,7 @@ def _numbers(dataset: Dataset, column: str) -> Column:
 
 def _dataset(row: Row) -> Dataset:
     name, schema, rows, version, imported_ms, blob = row
-    return Dataset(name, from_description(msgspec.json.decode(schema)), rows, version, imported_ms, blob)
+    return Dataset(name, from_description(records.from_json(schema)), rows, version, imported_ms, blob)
 
 
 def keyed(vault: Vault, content: bytes) -> bytes:

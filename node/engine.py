@@ -18,6 +18,7 @@ from node.computations import Recorded
 from node.courtesy import Courtesy
 from node.hellos import Hellos
 from node.inbox import MOST
+from node.participants import check_participants
 from node.past import NodePast
 from node.progress import Stages
 from node.release import PendingRelease
@@ -29,8 +30,9 @@ from steelyard.documents.attempt import MAX_ROWS
 from steelyard.documents.request import Request
 from steelyard.documents.sealed_result import SealedResult
 from steelyard.documents.signed import Signed, read
-from steelyard.errors import Cancelled, Conflict, Invalid, Overloaded, PolicyRefused, SteelyardError
+from steelyard.errors import Cancelled, Conflict, Invalid, Overloaded, SteelyardError
 from steelyard.functions import sealed_argument
+from steelyard.functions.answered import call_of
 from steelyard.functions.catalogue import question_of
 from steelyard.functions.computation import ResultShare, compute
 from steelyard.functions.means import Means, Unseal
@@ -48,7 +50,7 @@ from steelyard.rounds import Protocol
 from steelyard.rpc.drive import drive, give_up
 from steelyard.rpc.links import Links, StreamLink
 from steelyard.rpc.mailbox import Mailbox
-from steelyard.sharing.combination import CHALLENGES
+from steelyard.sharing.combination import BEHIND, CHALLENGES
 
 log = structlog.get_logger(__name__)
 T = TypeVar("T")
@@ -210,17 +212,8 @@ class Engine:
         return await asyncio.get_running_loop().run_in_executor(self._threads, work)
 
     def _check_participants(self, order: Order) -> None:
-        membership = self._books.membership
-        chosen = tuple(party for party in membership.parties if party in set(order.participants))
-        if chosen != order.participants or self._books.party not in chosen:
-            raise Invalid("participants are parties of the manifest, in its order, this one among them")
-        if chosen != membership.parties and not order.request.allow_missing:
-            raise PolicyRefused("the requester did not allow to leave parties out")
-        if len(chosen) < membership.quorum:
-            raise PolicyRefused(f"at least {membership.quorum} nodes must take part")
-        enough = 2 * self._threshold(order) - 1
-        if question_of(order.request).multiplies and len(chosen) < enough:
-            raise PolicyRefused(f"at least {enough} nodes must take part where numbers are multiplied or compared")
+        books, threshold = self._books, self._threshold(order)
+        check_participants(order.participants, books.party, books.membership, order.request, threshold)
 
     def _threshold(self, order: Order) -> int:
         """That of the sharing asked about, or what the request says, or the manifest's."""
@@ -291,7 +284,13 @@ class Engine:
         books, requester = self._books, order.request.requester
         past = NodePast(books.computations, books.ledger, requester)
         means = Means(
-            shelves, books.inbox, self._unsealer(order), workers=self._workers, past=past, requester=requester
+            shelves,
+            books.inbox,
+            self._unsealer(order),
+            workers=self._workers,
+            past=past,
+            requester=requester,
+            call=call_of(order.request),
         )
         return books.trained.offered(means, order.computation, stages.line) if stages else means
 
@@ -349,7 +348,7 @@ class Engine:
 
 def _longest(question: Question[Any], participants: int, contributors: int) -> int:
     """Bytes of the longest message an honest peer can send, whatever its number of rows."""
-    dealt = 8 * (question.values(MAX_ROWS) + CHALLENGES * (participants + 1))
+    dealt = 8 * (question.values(MAX_ROWS) + BEHIND + CHALLENGES * participants)
     announced = MOST * (DIGEST + 8 * CHALLENGES) if question.purpose else 0
     return max(dealt, question.longest(participants, contributors), announced) + _OVERHEAD
 

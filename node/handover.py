@@ -47,12 +47,11 @@ class Handover:
 
     def give(self, name: str, asker: PartyId, *, hash_only: bool) -> tuple[str, bytes]:
         """The model's hash, and its file.  Raises NotFound, also where the asker has no part in it."""
-        kept = self.models.show(name)
+        kept, file = self.models.both(name)
         if kept.card.personal or asker not in kept.card.parties:
             raise NotFound(f"{self.party} keeps no model {name[:60]!r} that {asker} helped to train")
         if hash_only:
             return kept.digest, b""
-        file = self.models.export(name)
         self.audit.record("model_given", {"model": name, "to": asker}, now_ms=now_ms())
         return kept.digest, file
 

@@ -19,11 +19,14 @@ from node.policy import PolicyFile
 from node.sealing_keys import SealingKeys
 from steelyard.documents.contribution import Bundle, ContributionHeader, commitment, context
 from steelyard.documents.contributor import Contributor
+from steelyard.documents.request import MAX_LIFE_MS
 from steelyard.documents.sealing_key import OF_MANIFEST
 from steelyard.documents.signed import Signed, read
 from steelyard.errors import Conflict, Failed, Malformed, NotFound, Overloaded, PolicyRefused, SteelyardError
 from steelyard.field import Vector, from_bytes
-from steelyard.functions.intake import Parcel
+from steelyard.functions.answered import PURPOSE as ANSWER
+from steelyard.functions.answered import is_answer
+from steelyard.functions.intake import Parcel, Wanted, anything, salted
 from steelyard.functions.record import PURPOSE as RECORD
 from steelyard.functions.record import fits
 from steelyard.identity.contributors import Announced, announced, check_sealed
@@ -31,7 +34,6 @@ from steelyard.identity.membership import Membership
 from steelyard.identity.sealing import unseal
 from steelyard.ids import PartyId
 from steelyard.rpc import codec
-from steelyard.sharing.combination import CHALLENGES
 from steelyard.storage.database import Database
 from steelyard.storage.parcels import Parcels
 from steelyard.v1 import types_pb2
@@ -87,11 +89,13 @@ class Inbox:
         self._parcels.remove(gone)
         return outcomes
 
-    def held(self, dataset: str, purpose: str) -> dict[PartyId, Parcel]:
+    def held(self, dataset: str, purpose: str, wanted: Wanted = anything) -> dict[PartyId, Parcel]:
         """See `steelyard.functions.intake.Intake`.  Raises PolicyRefused if the owner's policy cannot be read."""
         found: dict[PartyId, Parcel] = {}
         keys: Keys = {}
         for each in self.list(dataset, purpose):
+            if not wanted(each.header):
+                continue
             with suppress(Failed, NotFound):
                 share = self._share(each, keys)
                 contributor = each.contributor
@@ -159,6 +163,20 @@ class Inbox:
         self._sweep()
         return gone
 
+    def use_up(self, dataset: str, run: str) -> None:
+        """Answers to a call, which are held under this name, have served `run`: they go, and no more are taken."""
+        rows = self._database.query("SELECT id FROM contribution WHERE dataset = ? AND held = 1", (dataset,))
+        with self._database.transaction():
+            if self._database.execute("INSERT OR IGNORE INTO served VALUES (?, ?)", (dataset, run)):
+                said: dict[str, object] = {"computation": run, "dataset": dataset, "contributions": len(rows)}
+                self._audit.record("contributions_final", said, now_ms=self._now_ms())
+        self.drop([identifier for (identifier,) in rows])
+
+    def used_by(self, dataset: str) -> str:
+        """The computation that answers under this name have served; empty for none."""
+        row = self._database.one("SELECT run FROM served WHERE dataset = ?", (dataset,))
+        return str(row[0]) if row else ""
+
     def settle(self, run: str, dataset: str, cleared: Mapping[PartyId, str], *, despite: bool) -> None:
         """See `steelyard.functions.intake.Intake`."""
         ids = json.dumps(sorted(cleared.values()))
@@ -222,8 +240,11 @@ class Inbox:
             raise PolicyRefused(f"the policy does not list the sponsor {known.contributor.sponsor}", party=self._party)
         if header.purpose == RECORD and not fits(header):
             raise Malformed(f"the contribution of {header.contributor} has not the layers of a table's record")
-        if header.length != sum(layer.length for layer in header.layers) + CHALLENGES:
-            raise Malformed(f"the contribution of {header.contributor} has not as many masks as the check takes")
+        if header.purpose == ANSWER and not is_answer(header):
+            raise Malformed(f"the contribution of {header.contributor} has not the layers of an answer to a call")
+        if not salted(header):
+            text = "has not as much salt and as many masks as the check takes: its client is of another release"
+            raise Malformed(f"the contribution of {header.contributor} {text}")
         if set(bundle.parts) != {self._party}:
             raise Malformed("a contribution was delivered without this node's sealed share, or with another's")
         ciphertext = bundle.parts[self._party]
@@ -249,6 +270,8 @@ class Inbox:
         )
         if row is not None and (row[0], _signed(row[2]).digest) == (header.id, known.digest):
             return  # delivered again
+        if self.used_by(header.dataset):
+            raise Conflict("this call has been computed: an answer would not be used; ask for a new call")
         if row is not None and row[1] >= header.created_ms:
             raise Conflict(f"a newer contribution of {header.contributor} to {header.dataset} is here")
         if self._database.one("SELECT 1 FROM contribution WHERE id = ?", (header.id,)) is not None:
@@ -268,7 +291,7 @@ class Inbox:
                 header.dataset,
                 header.id,
                 header.created_ms,
-                min(header.expires_ms, known.contributor.expires_ms),
+                self._end(known),
                 _row(bundle.registration),
                 _row(bundle.header),
                 len(ciphertext),
@@ -276,6 +299,11 @@ class Inbox:
                 header.keys.get(self._party, OF_MANIFEST),
             ),
         )
+
+    def _end(self, known: Announced) -> int:
+        """When its share goes at the latest, in ms; no call is valid for longer than a request."""
+        ends = min(known.header.expires_ms, known.contributor.expires_ms)
+        return min(ends, self._now_ms() + MAX_LIFE_MS) if known.header.purpose == ANSWER else ends
 
     def _know(self, contributor: Contributor) -> None:
         """One sponsor and one key at a time stand behind a name; raises Conflict."""

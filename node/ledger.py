@@ -15,6 +15,7 @@ from typing import Final
 import msgspec
 import numpy as np
 
+from steelyard import records
 from steelyard.errors import BudgetExhausted, Conflict, DifferencingRefused, Invalid, StoreFault
 from steelyard.privacy import differencing, renyi
 from steelyard.privacy.differencing import Input, Release
@@ -237,7 +238,7 @@ def _columns(joined: str) -> set[str]:
 
 
 def _inputs(encoded: str) -> frozenset[Input]:
-    return frozenset(msgspec.json.decode(encoded, type=list[Input]))
+    return frozenset(records.from_json(encoded, list[Input]))
 
 
 def _composed(rows: Sequence[Row], delta: float) -> float:

@@ -54,10 +54,11 @@ class PendingRelease:
 
     def _check_group(self, contributions: Sequence[Contribution]) -> None:
         """One requester can invent any number of firms: they are one party, or none to the questions of their sponsor.
+        Where each figure goes out by the consent of whose it is, nobody hides in a group.
 
         Raises GroupTooSmall.
         """
-        if self.policy.sponsored_count:
+        if self.policy.sponsored_count or self.question.consented:
             return
         count, least = independent(contributions, self.request.requester), self._limits.minimum_group
         if count < least:

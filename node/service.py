@@ -23,13 +23,16 @@ from steelyard.documents.sealed_result import SealedResult
 from steelyard.documents.signed import read
 from steelyard.epochs.settlement import decode_step
 from steelyard.errors import Conflict, Invalid, Stale, SteelyardError
+from steelyard.functions.answered import PURPOSE as ANSWER
+from steelyard.functions.answered import call_of
 from steelyard.functions.catalogue import question_of
 from steelyard.identity.homes import Home
 from steelyard.identity.sealing import MAX_PLAINTEXT, OVERHEAD
 from steelyard.ids import PartyId, attempt_id, computation_id
 from steelyard.rpc import codec, tls
 from steelyard.rpc.channel import PIECE
-from steelyard.rpc.interceptors import Context, reported
+from steelyard.rpc.defects import reported
+from steelyard.rpc.interceptors import Context
 from steelyard.rpc.links import Links
 from steelyard.rpc.status import failure_to_proto
 from steelyard.v1 import node_pb2, types_pb2
@@ -128,7 +131,7 @@ class NodeService(OwnerService):
         computation = computation_id(request.computation)
         self._engine.cancel(computation)
         await self._engine.ended(computation)
-        await asyncio.to_thread(self._books.trained.settled, computation)  # the coordinator makes no further attempt
+        await asyncio.to_thread(self._books.ended, computation, done=request.done)
         return node_pb2.CancelResponse()
 
     async def ListStandings(
@@ -187,12 +190,19 @@ class NodeService(OwnerService):
         return None if newest is None else codec.signed_to_proto(newest)
 
     def _holds(self, recorded: Recorded) -> bool:
-        question = question_of(read(Request, recorded.request.payload))
+        """Whether it has something to bring; raises Conflict where firms' answers have been used already."""
+        request = read(Request, recorded.request.payload)
+        question = question_of(request)
         wanted = question.wanted
+        if question.purpose == ANSWER:
+            self._books.require_unused(request)
         if wanted.stored:
             return self._books.sharings.find(wanted.stored) is not None
         here = self._books.datasets.find(wanted.dataset) is not None
-        return here or bool(question.purpose and self._books.inbox.list(wanted.dataset, question.purpose))
+        if here or not question.purpose:
+            return here
+        name = question.held_as(call_of(request))
+        return bool(self._books.inbox.list(name, question.purpose))
 
     async def _run(self, recorded: Recorded, request: node_pb2.RunRequest, reports: _Reports) -> None:
         try:
@@ -210,7 +220,9 @@ class NodeService(OwnerService):
             error.party = error.party or self._books.party
             reports.put(node_pb2.RunResponse(failure=failure_to_proto(error)))
         except Exception as error:
-            reports.put(node_pb2.RunResponse(failure=failure_to_proto(reported("Run", error))))
+            reports.put(
+                node_pb2.RunResponse(failure=failure_to_proto(reported(error, self._books.party, method="Run")))
+            )
 
 
 def _order(recorded: Recorded, request: node_pb2.ProposeRequest | node_pb2.RunRequest) -> Order:

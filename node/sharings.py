@@ -11,6 +11,7 @@ from typing import Any, Final
 
 import msgspec
 
+from steelyard import records
 from steelyard.documents.signed import read
 from steelyard.documents.stored import Stored
 from steelyard.epochs.change import Slot
@@ -179,7 +180,7 @@ class Sharings:
 
     def load(self, sharing: str) -> Record | None:
         row = self._database.one("SELECT record FROM sharing_record WHERE sharing = ?", (sharing,))
-        return None if row is None else msgspec.json.decode(row[0], type=Record)
+        return None if row is None else records.from_json(row[0], Record)
 
     def save(self, record: Record, *claims: str) -> None:
         with self._database.transaction():

@@ -15,6 +15,7 @@ from typing import Final
 import msgspec
 import structlog
 
+from steelyard import records
 from steelyard.errors import Conflict, Failed, Invalid, NotFound
 from steelyard.functions.means import Means
 from steelyard.ids import ComputationId, PartyId, computation_id, identifier
@@ -82,7 +83,7 @@ class KeptSums:
         unit, file = self._unit(_VOTES), _name(step)
         if file not in _files(self.vault, unit):
             return None
-        return msgspec.json.decode(self.vault.read(unit, file), type=_Vote)
+        return records.from_json(self.vault.read(unit, file), _Vote)
 
     def forget(self, *, votes: bool = False) -> None:
         for part in (_SUMS, _VOTES) if votes else (_SUMS,):
@@ -137,13 +138,17 @@ class KeptModels:
 
     def show(self, name: str) -> Kept:
         """Raises NotFound."""
-        model = self.export(name)
-        card, digest = read_model(model).card, hashlib.sha256(model).hexdigest()
-        return Kept(card, digest, len(model), int(self._units(name)[-1].version))
+        return self.both(name)[0]
 
     def export(self, name: str) -> bytes:
         """The file of a model.  Raises NotFound."""
         return self.vault.read(self._unit(name), _FILE)
+
+    def both(self, name: str) -> tuple[Kept, bytes]:
+        """What there is to say of a model, and its file.  Raises NotFound."""
+        unit = self._unit(name)
+        model = self.vault.read(unit, _FILE)
+        return Kept(read_model(model).card, hashlib.sha256(model).hexdigest(), len(model), int(unit.version)), model
 
     def delete(self, name: str) -> None:
         """Raises NotFound."""
@@ -175,13 +180,10 @@ class TrainedHere:
 
     def offered(self, means: Means, computation: ComputationId, progress: Progress) -> Means:
         """What a run of this computation is offered besides."""
-        checkpoints, noted = (
-            KeptSums(self.vault, computation),
-            partial(log.info, "training_here", computation=computation),
-        )
+        noted = partial(log.info, "training_here", computation=computation)
         return replace(
             means,
-            checkpoints=checkpoints,
+            checkpoints=KeptSums(self.vault, computation),
             models=self.models,
             progress=progress,
             noted=lambda found: noted(**found),

@@ -40,9 +40,9 @@ mend() { docker network connect --alias "$2" "${COMPOSE_PROJECT_NAME}_$1-$2" "$(
 
 healthy() {
   local waited=0
-  until [ "$(docker inspect --format '{{.State.Health.Status}}' "$(container "$1")")" = healthy ]; do
-    [ "$waited" -lt 120 ] || fail "$1 is not healthy after 60 s: $(docker logs --tail 5 "$(container "$1")" 2>&1)"
-    sleep 0.5
+  until docker exec "$(container "$1")" sh -c 'python -m steelyard.rpc.probe --config "$STEELYARD_CONFIG"' 2>/dev/null; do
+    [ "$waited" -lt 60 ] || fail "$1 is not healthy after 60 s: $(docker logs --tail 5 "$(container "$1")" 2>&1)"
+    sleep 0.5  # and as long to ask
     waited=$((waited + 1))
   done
 }

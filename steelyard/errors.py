@@ -9,6 +9,7 @@ SteelyardError
 │   │   ├── DifferencingRefused  too close to something already released
 │   │   └── BudgetExhausted      the privacy budget is used up
 │   ├── Unauthenticated  no, unknown or wrong identity or signature                   exit 7
+│   ├── Outdated         begun under another release of the software                  exit 8
 │   └── Conflict         exists already, replayed, or another state or version        exit 8
 ├── Failed               network, time, a peer is down; a retry may help              exit 5
 │   ├── Unreachable      a party does not answer
@@ -113,6 +114,13 @@ class KeyReplaced(Refused):
     exit_code = 8
     status = "FAILED_PRECONDITION"
     advice = "Contribute again: it is sealed to the node's new key then."
+
+
+class Outdated(Refused):
+    reason = "OUTDATED"
+    exit_code = 8
+    status = "FAILED_PRECONDITION"
+    advice = "Ask again with a new request: this one was begun under another release, and does not go on."
 
 
 class Failed(SteelyardError):

@@ -7,6 +7,7 @@ security tests and by peer streams in production (steelyard.rpc.drive).  Sub-pro
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any, Final, TypeVar
@@ -77,7 +78,7 @@ def pipeline(branches: Iterable[Protocol[T]], depth: int) -> Protocol[list[T]]:
 
 def called(step: str, protocol: Protocol[T]) -> Protocol[T]:
     """The same, its rounds under one name: what those who wait are told of a long protocol."""
-    return (yield from _changed(protocol, lambda round_: replace(round_, step=step)))
+    return (yield from stepwise(protocol, change=lambda round_: replace(round_, step=step)))
 
 
 def swift(protocol: Protocol[T]) -> Protocol[T]:
@@ -85,25 +86,33 @@ def swift(protocol: Protocol[T]) -> Protocol[T]:
 
     It ends with a round in which nothing is sent, so that what the caller does next is a step of the caller's own.
     """
-    output = yield from _changed(protocol, lambda round_: replace(round_, swift=True))
+    output = yield from stepwise(protocol, change=lambda round_: replace(round_, swift=True))
     yield Round("computed", {}, frozenset())
     return output
 
 
-def _changed(protocol: Protocol[T], change: Callable[[Round], Round]) -> Protocol[T]:
+def stepwise(
+    protocol: Protocol[T],
+    *,
+    before: Callable[[], None] = lambda: None,
+    change: Callable[[Round], Round] = lambda round_: round_,
+) -> Protocol[T]:
+    """The same: `before` is called ahead of each of its steps, and each of its rounds is changed."""
     answer: Callable[[], Round | Fork] = partial(next, protocol)
-    while True:
-        try:
-            round_ = answer()
-        except StopIteration as end:
-            output: T = end.value
-            return output
-        try:
-            inbox = yield change(round_) if isinstance(round_, Round) else round_
-        except SteelyardError as error:
-            answer = partial(protocol.throw, error)
-        else:
-            answer = partial(protocol.send, inbox)
+    with closing(protocol):
+        while True:
+            before()
+            try:
+                step = answer()
+            except StopIteration as end:
+                output: T = end.value
+                return output
+            try:
+                inbox = yield change(step) if isinstance(step, Round) else step
+            except SteelyardError as error:
+                answer = partial(protocol.throw, error)
+            else:
+                answer = partial(protocol.send, inbox)
 
 
 def batch(protocols: Sequence[Protocol[T]]) -> Protocol[list[T]]:

@@ -31,7 +31,7 @@ from steelyard.ids import AttemptId, ComputationId, PartyId
 from steelyard.protocols.attempt import Attempt
 from steelyard.protocols.circle import Circle
 from steelyard.rounds import Protocol, broadcast
-from steelyard.rpc import memory
+from steelyard.rpc import event_loop, memory
 from steelyard.rpc.authorisation import Authorise
 from steelyard.rpc.drive import drive
 from steelyard.rpc.frames import Frame
@@ -153,4 +153,4 @@ def _say(answer: dict[str, object]) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(main(sys.argv[1], sys.argv[2], sys.argv[3], int(sys.argv[4]), float(sys.argv[5])))
+    event_loop.run(main(sys.argv[1], sys.argv[2], sys.argv[3], int(sys.argv[4]), float(sys.argv[5])))

@@ -29,6 +29,7 @@ from steelyard.sharing import shamir
 
 ENOUGH: Final = 99  # per cent of the optimum
 _DEBTS: Final = 5  # of a firm
+_GROUP: Final = 3  # firms with the same number of rows, as policies ask by default
 
 
 def preset(size: int) -> Preset:
@@ -64,9 +65,9 @@ def clear(circle: Circle, prepared: tuple[NDArray[Any], ...]) -> Protocol[Any]:
     vector, size = prepared
     terms, every = said(int(size[0]))
     declared = _declared(terms, every, vector)
-    gathered = yield from gather(circle, terms, declared, smaller=False)
+    gathered = yield from gather(circle, terms, declared, smaller=False, group=_GROUP)
     flow = yield from solved(circle, gathered.layout.topology, gathered.amounts, gathered.worths, SCHEDULE)
-    told = yield from tell(circle, terms, declared, gathered, flow)
+    told = yield from tell(circle, terms, declared, gathered, flow, _GROUP)
     payables = [each[: declared[firm]["payables"].size] for firm, each in told.items()]
     return whole(np.concatenate(payables)), size
 

@@ -162,28 +162,31 @@ def ask_and_show(function: str, column: str, asked: Asked, json: bool) -> None:
     show_result(result, json=json)
 
 
-def _firm(found: dict[str, Any]) -> dict[str, Any]:
+def _firm(found: dict[str, Any], *, vouched: bool) -> dict[str, Any]:
+    """Whose word it is, too: that of the party that holds the statement, or of a firm that somebody vouches for."""
     plain = {
         name: each
         for group in (found.get("ratios", {}), {"score": found} if "score" in found else {})
         for name, each in group.items()
     }
-    flat = {name: _value(each) for name, each in plain.items()}
-    return {"subject": found["subject"], "year": found["year"], **flat}
+    flat = {name: figure(each) for name, each in plain.items()}
+    sponsor = {"sponsor": found.get("sponsor", "")} if vouched else {}
+    return {"subject": found["subject"], "party": found["party"], **sponsor, "year": found["year"], **flat}
 
 
-def _value(figure: dict[str, Any]) -> str:
+def figure(found: dict[str, Any]) -> str:
     """A ratio, a score, why there is none, or several in one cell."""
-    if parts := [f"{name} {_value(each)}" for name, each in figure.items() if isinstance(each, dict)]:
+    if parts := [f"{name} {figure(each)}" for name, each in found.items() if isinstance(each, dict)]:
         return ", ".join(parts)
-    return str(figure.get("value") or figure.get("score") or figure.get("reason"))
+    return str(found.get("value") or found.get("score") or found.get("reason"))
 
 
 def _for_people(result: Result) -> Any:
     if result.bins:
         return [_bin(each) for each in result.bins]
     if firms := result.value.get("firms"):
-        return [_firm(each) for each in firms]
+        vouched = any("sponsor" in each for each in firms)
+        return [_firm(each, vouched=vouched) for each in firms]
     if result.value.get("top"):
         return result.value["top"]
     if result.groups:
@@ -239,7 +242,7 @@ def _remarks(value: Mapping[str, Any]) -> list[str]:
         "waiting": f"Contributions that wait: not at all nodes yet, or no room: {value.get('waiting')}",
         "doubted": f"{doubted}: {value.get('doubted')}",
         "error_bound": f"Figures are within {value.get('error_bound')} of the exact ones{balanced}.",
-        "missing": f"No party has a statement of: {_listed(value.get('missing'))}",
+        "missing": f"Nobody has brought a statement of: {_listed(value.get('missing'))}",
         "dropped": f"Dropped out on the way: {_listed(value.get('dropped'))}",
     }
     return [sentence for name, sentence in said.items() if value.get(name)]

@@ -7,12 +7,12 @@ from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
 
-import msgspec
 from cyclopts import App, Parameter
 
 from clients.cli.ask import Missing, Purpose, Where, ask_and_show, asked_for
 from clients.cli.options import DEFAULT_TIMEOUT, Json, Timeout
 from clients.cli.output import emit
+from steelyard import records
 from steelyard.errors import Invalid
 
 if TYPE_CHECKING:
@@ -95,8 +95,8 @@ def _outcome(path: Path) -> Outcome:
     from clients.sdk.fills import Outcome
 
     try:
-        read = msgspec.json.decode(path.read_bytes(), type=dict[str, Any])
-    except (OSError, msgspec.MsgspecError):
+        read = records.from_json(path.read_bytes(), dict[str, Any])
+    except (OSError, records.DecodeError):
         raise Invalid(f"{path.name}: not what `steelyard auction --json` printed") from None
     return Outcome.read(read.get("result", read))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import App, Parameter
@@ -11,7 +12,7 @@ from cyclopts import App, Parameter
 from clients.cli.ask import describe_progress, show_result
 from clients.cli.invocation import open_client, open_owners
 from clients.cli.options import DEFAULT_TIMEOUT, Id, Json, Party, Timeout
-from clients.cli.output import emit, note
+from clients.cli.output import emit, note, progress
 from clients.cli.times import time_of
 from steelyard.errors import Conflict
 
@@ -32,6 +33,9 @@ What waits for me?   `steelyard computation pending`, then `steelyard computatio
 """,
 )
 
+Partial = Annotated[
+    bool, Parameter(negative="", help="Compute although some of the called have not answered, and call them missing.")
+]
 Limit = Annotated[int, Parameter(help="At most this many.")]
 
 
@@ -72,6 +76,35 @@ def show(id: Id, *, json: Json = False) -> None:
         note("This reveals, if it is done:")
         for leak in leakage:
             note(f"  {leak.what} -> {leak.to}")
+
+
+@app.command
+def start(
+    call: Annotated[Path, Parameter(help="The file that `--call` wrote.")],
+    *,
+    partial: Partial = False,
+    timeout: Timeout = DEFAULT_TIMEOUT,
+    json: Json = False,
+) -> None:
+    """Computes what was called for, over the answers that firms without a node have given.
+
+    It can be started again until there is a result; then the nodes forget the answers, and refuse another computation.
+    So nothing is computed while an answer is lacking, unless you say `--partial`. You see answers of firms that you
+    sponsor; where others do, ask them (`steelyard contribution list`).
+
+    Example: `steelyard computation start firm-x.call --json`
+    """
+    from clients.sdk.calls import load
+
+    signed = load(call)
+    with open_client() as client, progress("asking the parties") as report:
+        if not partial and (lacking := client.unanswered(signed)):
+            raise Conflict(
+                f"no answer is known here, at all nodes, of: {', '.join(lacking)}. The first result ends the call: see "
+                "`steelyard contribution list`, or compute it with --partial from the answers that there are"
+            )
+        result = client.run(signed, timeout, lambda computation: report(describe_progress(computation)))
+    show_result(result, json=json)
 
 
 @app.command

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import App, Parameter
 
+from clients.cli.answer import answer_call
 from clients.cli.invocation import open_profile
 from clients.cli.options import Json
 from clients.cli.output import emit, note
@@ -26,8 +27,12 @@ As its sponsor:  `steelyard contributor sign firm-x.registration`
 As the firm:     `steelyard contributor adopt firm-x.registration --party firm-x`
 
 Where firm and sponsor share a profile, `steelyard contribute` does all of it.
+
+A lender's call:  `steelyard contributor answer firm-x.call --party firm-x --statements statements.csv`
 """,
 )
+
+app.command(answer_call, name="answer")
 
 
 @app.command

@@ -5,11 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated
 
-import msgspec
 from cyclopts import App, Parameter
 
 from clients.cli.output import emit, note
 from clients.cli.pki import Directory, Json
+from steelyard import records
 from steelyard.errors import Invalid, Malformed
 from steelyard.identity import certificates, drafts, files, keys
 from steelyard.identity.authority import authority_consortium
@@ -152,8 +152,8 @@ def _first(
 
 def _entry(path: Path) -> Entry:
     try:
-        return msgspec.json.decode(files.read(path, MAX_ENTRY), type=Entry)
-    except (msgspec.DecodeError, RecursionError):
+        return records.from_json(files.read(path, MAX_ENTRY), Entry)
+    except records.DecodeError:
         raise Malformed(f"{path.name} is no entry of a joiner") from None
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, TypeAlias
+from typing import TYPE_CHECKING, Annotated, Literal, TypeAlias
 
 from cyclopts import App, Parameter
 
@@ -50,7 +50,8 @@ def run(
     balances: BalancesFile = None,
     banks: Banks = "",
     mode: Annotated[
-        str, Parameter(help="gridlock (what can settle), positions (as if all settled), or settles (yes or no).")
+        Literal["gridlock", "positions", "settles"],
+        Parameter(help="gridlock (what can settle), positions (as if all settled), or settles (yes or no)."),
     ] = "gridlock",
     decimals: Decimals = 0,
     passes: Annotated[

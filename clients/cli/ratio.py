@@ -7,6 +7,7 @@ from typing import Annotated, TypeAlias
 from cyclopts import Parameter
 
 from clients.cli.ask import Purpose, Where, ask_and_show, asked_for
+from clients.cli.call import Called, CallFile, Days, publish
 from clients.cli.options import DEFAULT_TIMEOUT, Json, Timeout
 
 Year: TypeAlias = Annotated[int, Parameter(help="Of the statements, such as 2023; by default each firm's latest.")]
@@ -31,6 +32,9 @@ def ratios_of_statements(
     where: Where = "",
     allow_missing: Absent = False,
     purpose: Purpose = "",
+    called: Called = "",
+    call: CallFile = None,
+    days: Days = None,
     timeout: Timeout = DEFAULT_TIMEOUT,
     json: Json = False,
 ) -> None:
@@ -43,6 +47,8 @@ def ratios_of_statements(
     nothing is decrypted. Only you learn the figures. What divides by zero is shown as undefined.
 
     Example: `steelyard ratio --subject firm-a --ratios current,debt_to_equity,roa --json`
+
+    Firms without a node answer first: `steelyard ratio --subject firm-x --ratios current,roa --call firm-x.call`
     """
     from clients.sdk.questions import with_options
 
@@ -55,7 +61,10 @@ def ratios_of_statements(
         decimals=decimals,
         balance=not no_balance,
     )
-    ask_and_show("ratio", f"{dataset}.firm", asked, json)
+    if call or called:
+        publish("ratio", f"{dataset}.firm", asked, listed(called) if called else [], call, days, json=json)
+    else:
+        ask_and_show("ratio", f"{dataset}.firm", asked, json)
 
 
 def listed(names: str) -> list[str]:

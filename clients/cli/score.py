@@ -5,12 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated
 
-import msgspec
 from cyclopts import Parameter
 
 from clients.cli.ask import Purpose, Where, ask_and_show, asked_for
+from clients.cli.call import Called, CallFile, Days, publish
 from clients.cli.options import DEFAULT_TIMEOUT, Json, Timeout
-from clients.cli.ratio import Absent, Dataset, Subjects, Year, named
+from clients.cli.ratio import Absent, Dataset, Subjects, Year, listed, named
+from steelyard import records
 from steelyard.errors import Invalid
 
 
@@ -25,6 +26,9 @@ def score_statements(
     where: Where = "",
     allow_missing: Absent = False,
     purpose: Purpose = "",
+    called: Called = "",
+    call: CallFile = None,
+    days: Days = None,
     timeout: Timeout = DEFAULT_TIMEOUT,
     json: Json = False,
 ) -> None:
@@ -39,9 +43,14 @@ def score_statements(
     """
     from clients.cli.ask import show_result
     from clients.cli.invocation import open_client
+    from clients.sdk.questions import with_options
 
     asked = asked_for(where, "", "", "", allow_missing, purpose, timeout)
     asked["options"], weights = {"year": year}, _weights(model)
+    if call or called:
+        asked = with_options(asked, subjects=named("", subjects))
+        publish("score", f"{dataset}.firm", asked, listed(called) if called else [], call, days, weights, json=json)
+        return
     with open_client() as client:
         result = client.score(weights, subjects=named("", subjects), dataset=dataset, **asked)
     show_result(result, json=json)
@@ -78,8 +87,8 @@ def benchmark_firm(
 
 def _weights(path: Path) -> dict[str, float]:
     try:
-        return msgspec.json.decode(path.read_bytes(), type=dict[str, float])
-    except (OSError, msgspec.MsgspecError):
+        return records.from_json(path.read_bytes(), dict[str, float])
+    except (OSError, records.DecodeError):
         raise Invalid(
             f'{path.name}: cannot be read as a JSON object with a number for each feature, such as {{"ebit": 6.72}}'
         ) from None

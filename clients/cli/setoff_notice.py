@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal, TypeAlias
@@ -31,8 +32,13 @@ def notice(
     sealed: Sealed = None,
     format: Format = "json",
     out: Annotated[Path | None, Parameter(help="The file to write; by default it is printed.")] = None,
+    final: Annotated[
+        bool, Parameter(negative="", help="The requester told you that it has declared this round final.")
+    ] = False,
 ) -> None:
     """A firm's own set-off notice: what of each of its invoices is cancelled.  Opened with the firm's key, and checked.
+
+    Once it is final, the firm's next round takes what remains of its invoices.
 
     Example: `steelyard setoff notice --run 5eed5eed5eed5eed5eed5eed5eed5eed --firm F017 --format json`
     """
@@ -40,11 +46,17 @@ def notice(
 
     rounds = Rounds(open_profile())
     found = rounds.notice(firm, _parts(run, firm, sealed), run)
+    if final and not found.final:
+        rounds.remember_final(found.run)
+        found = replace(found, final=True)
     _write(_written(found, format), out)
     if not found.verified:
         note(f"Only {', '.join(found.nodes)} told this: a wrong number of one of them would go unnoticed.")
     for other in found.differs:
         note(f"{other} says something else about what one of you owes the other: nothing is cleared there beyond that.")
+    for (invoice, debtor, creditor), more in rounds.excess(firm).items():
+        which = f"Invoice {invoice} of {creditor} to {debtor}"
+        note(f"{which} was in several rounds, which cleared {more} minor units too much: settle it among you.")
     if not found.final:
         note("This notice is preliminary, until the requester declares the round final.")
 
@@ -97,12 +109,15 @@ def finalise(
 
     Example: `steelyard setoff finalise 5eed5eed5eed5eed5eed5eed5eed5eed`
     """
-    from clients.sdk.rounds import Rounds, declare_final
+    from clients.sdk.rounds import Rounds, declare_final, parts_of_run
 
     with open_client() as client:
-        result = declare_final(client, client.results(run), despite=despite_corrections)
-        Rounds(client.desk.profile).remember_final(run, result)
+        cleared = client.results(run)
+        result = declare_final(client, cleared, despite=despite_corrections)
+        rounds = Rounds(client.desk.profile)
+    rounds.remember_final(run, result)
     emit({"id": result.computation, **result.value}, json=json)
+    rounds.note_cleared(run, parts_of_run(cleared))
 
 
 def _parts(run: str, firm: str, sealed: Path | None) -> dict[str, Part]:

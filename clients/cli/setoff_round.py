@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from steelyard.setoff.terms import Terms
 
 DEFAULT_WAIT = 1800.0
+MOST_NOTES = 20  # of invoices
 
 Mode: TypeAlias = Annotated[
     Literal["sealed", "skeleton"],
@@ -94,33 +95,50 @@ def say(
     terms: Annotated[Path | None, Parameter(help="The round's terms, if they are not in this profile.")] = None,
     round: Annotated[str, Parameter(help="A round opened in this profile; by default the newest.")] = "",
     money: Money = None,
+    again: Annotated[
+        bool, Parameter(negative="", help="Enter also invoices that another round may be clearing: you answer for it.")
+    ] = False,
     out: Annotated[Path | None, Parameter(help="Write the sealed bundle here, for the sponsor to submit.")] = None,
     json: Json = False,
 ) -> None:
     """As one firm: seals what it owes and is owed for the nodes, and hands it in, or writes it for its sponsor.
 
+    Of an invoice that a final round has cleared in part, what remains is entered. One that another round may still
+    clear is refused.
+
     Example: `steelyard setoff say invoices.csv --firm F017 --terms october.json --out f017.sealed`
     """
     from clients.sdk.firm import Firm, save
-    from clients.sdk.rounds import Rounds, play, read_terms
+    from clients.sdk.rounds import Rounds, read_terms, remaining
+    from clients.sdk.rounds import say as said
     from steelyard.setoff.statement import Offers, Statement
     from steelyard.setoff.terms import member
 
     profile = open_profile()
     rounds = Rounds(profile)
     agreed = read_terms(terms) if terms else rounds.terms(round)
-    statement = Statement(
-        agreed,
-        firm,
-        tuple(_obligations(obligations, agreed.currency, agreed.decimals)),
-        _offers(money, agreed.decimals).get(firm, Offers()),
-    )
+    invoices = tuple(_obligations(obligations, agreed.currency, agreed.decimals))
+    stated = Statement(agreed, firm, invoices, _offers(money, agreed.decimals).get(firm, Offers()))
+    statement = rounds.still_open(stated)
     if out is None:
         with open_client() as client:
-            play(client, [statement], lambda at, of: None, DEFAULT_WAIT)
+            said(client, statement, DEFAULT_WAIT, again=again)
     else:
-        save(rounds.seal(statement, Firm.of(profile, member(firm), make=False)), out)
+        save(rounds.seal(statement, Firm.of(profile, member(firm), make=False), again=again), out)
+    _tell_cleared(remaining(stated, statement))
     emit({"round": agreed.round, "firm": firm, "invoices": len(statement.book.obligations)}, json=json)
+
+
+def _tell_cleared(left: Mapping[str, int]) -> None:
+    """Of invoices that final rounds have cleared in part or whole."""
+    for invoice, amount in list(left.items())[:MOST_NOTES]:
+        still = f"{amount} minor units remain open after final rounds, and are entered"
+        whole = "nothing remains open after final rounds: it stays out"
+        note(f"Invoice {invoice}: {still if amount else whole}.")
+    if len(left) > MOST_NOTES:
+        note(f"And so are {len(left) - MOST_NOTES} more invoices: entered with what remains, or left out.")
+    if left:
+        note("What an invoice was raised by since is entered under another id.")
 
 
 def run(
@@ -196,7 +214,8 @@ def _played(
     }
     terms = _terms(name, names, mode, currency, *agreed[2:], kinds)
     Rounds(client.desk.profile).open(terms)
-    play(client, statements(terms, found, offers), lambda at, of: report(f"firm {at} of {of} seals"), timeout)
+    said = statements(terms, found, offers)
+    _tell_cleared(play(client, said, lambda at, of: report(f"firm {at} of {of} seals"), timeout))
     return terms
 
 

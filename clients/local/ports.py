@@ -12,8 +12,8 @@ from steelyard.errors import Conflict, Invalid, Overloaded
 from steelyard.randomness import token
 
 HOST: Final = "127.0.0.1"
-_LOWEST: Final = 15_000
-_HIGHEST: Final = 32_000
+LOWEST: Final = 15_000
+HIGHEST: Final = 32_000
 _TRIES: Final = 2_000
 
 
@@ -21,7 +21,7 @@ def free_ports(count: int) -> list[int]:
     """`count` different ports that nobody listens on now; raises Overloaded when there are none."""
     found: set[int] = set()
     for _ in range(_TRIES):
-        port = _LOWEST + int.from_bytes(token(4), "little") % (_HIGHEST - _LOWEST)
+        port = LOWEST + int.from_bytes(token(4), "little") % (HIGHEST - LOWEST)
         if port not in found and is_free(port):
             found.add(port)
         if len(found) == count:

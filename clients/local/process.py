@@ -19,6 +19,7 @@ from typing import Final
 
 import msgspec
 
+from steelyard import records
 from steelyard.errors import Failed, SteelyardError, tree
 from steelyard.identity import files
 
@@ -118,8 +119,8 @@ class Process:
 
     def _recorded(self) -> _Record | None:
         try:
-            return msgspec.json.decode(self.record.read_bytes(), type=_Record)
-        except (OSError, msgspec.DecodeError):
+            return records.from_json(self.record.read_bytes(), _Record)
+        except (OSError, records.DecodeError):
             return None
 
 

@@ -44,9 +44,7 @@ from .sharings import Sharing, named, sharings_of
 
 if TYPE_CHECKING:
     from steelyard.setoff.terms import Terms
-
-if TYPE_CHECKING:  # the generated module knows it only as a type
-    from steelyard.v1.coordinator_pb2_grpc import CoordinatorServiceAsyncStub
+    from steelyard.v1.coordinator_pb2_grpc import CoordinatorServiceAsyncStub  # the generated module has only its type
 
 T = TypeVar("T")
 
@@ -196,13 +194,18 @@ class AsyncClient:
         """Creates a computation, waits for its end and opens the result; a cancelled task cancels the computation."""
         deadline = Deadline(asked.get("timeout", DEFAULT_TIMEOUT))
         signed = await self._signed(question(function, dataset, column, asked), deadline)
-        try:
-            created = await self._create(signed, deadline)
-            computation = await self._follow(created, deadline, asked.get("on_progress"))
-        except asyncio.CancelledError:
-            await self._withdraw(self.desk.id_of(signed))
-            raise
-        return await self._opened(computation, deadline)
+        return await self._run(signed, deadline, asked.get("on_progress"))
+
+    async def call(self, function: str, dataset: str, column: str | None = None, **wanted: Unpack[Wanted]) -> Signed:
+        return await self._signed(question(function, dataset, column, wanted), Deadline(CALL))
+
+    async def run(
+        self,
+        call: Signed,
+        timeout: float = DEFAULT_TIMEOUT,  # noqa: ASYNC109  # as Client's
+        on_progress: OnProgress | None = None,
+    ) -> Result:
+        return await self._run(self.desk.again(call), Deadline(timeout), on_progress)
 
     async def create(
         self, function: str, dataset: str, column: str | None = None, **wanted: Unpack[Wanted]
@@ -252,6 +255,15 @@ class AsyncClient:
         if asked.needs_epoch:
             asked = asked.with_epoch_of(await self._sharings(deadline)).checked()
         return self.desk.sign(asked)
+
+    async def _run(self, signed: Signed, deadline: Deadline, on_progress: OnProgress | None) -> Result:
+        try:
+            created = await self._create(signed, deadline)
+            computation = await self._follow(created, deadline, on_progress)
+        except asyncio.CancelledError:
+            await self._withdraw(self.desk.id_of(signed))
+            raise
+        return await self._opened(computation, deadline)
 
     async def _create(self, signed: Signed, deadline: Deadline) -> Computation:
         message = self.desk.creation(signed)

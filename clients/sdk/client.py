@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
+from itertools import islice
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Final, Self, Unpack
@@ -43,6 +44,7 @@ if TYPE_CHECKING:
 
 _WITHDRAW: Final = 1.0  # seconds that an interrupted caller waits for its cancellation
 _NEWEST: Final = 100
+_PAGE: Final = 1000  # contributions in one answer
 _PAUSE: Final = 0.1
 _AGAIN: Final = 1.0
 HAND_IN: Final = 600.0  # seconds
@@ -81,13 +83,21 @@ class Client(Asking):
         """
         deadline = Deadline(asked.get("timeout", DEFAULT_TIMEOUT))
         signed = self._signed(question(function, dataset, column, asked), deadline)
-        try:
-            created = self._create(signed, deadline)
-            computation = self._follow(created, deadline, asked.get("on_progress"))
-        except KeyboardInterrupt:
-            self._withdraw(self.desk.id_of(signed))
-            raise
-        return self._opened(computation, deadline)
+        return self._run(signed, deadline, asked.get("on_progress"))
+
+    def call(self, function: str, dataset: str, column: str | None = None, **wanted: Unpack[Wanted]) -> Signed:
+        """A signed request that firms without a node, whom it calls, answer before anything is computed.
+
+        `clients.sdk.calls` saves it as a file for them; then `run` it.
+        """
+        return self._signed(question(function, dataset, column, wanted), Deadline(CALL))
+
+    def run(self, call: Signed, timeout: float = DEFAULT_TIMEOUT, on_progress: OnProgress | None = None) -> Result:
+        """Computes what a call of mine asks, over the answers that have come; as `ask` from there on.
+
+        It can be tried until there is a result: then the nodes forget the answers, and refuse another.
+        """
+        return self._run(self.desk.again(call), Deadline(timeout), on_progress)
 
     def create(self, function: str, dataset: str, column: str | None = None, **wanted: Unpack[Wanted]) -> Computation:
         """Creates a computation and returns at once; see `watch` and `results`."""
@@ -144,14 +154,40 @@ class Client(Asking):
 
         from .firm_table import read_table
 
-        firm, deadline = self.firm(party), Deadline(timeout)
         found = read_table(Path(path), columns, Path(schema) if schema else None)
-        while True:
-            self.learn_keys()
-            bundle = firm.seal(
+
+        def seal(firm: Firm) -> Bundle:
+            return firm.seal(
                 found.layers, dataset=dataset, purpose=PURPOSE, columns=found.columns, rows=found.rows, days=days
             )
-            (identifier,) = self.hand_in([bundle])
+
+        return self.bring(party, seal, timeout)
+
+    def answer(
+        self,
+        call: Signed,
+        path: Path | str,
+        party: str,
+        *,
+        schema: Path | str | None = None,
+        timeout: float = DEFAULT_TIMEOUT,
+    ) -> Contribution:
+        """Answers a call as the firm `party`, from a file of its statements; waits until all nodes have the answer.
+
+        The firm's signature is its consent to this one request.  Raises as `clients.sdk.calls` does.
+        """
+        from . import calls
+
+        known = calls.read(call, self.desk.membership)
+        found = known.answer(party, Path(path), Path(schema) if schema else None)
+        return self.bring(party, lambda firm: known.seal(firm, found), timeout)
+
+    def bring(self, party: str, seal: Callable[[Firm], Bundle], timeout: float = DEFAULT_TIMEOUT) -> Contribution:
+        """Hands in what a firm of this profile seals, and waits until all nodes have it; seals again for a new key."""
+        deadline = Deadline(timeout)
+        while True:
+            self.learn_keys()
+            (identifier,) = self.hand_in([seal(self.firm(party))])
             try:
                 return self._delivered(identifier, deadline)
             except KeyReplaced:  # the coordinator has not heard of the new key yet
@@ -192,16 +228,16 @@ class Client(Asking):
 
     def contributions(self, limit: int = _NEWEST) -> tuple[Contribution, ...]:
         """Those that I sponsor, newest first, and which nodes have taken them."""
-        found: list[Contribution] = []
-        token = ""
-        while len(found) < limit:
-            request = pb.ListContributionsRequest(page_size=min(limit - len(found), 1000), page_token=token)
-            answer = self._contributions(request)
-            found += map(wire.contribution, answer.contributions)
-            token = answer.next_page_token
-            if not token:
-                break
-        return tuple(found[:limit])
+        return tuple(islice(self._brought(min(limit, _PAGE)), limit))
+
+    def unanswered(self, call: Signed) -> tuple[PartyId, ...]:
+        """Firms called of whom no answer is known that all nodes have taken; only of firms that I sponsor is one known.
+
+        The first result ends a call: `run` it when these are nobody, or those who shall be `missing`.
+        """
+        from . import calls
+
+        return calls.read(call, self.desk.membership).unanswered(self._brought(_PAGE))
 
     def parties(self) -> tuple[Party, ...]:
         """The parties of the consortium, whether they answer, and what they describe."""
@@ -214,6 +250,16 @@ class Client(Asking):
     def sharing(self, name: str) -> Sharing:
         """One of them; raises NotFound."""
         return named(self.sharings(), name)
+
+    def _brought(self, size: int) -> Iterator[Contribution]:
+        """All contributions that I sponsor, newest first, in pages of this size."""
+        token = ""
+        while True:
+            answer = self._contributions(pb.ListContributionsRequest(page_size=size, page_token=token))
+            yield from map(wire.contribution, answer.contributions)
+            token = answer.next_page_token
+            if not token:
+                return
 
     def _contributions(self, request: pb.ListContributionsRequest) -> pb.ListContributionsResponse:
         return self._line.call(lambda stub: stub.ListContributions(request, timeout=CALL))
@@ -242,6 +288,15 @@ class Client(Asking):
         if asked.needs_epoch:
             asked = asked.with_epoch_of(self._sharings(deadline)).checked()
         return self.desk.sign(asked)
+
+    def _run(self, signed: Signed, deadline: Deadline, on_progress: OnProgress | None) -> Result:
+        try:
+            created = self._create(signed, deadline)
+            computation = self._follow(created, deadline, on_progress)
+        except KeyboardInterrupt:
+            self._withdraw(self.desk.id_of(signed))
+            raise
+        return self._opened(computation, deadline)
 
     def _create(self, signed: Signed, deadline: Deadline) -> Computation:
         message = self.desk.creation(signed)

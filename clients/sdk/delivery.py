@@ -14,7 +14,7 @@ from steelyard.errors import TimedOut
 from .client import Client
 
 OnFirm = Callable[[int, int], None]  # how many firms have sealed, of how many
-_SIDE_BY_SIDE: Final = 16  # most of its time a firm waits for the disk to have its keys
+SIDE_BY_SIDE: Final = 16  # most of its time a firm waits for the disk to have its keys
 _TOGETHER: Final = 100  # contributions handed in at once
 _NEWEST: Final = 100  # of others that may have been handed in meanwhile
 _PAUSE: Final = 0.1
@@ -34,7 +34,7 @@ def deliver(client: Client, sealed: Sequence[Callable[[], Bundle]], on_firm: OnF
 
 
 def _handed_in(client: Client, sealed: Sequence[Callable[[], Bundle]], on_firm: OnFirm) -> tuple[str, ...]:
-    sealing, carrying = ThreadPoolExecutor(_SIDE_BY_SIDE), ThreadPoolExecutor(1)
+    sealing, carrying = ThreadPoolExecutor(SIDE_BY_SIDE), ThreadPoolExecutor(1)
     try:
         bundles = _reported(sealing.map(lambda seal: seal(), sealed), len(sealed), on_firm)
         handed: list[Future[tuple[str, ...]]] = []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
 from typing import Any, Final
 
 import msgspec
@@ -12,7 +13,7 @@ from steelyard.documents.contributor import Contributor
 from steelyard.documents.request import MAX_LIFE_MS, Request
 from steelyard.documents.sealed_result import SealedResult
 from steelyard.documents.signed import Signed, read, sign
-from steelyard.errors import Conflict, Invalid, Malformed, SteelyardError, TimedOut, Unreachable
+from steelyard.errors import Cheated, Conflict, Failed, Invalid, Malformed, SteelyardError, TimedOut, Unreachable
 from steelyard.functions.threshold import lowered
 from steelyard.identity.certificates import Role
 from steelyard.identity.contributors import registered, vouch
@@ -49,7 +50,7 @@ class Desk:
         """A fresh request for `question`, under a new computation id."""
         life = int(question.valid_for * 1000)
         if not 0 < life <= MAX_LIFE_MS:
-            raise Invalid("a request is valid for at most seven days")
+            raise Invalid("a request is valid for some time, and for at most seven days")
         now = time.time_ns() // 1_000_000
         request = Request(
             computation=token(16).hex(),
@@ -65,6 +66,17 @@ class Desk:
         )
         signed = sign(request, self.requester, self._signing)
         self._checked = signed, request  # the coordinator will show it
+        return signed
+
+    def again(self, call: Signed) -> Signed:
+        """The request of a call of mine, under a new computation id: the same to all who have answered it.
+
+        Raises Unauthenticated for one that this profile did not sign.
+        """
+        asked = call.open(Request, self._mine)
+        request = msgspec.structs.replace(asked, computation=token(16).hex(), created_ms=time.time_ns() // 1_000_000)
+        signed = sign(request, self.requester, self._signing)
+        self._checked = signed, request
         return signed
 
     def vouch(self, contributor: Contributor) -> Signed:
@@ -164,9 +176,12 @@ class Desk:
         from steelyard.functions.opening import open_results
 
         request = self.signed_by_me(computation)
-        opened = open_results(self.membership, computation.request, sealed, self._sealing)
         arguments, asked = request.arguments, question_of(request)
-        awaited = () if asked.contributed else self.membership.parties
+        called = arguments.get("called", ())
+        with _used_up() if called else nullcontext():
+            opened = open_results(self.membership, computation.request, sealed, self._sealing)
+        owned = not asked.contributed and (not called or set(arguments["subjects"]) != set(called))
+        awaited = self.membership.parties if owned else ()
         return Result(
             function=request.function,
             computation=request.computation,
@@ -221,6 +236,16 @@ class Desk:
             return request.open(Request, self._mine)
         except SteelyardError:
             return None
+
+
+@contextmanager
+def _used_up() -> Iterator[None]:
+    """For a call: to ask again takes other answers, since for the nodes there was a result."""
+    try:
+        yield
+    except (Cheated, Failed) as error:
+        text = f"{error.message} (the nodes have forgotten the answers, so it takes a new call)"
+        raise type(error)(text, party=error.party, culprits=error.culprits, suspects=error.suspects) from None
 
 
 class Pages:

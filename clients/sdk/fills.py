@@ -12,6 +12,7 @@ from typing import Any, Final, Literal
 
 import msgspec
 
+from steelyard import records
 from steelyard.errors import Invalid
 
 BUY: Final = "buy"
@@ -38,8 +39,8 @@ class Outcome(msgspec.Struct, frozen=True):
     def read(cls, value: Mapping[str, Any]) -> Outcome:
         """Raises Invalid for what no auction with `fills` can end with."""
         try:
-            found = msgspec.convert(value, cls)
-        except msgspec.ValidationError:
+            found = records.from_plain(value, cls)
+        except records.DecodeError:
             raise Invalid("this is not the outcome of an auction") from None
         if found.price is not None and found.margin is None:
             raise Invalid("the outcome does not say how orders at the margin are filled: ask for it with --fills")

@@ -12,9 +12,9 @@ from typing import Final
 
 import msgspec
 import numpy as np
-from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 from numpy.typing import NDArray
 
+from steelyard import records
 from steelyard.documents.contribution import (
     MAX_LENGTH,
     Bundle,
@@ -35,10 +35,10 @@ from steelyard.identity.homes import Home, Layout
 from steelyard.identity.membership import Membership
 from steelyard.identity.sealing import seal, unseal
 from steelyard.identity.sealing_keys import SealingKeys
-from steelyard.ids import identifier, party_id
+from steelyard.ids import PartyId, identifier, party_id
 from steelyard.randomness import SystemRandomness, token
 from steelyard.sharing import shamir
-from steelyard.sharing.combination import CHALLENGES
+from steelyard.sharing.combination import BEHIND
 
 from .known_keys import known_keys
 from .profile import Profile
@@ -111,10 +111,6 @@ class Firm:
         """Where its keys lie, and what else is its own."""
         return self._home.path
 
-    def unsealer(self) -> X25519PrivateKey:
-        """The key that opens what nodes have sealed to this firm."""
-        return self._home.sealing_key()
-
     def draft(self, sponsor: str, days: int = REGISTERED_DAYS) -> Contributor:
         """What the sponsor is to sign."""
         now = _now_ms()
@@ -165,12 +161,35 @@ class Firm:
 
         Raises NotFound without a registration.
         """
+        vector = np.concatenate([from_signed(np.ascontiguousarray(each, dtype=np.int64)) for each in layers.values()])
+        return self.seal_shares(
+            {name: len(each) for name, each in layers.items()},
+            self._dealt(vector),
+            dataset=dataset,
+            purpose=purpose,
+            columns=columns,
+            rows=rows,
+            expires_ms=_now_ms() + days * _DAY_MS,
+        )
+
+    def seal_shares(
+        self,
+        layers: Mapping[str, int],
+        shares: Mapping[PartyId, Vector],
+        *,
+        dataset: str,
+        purpose: str,
+        columns: Sequence[Measure] = (),
+        rows: int = 0,
+        expires_ms: int,
+    ) -> Bundle:
+        """As `seal`, where the values are shared already: named layers of so many, for each node its share of all."""
         registration = self.registration
         if registration is None:
             raise NotFound(f"{self.name} has no valid registration: see `steelyard contributor register --help`")
-        length = sum(len(each) for each in layers.values()) + CHALLENGES
+        length = sum(layers.values()) + BEHIND
         if length > MAX_LENGTH:
-            raise Invalid(f"a contribution holds at most {MAX_LENGTH - CHALLENGES} values, this one {length}")
+            raise Invalid(f"a contribution holds at most {MAX_LENGTH - BEHIND} values, this one {length}")
         header = ContributionHeader(
             id=token(16).hex(),
             manifest=self.membership.digest,
@@ -179,27 +198,31 @@ class Firm:
             purpose=purpose,
             columns=tuple(columns),
             rows=rows,
-            layers=tuple(Layer(name, len(each)) for name, each in layers.items()),
+            layers=tuple(Layer(name, size) for name, size in layers.items()),
             length=length,
             threshold=self.membership.threshold,
             commitments={},
             sealed={},
             keys={},
             created_ms=_now_ms(),
-            expires_ms=_now_ms() + days * _DAY_MS,
+            expires_ms=expires_ms,
         )
-        vector = np.concatenate([from_signed(np.ascontiguousarray(each, dtype=np.int64)) for each in layers.values()])
-        return self._sealed(registration, header, vector)
+        return self._sealed(registration, header, shares)
 
-    def _sealed(self, registration: Signed, header: ContributionHeader, vector: Vector) -> Bundle:
-        membership, known, random = self.membership, self.keys, SystemRandomness()
-        secret = np.concatenate([vector, uniform(random, CHALLENGES)])
-        shares = shamir.share(secret, membership.threshold, list(membership.points.values()), random)
+    def _dealt(self, vector: Vector) -> dict[PartyId, Vector]:
+        """For each node its share."""
+        points = self.membership.points
+        shares = shamir.share(vector, self.membership.threshold, list(points.values()), SystemRandomness())
+        return {party: shares.pop(point) for party, point in points.items()}
+
+    def _sealed(self, registration: Signed, header: ContributionHeader, shares: Mapping[PartyId, Vector]) -> Bundle:
+        membership, known = self.membership, self.keys
+        behind = self._dealt(uniform(SystemRandomness(), BEHIND))
         signing = read(Contributor, registration.payload).signing
         parts: dict[str, bytes] = {}
         commitments: dict[str, str] = {}
-        for party, point in membership.points.items():
-            share = to_bytes(shares.pop(point))
+        for party in membership.points:
+            share = to_bytes(np.concatenate([shares[party], behind[party]]))
             commitments[party] = commitment(header.id, party, share)
             bound = context(header.manifest, header.id, self.name, signing, party)
             parts[party] = seal(known.key(party), share, bound)
@@ -220,8 +243,8 @@ def load(path: Path) -> Bundle:
     if not path.exists():
         raise NotFound(f"there is no file {path}")
     try:
-        return msgspec.msgpack.decode(path.read_bytes(), type=Bundle)
-    except (msgspec.DecodeError, OSError, ValueError):
+        return records.from_msgpack(path.read_bytes(), Bundle)
+    except (records.DecodeError, OSError):
         raise Invalid(f"{path} holds no sealed contribution") from None
 
 

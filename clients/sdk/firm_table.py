@@ -52,14 +52,14 @@ def read_table(path: Path, columns: Sequence[str] = (), declared: Path | None = 
     padded = max(LEAST_ROWS, 1 << max(table.frame.height - 1, 0).bit_length())
     layout = Layout(len(chosen), padded, vector=False)
     names = tuple(each.name for each in chosen)
-    record = dealt(written(_Rows(table), names, ALL, layout), MOST_TOGETHER, SystemRandomness())
+    record = dealt(written(RowsOfFile(table), names, ALL, layout), MOST_TOGETHER, SystemRandomness())
     starts = pairwise(accumulate(layout.sizes.values(), initial=0))
     layers = {name: record[start:end] for name, (start, end) in zip(layout.sizes, starts, strict=True)}
     return FirmTable(layers, tuple(map(_measure, chosen)), layout.rows)
 
 
 @dataclass(frozen=True, slots=True)
-class _Rows:
+class RowsOfFile:
     """All rows of a file, as a question reads a party's; filters are for datasets at nodes."""
 
     table: Table

@@ -9,6 +9,7 @@ from typing import Final
 
 import msgspec
 
+from steelyard import records
 from steelyard.documents.signed import Signed
 from steelyard.errors import SteelyardError
 from steelyard.identity import files
@@ -23,8 +24,8 @@ def known_keys(folder: Path, membership: Membership) -> SealingKeys:
     """What lies in the profile's folder and still holds under this manifest."""
     found: dict[str, Signed] = {}
     if (folder / FILE).exists():
-        with suppress(msgspec.DecodeError):
-            found = msgspec.json.decode(files.read(folder / FILE, _MAX_FILE), type=dict[str, Signed])
+        with suppress(records.DecodeError):
+            found = records.from_json(files.read(folder / FILE, _MAX_FILE), dict[str, Signed])
     return SealingKeys(membership, {party: each for party, each in found.items() if _holds(membership, party, each)})
 
 

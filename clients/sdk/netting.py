@@ -19,15 +19,14 @@ from typing import Any, Final, Unpack
 import msgspec
 import numpy as np
 
-from steelyard import fixedpoint
+from steelyard import fixedpoint, records
 from steelyard.documents.contribution import Bundle, ContributionHeader, Measure
 from steelyard.documents.request import Request
 from steelyard.documents.signed import read as read_document
 from steelyard.errors import Cheated, Invalid, NotFound
 from steelyard.functions.netting import PURPOSE
-from steelyard.functions.notices import ABOUT, Told, about, parts_of, put_together
+from steelyard.functions.notices import ABOUT, Told, contribution_of, parts_of, put_together
 from steelyard.identity import files
-from steelyard.identity.sealing import unseal
 from steelyard.ids import PartyId
 from steelyard.setoff.queue import Queue, tag
 from steelyard.setoff.terms import members
@@ -168,7 +167,6 @@ def notice_of(client: Client, computation: str, bank: str) -> Notice:
     found = client.get(computation)
     member = _member(_netting(client, found), bank)
     firm, membership = Firm.of(client.desk.profile, member, make=False), client.desk.membership
-    key = firm.unsealer()
     parts = parts_of(client.attachments(found.id)).get(member, {})
     told = put_together(
         member,
@@ -176,7 +174,7 @@ def notice_of(client: Client, computation: str, bank: str) -> Notice:
         membership.signing_keys,
         membership.points,
         membership.threshold,
-        lambda ciphertext, bound: unseal(key, ciphertext, bound),
+        firm.unseal,
     )
     if told.computation != found.id:
         raise Cheated("the notice is of another netting", suspects=told.nodes)
@@ -187,7 +185,7 @@ def notice_of(client: Client, computation: str, bank: str) -> Notice:
 
 def _notice(firm: Firm, bank: str, told: Told) -> Notice:
     values = told.values.tolist()
-    kept = _kept(firm.folder, values[:ABOUT])
+    kept = _kept(firm.folder, contribution_of(told.values))
     position, bits = values[ABOUT], values[ABOUT + 1 :]
     if any(bit not in (0, 1) for bit in bits) or 0 < len(bits) < len(kept.queue.payments):
         raise Cheated("the notice does not say of every payment whether it is released", suspects=told.nodes)
@@ -230,9 +228,9 @@ def _member(request: Request, bank: str) -> PartyId:
     return member
 
 
-def _kept(folder: Path, numbers: Sequence[int]) -> _Kept:
+def _kept(folder: Path, contribution: str) -> _Kept:
     """What the bank kept of the contribution that the notice is about."""
-    for path in (folder / _QUEUES).glob("*.json"):
-        if list(about(path.stem)) == list(numbers):
-            return msgspec.json.decode(files.read(path, _MAX_FILE), type=_Kept)
-    raise NotFound("the queue that this notice is about was contributed from another folder: open it there")
+    path = folder / _QUEUES / f"{contribution}.json"
+    if not path.exists():
+        raise NotFound("the queue that this notice is about was contributed from another folder: open it there")
+    return records.from_json(files.read(path, _MAX_FILE), _Kept)

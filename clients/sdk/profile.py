@@ -21,6 +21,7 @@ from typing import Final
 
 import msgspec
 
+from steelyard import records
 from steelyard.errors import Invalid, NotFound, Unauthenticated
 from steelyard.identity import addresses, certificates, files
 from steelyard.identity.certificates import Identity, Role
@@ -114,6 +115,6 @@ def _read(path: Path) -> _Written:
             "or name another with --profile DIR or STEELYARD_PROFILE"
         ) from None
     try:
-        return msgspec.convert(tomllib.loads(data.decode()), _Written)
+        return records.from_plain(tomllib.loads(data.decode()), _Written)
     except (ValueError, RecursionError) as error:  # also TOML, UTF-8 and validation errors
         raise Invalid(f"{path / FILE}: {error}") from None

@@ -5,17 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any, Final, TypedDict
+from typing import Any, Final, TypedDict
 
 import msgspec
 
+from steelyard import records
 from steelyard.errors import Invalid
 
 from .results import Computation, Party
 from .sharings import Sharing, named
-
-if TYPE_CHECKING:
-    from steelyard.setoff.terms import Terms
 
 DEFAULT_TIMEOUT: Final = 60.0  # seconds
 WHOLE: Final = frozenset({"refresh", "recover", "reshare", "audit", "forget"})  # functions on whole sharings
@@ -129,7 +127,7 @@ class Question:
         from steelyard.functions.catalogue import question  # the numbers behind it take time to import
 
         made = question(self.function, self.arguments)
-        arguments = msgspec.json.decode(msgspec.json.encode(made.wanted))  # plain lists, as it will be signed
+        arguments = plainly(made.wanted)
         fresh = made.multiplies and not made.purpose  # contributions were dealt before, at the manifest's threshold
         return replace(self, arguments=arguments, multiplies=fresh)
 
@@ -174,9 +172,9 @@ def with_options(asked: Asked, **options: Any) -> Asked:
     return more
 
 
-def plainly(terms: Terms) -> dict[str, Any]:
-    """Terms of a round as they are signed."""
-    return dict(msgspec.json.decode(msgspec.json.encode(terms)))
+def plainly(said: msgspec.Struct) -> dict[str, Any]:
+    """Arguments or terms as they are signed: plain lists and tables."""
+    return dict(records.from_json(msgspec.json.encode(said)))
 
 
 def contributors(banks: Sequence[str]) -> list[str]:

@@ -188,5 +188,10 @@ class Contribution(Fact, frozen=True, kw_only=True):
         return any(each.state == "waiting" for each in self.deliveries)
 
     @property
+    def taken(self) -> bool:
+        """Whether all nodes have their shares."""
+        return all(each.state == "taken" for each in self.deliveries)
+
+    @property
     def refused(self) -> tuple[Problem, ...]:
         return tuple(each.problem for each in self.deliveries if each.problem is not None)

@@ -1,52 +1,45 @@
 """`Rounds`: set-off rounds as a profile sees them: their terms, what its firms have said, and what they are told.
 
-D/rounds/<round>.json holds the terms; D/contributors/<firm>/rounds/<contribution>.json what a firm has said with it,
-for its notice, under terms that D/rounds/<tag>.terms holds once for all firms.
+D/rounds/<round>.json holds the terms; D/contributors/<firm>/rounds what a firm has said, for its notice and so that it
+enters no invoice twice (clients.sdk.entries), under terms that D/rounds/<tag>.terms holds once for all firms.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Final
 
 import msgspec
 
+from steelyard import records
 from steelyard.documents.contribution import Bundle, ContributionHeader, Measure
 from steelyard.documents.signed import read as read_document
-from steelyard.errors import Cheated, Invalid, NotFound
+from steelyard.errors import Cheated, Conflict, Invalid, NotFound
 from steelyard.functions.finality import result_hash
 from steelyard.functions.notices import ABOUT, Part, Told, contribution_of, parts_of, put_together
 from steelyard.functions.set_off import AMOUNT, PURPOSE
 from steelyard.identity import files
-from steelyard.identity.homes import Layout
+from steelyard.identity.homes import Home, Layout
+from steelyard.identity.membership import Membership
 from steelyard.ids import computation_id
 from steelyard.setoff.notice import Notice
-from steelyard.setoff.obligations import Obligation
 from steelyard.setoff.settlement import settle
-from steelyard.setoff.statement import Offers, Statement
+from steelyard.setoff.statement import Statement
 from steelyard.setoff.terms import Terms, member
 
 from .client import Client
-from .delivery import OnFirm, deliver
-from .firm import Firm
+from .delivery import SIDE_BY_SIDE, OnFirm, deliver
+from .entries import Entries, Invoice, Said
+from .firm import LIFE_DAYS, Firm
 from .profile import Profile
 from .results import Result
 
 FOLDER: Final = "rounds"
 _MAX_FILE: Final = 1 << 26
-_DAYS: Final = 30
-
-
-class _Said(msgspec.Struct, frozen=True):
-    """A firm's statement but for the terms, which are named by their tag."""
-
-    firm: str
-    terms: str
-    obligations: tuple[Obligation, ...]
-    offers: Offers
 
 
 class Rounds:
@@ -56,10 +49,12 @@ class Rounds:
         self._profile: Final = profile
 
     def open(self, terms: Terms) -> Path:
-        """Keeps the terms of a round, to be given to its firms.  Raises Invalid, Conflict where there are others."""
+        """Keeps the terms of a round, to be given to its firms.  Raises Invalid, Conflict for a name that was used."""
         terms.check()
         folder = files.private_directory(self._profile.path / FOLDER)
         path = folder / f"{terms.round}.json"
+        if path.exists():
+            raise Conflict(f"a round {terms.round} has been opened here before: choose another name")
         files.write_new(path, msgspec.json.encode(terms), files.PUBLIC)
         return path
 
@@ -71,46 +66,111 @@ class Rounds:
             raise NotFound("there is no such round here: `steelyard setoff open` opens one")
         return read_terms(known[-1])
 
-    def seal(self, statement: Statement, firm: Firm, days: int = _DAYS) -> Bundle:
-        """What a firm says, sealed for the nodes; the firm keeps its statement, which its notice is made from."""
-        terms = statement.terms
-        measure = Measure(AMOUNT, terms.decimals, 0)
-        bundle = firm.seal(statement.layers(), dataset=terms.round, purpose=PURPOSE, columns=(measure,), days=days)
+    def still_open(self, statement: Statement) -> Statement:
+        """With what remains of the firm's invoices after the rounds that are final, by the notices opened here."""
+        return self._entries(statement.firm).open(statement)
+
+    def seal(
+        self, statement: Statement, firm: Firm, days: int = LIFE_DAYS, *, again: bool = False, played: bool = False
+    ) -> Bundle:
+        """What a firm says, sealed for the nodes; the firm keeps its statement, which its notice is made from.
+
+        Raises Conflict for an invoice of which less remains open, or that is in another round, unless `again`.  Who
+        plays all firms, and not only this one, may do so in several rounds, of which one will stand.
+        """
+        terms, entries = statement.terms, self._entries(statement.firm)
+        with entries.locked():
+            entries.check(statement, again=again or played)
+            measure = Measure(AMOUNT, terms.decimals, 0)
+            bundle = firm.seal(statement.layers(), dataset=terms.round, purpose=PURPOSE, columns=(measure,), days=days)
+            self._agree(terms)
+            header = read_document(ContributionHeader, bundle.header.payload)
+            entries.add(header.id, _said(statement, header.created_ms, played=played))
+        return bundle
+
+    def _agree(self, terms: Terms) -> None:
         if not self._agreed(terms.tag).exists():
             files.private_directory(self._profile.path / FOLDER)
             files.replace(self._agreed(terms.tag), msgspec.json.encode(terms))
-        folder = files.private_directory(firm.folder / FOLDER)
-        said = _Said(statement.firm, terms.tag, statement.obligations, statement.offers)
-        contribution = read_document(ContributionHeader, bundle.header.payload).id
-        files.replace(folder / f"{contribution}.json", msgspec.json.encode(said), files.PRIVATE)
-        return bundle
 
     def statement(self, firm: str, told: Told) -> Statement:
         """What a firm whose keys lie here has said in the contribution that its notice is about.  Raises NotFound."""
-        folder = Layout(self._profile.path).contributor(member(firm)).path / FOLDER
-        path = folder / f"{contribution_of(told.values)}.json"
-        if not path.exists():
+        try:
+            said = self._entries(firm).said(contribution_of(told.values))
+        except NotFound:
             text = (
                 f"what {firm[:60]} said to the round {told.round} was said from another profile: open the notice there"
             )
-            raise NotFound(text)
-        said = msgspec.json.decode(files.read(path, _MAX_FILE), type=_Said)
+            raise NotFound(text) from None
         return Statement(read_terms(self._agreed(said.terms)), said.firm, said.obligations, said.offers)
 
     def notice(self, firm: str, parts: Mapping[str, Part], run: str = "") -> Notice:
-        """A firm's notice, opened with its key and checked.  Raises Cheated where it does not add up."""
+        """A firm's notice, opened with its key and checked; what it clears is remembered for the firm's next round.
+
+        Raises Cheated where it does not add up.
+        """
         told = self.told(firm, parts, run)
         if told.tells != "lines":
             raise Invalid("this was a dry run: `steelyard setoff preview` says what a firm would save")
         found = settle(self.statement(firm, told), told.values[ABOUT:], told.round)
         found.check()
-        final = self._final(told.computation).exists()
+        cleared = {line.obligation.id: line.cleared for line in found.lines}
+        entries = self._entries(firm)
+        with entries.locked():
+            entries.settle(contribution_of(told.values), told.computation, cleared)
+        final = self._is_final(told.computation)
         return replace(found, run=told.computation, nodes=told.nodes, verified=told.verified, final=final)
 
-    def remember_final(self, run: str, result: Result) -> None:
-        """A notice of this run stands from now on, as far as this profile knows."""
+    def excess(self, firm: str) -> dict[Invoice, int]:
+        """By invoice, how much too much final rounds have cleared of it: it was in several all the same."""
+        return self._entries(firm).excess()
+
+    def remember_final(self, run: str, result: Result | None = None) -> None:
+        """A notice of this run stands from now on, as far as this profile knows.
+
+        By the nodes' word, which is the result of declaring it final, or by the requester's.
+        """
+        said = {"computation": result.computation, **result.value} if result else {"run": run, "final": True}
         files.private_directory(self._profile.path / FOLDER)
-        files.replace(self._final(run), msgspec.json.encode({"computation": result.computation, **result.value}))
+        files.replace(self._final(run), msgspec.json.encode(said))
+
+    def note_cleared(self, run: str, parts: Mapping[str, Mapping[str, Part]]) -> None:
+        """Opens the notices of all firms that are here, so that each knows what remains of its invoices.
+
+        Raises Cheated, Invalid for one that does not open, when all have been tried.
+        """
+
+        def opened(firm: str) -> None:
+            try:
+                self.notice(firm, parts[firm], run)
+            except NotFound:
+                return  # what it said, or its key, is not here: it opens its notice elsewhere
+
+        _ = self._membership  # read once, before the threads
+        here = [firm for firm in parts if self._folder(firm).exists()]
+        with ThreadPoolExecutor(SIDE_BY_SIDE) as pool:
+            list(pool.map(opened, here))
+
+    def _entries(self, firm: str) -> Entries:
+        return Entries(self._folder(firm), self._is_final, self._terms_of)
+
+    def _terms_of(self, tag: str) -> Terms:
+        try:
+            return read_terms(self._agreed(tag))
+        except NotFound:
+            text = f"{self._agreed(tag)} is missing, the terms of what this firm has said to a round"
+            raise Invalid(f"{text}: put it back from a backup") from None
+
+    def _folder(self, firm: str) -> Path:
+        return Layout(self._profile.path).contributor(member(firm)).path / FOLDER
+
+    @cached_property
+    def _membership(self) -> Membership:
+        profile = self._profile
+        return profile.membership(profile.identity) if profile.identity else Home(profile.path).membership()
+
+    def _is_final(self, run: str) -> bool:
+        return self._final(run).exists()
 
     def _agreed(self, tag: str) -> Path:
         return self._profile.path / FOLDER / f"{tag}.terms"
@@ -120,8 +180,7 @@ class Rounds:
 
     def told(self, firm: str, parts: Mapping[str, Part], run: str = "") -> Told:
         """What nodes have told a firm, in this run if one is named.  Raises Cheated."""
-        opened = Firm.of(self._profile, member(firm), make=False)
-        membership = opened.membership
+        opened, membership = Firm.of(self._profile, member(firm), make=False, under=self._membership), self._membership
         by_node = {node: parts[node] for node in membership.parties if node in parts}
         told = put_together(
             opened.name, by_node, membership.signing_keys, membership.points, membership.threshold, opened.unseal
@@ -131,14 +190,48 @@ class Rounds:
         return told
 
 
-def play(client: Client, statements: Sequence[Statement], on_firm: OnFirm, timeout: float) -> None:
-    """All firms whose keys lie in this profile say what they owe and are owed; returns when all nodes have it."""
-    rounds = Rounds(client.desk.profile)
-    deliver(client, [partial(_sealed, client, rounds, each) for each in statements], on_firm, timeout)
+def play(client: Client, statements: Sequence[Statement], on_firm: OnFirm, timeout: float) -> dict[str, int]:
+    """All firms whose keys lie in this profile say what they owe and are owed; returns when all nodes have it.
+
+    But what a round that is final has cleared: of invoices for which there is such, what remains, by id.
+    """
+    rounds, left = Rounds(client.desk.profile), dict[str, int]()
+
+    def sealed(statement: Statement) -> Bundle:
+        still = rounds.still_open(statement)
+        left.update(remaining(statement, still))
+        return rounds.seal(still, client.firm(member(statement.firm)), played=True)
+
+    deliver(client, [partial(sealed, each) for each in statements], on_firm, timeout)
+    return left
 
 
-def _sealed(client: Client, rounds: Rounds, statement: Statement) -> Bundle:
-    return rounds.seal(statement, client.firm(member(statement.firm)))
+def remaining(stated: Statement, still: Statement) -> dict[str, int]:
+    """Of invoices that are entered with less than is stated, or not at all: how much, in minor units."""
+    entered = {each.id: each.amount for each in still.obligations}
+    return {each.id: entered.get(each.id, 0) for each in stated.obligations if entered.get(each.id, 0) < each.amount}
+
+
+def _said(statement: Statement, made_ms: int, *, played: bool) -> Said:
+    terms = statement.terms
+    return Said(
+        firm=statement.firm,
+        terms=terms.tag,
+        obligations=statement.obligations,
+        offers=statement.offers,
+        round=terms.round,
+        made_ms=made_ms,
+        played=played,
+        entered=tuple(each.id for each in statement.book.obligations),
+        decimals=terms.decimals,
+        currency=terms.currency,
+    )
+
+
+def say(client: Client, statement: Statement, timeout: float, *, again: bool = False) -> None:
+    """One firm says what it owes and is owed; `again` as in `Rounds.seal`."""
+    rounds, firm = Rounds(client.desk.profile), client.firm(member(statement.firm))
+    deliver(client, [lambda: rounds.seal(statement, firm, again=again)], lambda at, of: None, timeout)
 
 
 def declare_final(client: Client, result: Result, *, despite: bool = False) -> Result:
@@ -170,16 +263,18 @@ def save_parts(parts: Mapping[str, Part], path: Path) -> None:
 def load_parts(path: Path) -> dict[str, Part]:
     """Raises NotFound, Invalid."""
     try:
-        return msgspec.msgpack.decode(files.read(path, _MAX_FILE), type=dict[str, Part])
-    except msgspec.DecodeError:
-        raise Invalid(f"{path} holds no sealed notice") from None
+        return records.from_msgpack(files.read(path, _MAX_FILE), dict[str, Part])
+    except records.DecodeError:
+        raise Invalid(f"{path} holds no sealed notice: ask the requester to export it again") from None
 
 
 def read_terms(path: Path) -> Terms:
     """Raises NotFound, Invalid."""
     try:
-        terms = msgspec.json.decode(files.read(path, _MAX_FILE), type=Terms)
-    except (msgspec.DecodeError, UnicodeDecodeError):
-        raise Invalid(f"{path} holds no terms of a round") from None
+        terms = records.from_json(files.read(path, _MAX_FILE), Terms)
+    except records.DecodeError:
+        raise Invalid(
+            f"{path} holds no terms of a round: ask the requester for what `steelyard setoff open` wrote"
+        ) from None
     terms.check()
     return terms

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any
 
-import msgspec
-
+from steelyard import records
 from steelyard.documents.contribution import ContributionHeader
 from steelyard.documents.signed import Signed
 from steelyard.errors import Malformed
@@ -162,7 +161,7 @@ def owned_dataset(message: node.OwnedDataset, *, unchanged: bool = False) -> Own
 
 
 def owned_model(message: node.OwnedModel) -> OwnedModel:
-    card = msgspec.json.decode(message.card, type=dict[str, Any])
+    card = records.from_json(message.card, dict[str, Any])
     return OwnedModel(card=card, digest=message.digest, bytes=message.bytes, kept_ms=message.kept_ms)
 
 
@@ -214,6 +213,6 @@ def _release(message: node.Release) -> Release:
 
 def _fields(text: str) -> dict[str, Any]:
     try:
-        return msgspec.json.decode(text or "{}", type=dict[str, Any])
-    except (msgspec.DecodeError, RecursionError):
+        return records.from_json(text or "{}", dict[str, Any])
+    except records.DecodeError:
         raise Malformed("an audit entry whose particulars are no JSON object") from None

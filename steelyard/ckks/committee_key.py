@@ -51,7 +51,7 @@ def deal(ring: Ring, secret: Residues, threshold: int, members: int, stream: Ran
     """A share of the secret for each member; zero for `secret` deals what refreshes shares."""
     check_threshold(threshold, members)
     coefficients = [secret, *(samplers.uniform(ring, stream) for _ in range(threshold - 1))]
-    return [_evaluated(ring, coefficients, point(position)) for position in range(members)]
+    return [evaluated(ring, coefficients, point(position)) for position in range(members)]
 
 
 def weights(positions: Sequence[int]) -> Weights:
@@ -75,7 +75,8 @@ def combine(ring: Ring, shares: Sequence[KeyShare], threshold: int) -> Residues:
     return ring.scale(inverse, ring.total(terms))
 
 
-def _evaluated(ring: Ring, coefficients: Sequence[Residues], at: int) -> Residues:
+def evaluated(ring: Ring, coefficients: Sequence[Residues], at: int) -> Residues:
+    """The share at a point of what the first of the coefficients is the secret of."""
     result = coefficients[-1]
     for each in reversed(coefficients[:-1]):
         result = ring.add(ring.scale(at, result), each)

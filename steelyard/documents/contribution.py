@@ -54,7 +54,7 @@ class ContributionHeader(Document, frozen=True, kw_only=True):
     columns: Annotated[tuple[Measure, ...], msgspec.Meta(max_length=MAX_LAYERS)]
     rows: Annotated[int, msgspec.Meta(ge=0, le=MAX_ROWS)]  # padding included
     layers: Annotated[tuple[Layer, ...], msgspec.Meta(min_length=1, max_length=MAX_LAYERS)]  # in order
-    length: Annotated[int, msgspec.Meta(ge=1, le=MAX_LENGTH)]  # field elements: all layers, then the masks
+    length: Annotated[int, msgspec.Meta(ge=1, le=MAX_LENGTH)]  # field elements: all layers, then salt and masks
     threshold: Annotated[int, msgspec.Meta(ge=2, le=31)]
     commitments: dict[Name, Hex32]  # node -> digest of its share
     sealed: dict[Name, Hex32]  # node -> digest of its ciphertext
@@ -78,7 +78,7 @@ class Bundle:
 
 
 def commitment(contribution: str, node: str, share: Part) -> str:
-    """What a header says of a node's share; the masks in it keep the digest from saying anything of the values."""
+    """What a header says of a node's share; the salt in it keeps the digest from confirming a guess of them."""
     return digest("contribution-commitment", contribution.encode(), node.encode(), share).hex()
 
 

@@ -12,6 +12,7 @@ import msgspec
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
+from steelyard import records
 from steelyard.digest import digest, frame
 from steelyard.errors import Malformed, Unauthenticated
 
@@ -90,8 +91,8 @@ def from_wire(data: bytes | bytearray) -> Signed:
 def decode(data: bytes | bytearray | memoryview, kind: type[T], name: str) -> T:
     """JSON from others as a struct; Malformed for whatever is not exactly that."""
     try:
-        return msgspec.json.decode(data, type=kind)
-    except (msgspec.DecodeError, ValueError, RecursionError):  # ValueError: text that is not UTF-8
+        return records.from_json(data, kind)
+    except records.DecodeError:
         raise Malformed(f"these bytes are no {name}") from None
 
 

@@ -11,6 +11,7 @@ from typing import Literal
 
 import msgspec
 
+from steelyard import records
 from steelyard.documents.signed import Signed
 from steelyard.epochs.certificate import Abort, Certificate, Commit, Keys, decide, double_votes, refusal
 from steelyard.epochs.change import Change
@@ -88,8 +89,8 @@ def outlook(statuses: Iterable[Status], keys: Keys, manifest: Mapping[str, int],
 def decode_step(data: bytes) -> Show | Ask:
     """What a node is shown or asked; Malformed for whatever is not exactly that."""
     try:
-        return msgspec.json.decode(data, type=Show | Ask)
-    except (msgspec.DecodeError, ValueError, RecursionError):
+        return records.from_json(data, Show | Ask)
+    except records.DecodeError:
         raise Malformed("these bytes are no step of a settlement") from None
 
 

@@ -25,8 +25,8 @@ from steelyard.ckks.statements import Statements
 from steelyard.digest import digest
 from steelyard.errors import GroupTooSmall, Invalid, Malformed, NotFound
 from steelyard.field import to_signed
+from steelyard.functions.about_statements import FIRM, YEAR, AboutStatements, Subject, chosen_rows, items_of
 from steelyard.functions.question import Held, Layers, Leak, Opening, Question, Released, Table, Values
-from steelyard.functions.statements import FIRM, YEAR, AboutStatements, Subject, chosen_rows, items_of
 from steelyard.protocols.attempt import Attempt
 from steelyard.protocols.bit_to_field import to_field
 from steelyard.protocols.compare import less, longest_message
@@ -65,6 +65,8 @@ class Peers(AboutStatements, frozen=True, kw_only=True, forbid_unknown_fields=Tr
             raise Invalid(f"there is no ratio {self.ratio[:40]!r}: {', '.join(RATIOS)}")
         if self.subjects and self.subject not in self.subjects:
             raise Invalid("the subject is one of the firms it is compared with")
+        if self.firms:
+            raise Invalid("a benchmark is over owners' datasets: firms without a node are called for ratios and scores")
         super().check()
 
 

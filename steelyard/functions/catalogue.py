@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-import msgspec
-
+from steelyard import records
 from steelyard.documents.request import Request
 from steelyard.errors import Invalid
 from steelyard.functions.aggregate import Aggregate, Aggregation
@@ -76,8 +75,8 @@ def question(function: str, arguments: dict[str, Any]) -> Question[Any]:
         raise Invalid(f"there is no function {function}")
     kind, made = FUNCTIONS[function]
     try:
-        wanted = msgspec.convert(arguments, kind, strict=True)
-    except msgspec.ValidationError as error:
+        wanted = records.from_plain(arguments, kind)
+    except records.DecodeError as error:
         raise Invalid(f"the arguments of {function} are wrong: {error}") from None
     wanted.check()
     return made(function, wanted)

@@ -81,7 +81,7 @@ def compute(
         if means.intake and question.purpose and not known:
             greeting = yield from meet(attempt, mine, relayed)
             taken, joining, shares = _fitting(
-                question, greeting, (yield from _taken(attempt, question, means.intake)), means.intake
+                question, greeting, (yield from _taken(attempt, question, means)), means.intake
             )
             greeting = joined(greeting, joining)
         else:
@@ -120,20 +120,24 @@ def _known(attempt: Attempt, question: Question[Any], kept: Kept | None, means: 
     return question.earlier(attempt, means)
 
 
-def _taken(attempt: Attempt, question: Question[Any], intake: Intake) -> Protocol[TakenUp]:
-    wanted, most = question.wanted, question.most
-    return take_up(attempt, intake, wanted.dataset, question.purpose, wanted=question.takes, most=most)
+def _taken(attempt: Attempt, question: Question[Any], means: Means) -> Protocol[TakenUp]:
+    intake, name, most = means.intake, question.held_as(means.call), question.most
+    if intake is None:
+        raise Invalid("this node takes no contributions")
+    return take_up(attempt, intake, name, question.purpose, wanted=question.takes, checked=question.checked, most=most)
 
 
 def _fitting(
     question: Question[Any], greeting: Greeting, taken: TakenUp, intake: Intake
 ) -> tuple[TakenUp, list[Contribution], dict[PartyId, Vector]]:
     """Contributors with the decimals of the parties, or of most contributors; others are left out, for one firm must
-    not keep everybody's data out.
+    not keep everybody's data out.  Who declares no columns has no decimals of its own.
     """
     parts = {contributor: question.taken(parcel) for contributor, parcel in taken.parcels.items()}
     said = sorted(part.decimals for part, _ in parts.values())
     usual = greeting.decimals if greeting.contributions else max(said, key=said.count, default=())
+    plain = {"decimals": usual, "bounds": (0,) * len(usual)}
+    parts = {each: (part if part.decimals else replace(part, **plain), mine) for each, (part, mine) in parts.items()}
     odd = [contributor for contributor, (part, _) in parts.items() if part.decimals != usual]
     for contributor in odd:
         intake.doubt(taken.parcels[contributor].header.id, (), (contributor,))

@@ -16,6 +16,7 @@ from typing import Any
 import msgspec
 import numpy as np
 
+from steelyard import records
 from steelyard.digest import digest
 from steelyard.documents.attempt import Contribution
 from steelyard.documents.manifest import Hex32
@@ -78,7 +79,7 @@ class Finality(Question[Final]):
             raise NotFound(f"{attempt.me} has cleared no round of this requester under the id {self.wanted.run}")
         if found.request.function != self.allowed_as or found.request.arguments["dataset"] != self.wanted.dataset:
             raise Invalid(f"{self.wanted.run} has not cleared the round {self.wanted.dataset}: there is nothing final")
-        cleared = msgspec.convert(found.request.arguments, Round)
+        cleared = records.from_plain(found.request.arguments, Round)
         if cleared.dry_run:
             raise Invalid(f"{self.wanted.run} was a dry run: clear the round, then declare that final")
         decimals = (cleared.terms.decimals,)

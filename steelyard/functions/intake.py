@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol as Interface
 
 from steelyard.documents.contribution import ContributionHeader
 from steelyard.field import Vector
 from steelyard.ids import PartyId
+from steelyard.sharing.combination import BEHIND
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,7 +18,7 @@ class Parcel:
 
     header: ContributionHeader
     digest: bytes  # of the signed header, which fixes every share
-    share: Vector = field(repr=False)  # all layers, one after the other; masks behind them until it is admitted
+    share: Vector = field(repr=False)  # all layers, one after the other; behind them, until admitted, salt and masks
     sealing: str = ""  # the contributor's public key (hex), to which answers are sealed
     sponsor: str = ""  # who vouches for the contributor
 
@@ -31,15 +32,27 @@ class Parcel:
 
 
 Parcels = Mapping[PartyId, Parcel]  # by contributor
+Wanted = Callable[[ContributionHeader], bool]
+
+
+def anything(header: ContributionHeader) -> bool:
+    """All of a dataset and purpose is wanted."""
+    return True
+
+
+def salted(header: ContributionHeader) -> bool:
+    """Whether salt and masks are behind its layers; a client of an earlier release deals masks alone."""
+    return header.length == sum(layer.length for layer in header.layers) + BEHIND
 
 
 class Intake(Interface):
     """Calls wait for the disk: a question that takes contributions up says that it `waits`."""
 
-    def held(self, dataset: str, purpose: str) -> Parcels:
+    def held(self, dataset: str, purpose: str, wanted: Wanted = anything) -> Parcels:
         """Of each contributor what may be used today: not expired, for this manifest, its sponsor in the policy.
 
-        What is damaged on the disk is left out, as if it had not arrived.
+        Only what is `wanted` by its header is opened: anybody with a sponsor fills an inbox.  What is damaged on the
+        disk is left out, as if it had not arrived.
         """
 
     def doubt(self, contribution: str, culprits: Collection[str], suspects: Collection[str]) -> None:

@@ -38,6 +38,7 @@ class Means:
     checkpoints: Checkpoints | None = None  # of a long computation, over its attempts
     models: Models | None = None
     requester: str = ""  # of this computation
+    call: str = ""  # hex digest of what firms without a node agree to who answer it
     progress: Progress | None = None
     noted: Callable[[dict[str, Any]], None] | None = None  # what only the owner is told, in the node's log
     trainer: Callable[[str], TrainerProcess] | None = None  # a process of this name

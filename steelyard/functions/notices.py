@@ -19,6 +19,7 @@ import numpy as np
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from numpy.typing import NDArray
 
+from steelyard import records
 from steelyard.documents.notice import NoticePart, Tells, sealed_for
 from steelyard.documents.signed import Signed, from_wire, sign, to_wire
 from steelyard.errors import Cheated, Invalid, Malformed, SteelyardError
@@ -98,8 +99,8 @@ def parts_of(attachments: Mapping[PartyId, bytes]) -> dict[str, dict[PartyId, Pa
     found: dict[str, dict[PartyId, Part]] = defaultdict(dict)
     for node, attachment in attachments.items():
         try:
-            parts = msgspec.msgpack.decode(attachment, type=dict[str, Part])
-        except msgspec.DecodeError:
+            parts = records.from_msgpack(attachment, dict[str, Part])
+        except records.DecodeError:
             continue
         for firm, part in parts.items():
             with suppress(Invalid):  # a name may become one of a file

@@ -251,6 +251,11 @@ class Question(ABC, Generic[A]):
         return False
 
     @property
+    def unanimous(self) -> bool:
+        """Whether all parties of the manifest must take part, whatever the requester allows."""
+        return False
+
+    @property
     def local(self) -> bool:
         """Whether a node works on with its own rows after the inputs are fixed: that takes time, and a thread."""
         return False
@@ -275,6 +280,10 @@ class Question(ABC, Generic[A]):
         """(values,) to be dealt; `noise` is the same stream for the same input set."""
         return np.concatenate(list(brought.values()))
 
+    def held_as(self, call: str) -> str:
+        """The name under which its contributions are held; `call` is the hex digest of what the requester signed."""
+        return self.wanted.dataset
+
     def takes(self, header: ContributionHeader) -> bool:
         """Whether a contribution of its purpose is for this question."""
         return True
@@ -282,6 +291,10 @@ class Question(ABC, Generic[A]):
     def taken(self, parcel: Parcel) -> tuple[Contribution, Vector]:
         """A contributor's part in the input set, and my share of what a party would have dealt in its place."""
         raise Invalid(f"{self.function} takes no contributions")
+
+    def checked(self, parcel: Parcel) -> Vector:
+        """What of a contributor's share is checked as a sharing over the field, its masks at the end."""
+        return parcel.share
 
     def earlier(self, attempt: Attempt, means: Means) -> Inputs | None:
         """Inputs of before: of an attempt whose end nobody heard of, or of the computation that is asked about."""

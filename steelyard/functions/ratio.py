@@ -24,10 +24,10 @@ from steelyard.ckks.profiles import Profile, T
 from steelyard.ckks.statements import ABSENT, BEYOND, FINE, UNDEFINED, Statements, Term, quotients
 from steelyard.digest import digest
 from steelyard.errors import Invalid
+from steelyard.functions.about_statements import AboutStatements
 from steelyard.functions.question import Opening
 from steelyard.functions.statements import (
     CANARIES,
-    AboutStatements,
     Block,
     Labels,
     OfStatements,
@@ -92,6 +92,13 @@ class Ratio(OfStatements[Ratios]):
 
     def genuine(self, numbers: NDArray[np.float64], labels: Labels, tolerance: float, opened: Opening) -> bool:
         return self._figures(numbers, labels.canaries) == labels.figures
+
+    def told(self, block: Block) -> Mapping[str, Any]:
+        [(above,)], [below] = block.plain.numerators, block.plain.denominators
+        plan, width = self.profile.plan, len(self.names)
+        values = (above / below * (plan.denominator / plan.numerator)).reshape(-1, width)
+        place = next(at for at in range(len(values)) if at not in block.labels.canaries)
+        return self.shown(values[place], block.labels.firms[place][2])
 
     def bound(self, owners: int) -> float:
         return self.profile.error(owners, self.wanted.decimals)

@@ -21,19 +21,21 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from steelyard import records
 from steelyard.ckks import scores
 from steelyard.ckks.circuit import Circuit, Plain
+from steelyard.ckks.dealt import weight
 from steelyard.ckks.division import normalised
 from steelyard.ckks.profiles import Profile, W
 from steelyard.ckks.statements import FINE, Statements
 from steelyard.documents.manifest import Name
 from steelyard.errors import Invalid, Malformed
 from steelyard.functions import sealed_argument
+from steelyard.functions.about_statements import AboutStatements
 from steelyard.functions.question import Held, Leak, Opening
 from steelyard.functions.ratio import REASONS, written
 from steelyard.functions.statements import (
     CANARIES,
-    AboutStatements,
     Block,
     Labels,
     OfStatements,
@@ -115,6 +117,11 @@ class Score(OfStatements[Scores]):
         return 2
 
     @property
+    def unanimous(self) -> bool:
+        """A firm consents to one score: shares of weights off a polynomial are others for every choice of nodes."""
+        return bool(self.called)
+
+    @property
     def searches(self) -> bool:
         """With other weights, or other statements, one could solve for either."""
         return True
@@ -161,9 +168,23 @@ class Score(OfStatements[Scores]):
         """The weights in the order in which the groups of features are encrypted."""
         if opened.unseal is None or not self.wanted.own:
             raise Invalid("this request holds no weights sealed to its requester: ask again with the client's `score`")
-        plain = msgspec.json.decode(opened.unseal(base64.b64decode(self.wanted.own)), type=list[float])
+        plain = records.from_json(opened.unseal(base64.b64decode(self.wanted.own)), list[float])
         named = dict(zip(self.wanted.features, plain, strict=True))
         return np.array([named[name] for group in scores.groups(self.wanted.features) for name in group])
+
+    def told(self, block: Block) -> Mapping[str, Any]:
+        """The features: what they score only the requester learns."""
+        place = next(at for at in range(len(block.labels.firms)) if at not in block.labels.canaries)
+        if (state := block.labels.firms[place][2][0]) != FINE:
+            return self.shown(np.zeros(1), (state,))
+        plan, found = self.profile.plan, {}
+        for names, above, below in zip(
+            scores.groups(self.wanted.features), block.plain.numerators, block.plain.denominators, strict=True
+        ):
+            for name, each in zip(names, above, strict=True):
+                value = float(each[place] / below[place] * (plan.denominator / plan.numerator))
+                found[name] = {"value": written(value, scores.DECIMALS)}
+        return {"features": found}
 
     def bound(self, owners: int) -> float:
         """With the rounding of features under the largest weights."""
@@ -184,7 +205,7 @@ class Score(OfStatements[Scores]):
         if len(data) != _BYTES * len(primes) * len(self.wanted.features):
             raise Invalid(f"the weights for {attempt.me} are not as many as the features")
         factors = [
-            _lagrange([attempt.points[p] for p in attempt.participants], attempt.points[attempt.me], q) for q in primes
+            weight([attempt.points[p] for p in attempt.participants], attempt.points[attempt.me], q) for q in primes
         ]
         words = [int.from_bytes(data[i : i + _BYTES], "little") for i in range(0, len(data), _BYTES)]
         rows = [words[i : i + len(primes)] for i in range(0, len(words), len(primes))]
@@ -220,12 +241,3 @@ def _made_up(sizes: Sequence[int], stream: Randomness) -> list[NDArray[np.float6
     words = np.frombuffer(stream.bytes(8 * CANARIES * sum(sizes)), dtype="<u8") % np.uint64(2 * unit + 1)
     values = (words.astype(np.float64) - unit).reshape(sum(sizes), CANARIES) / unit
     return np.split(values, np.cumsum(sizes)[:-1].tolist())
-
-
-def _lagrange(points: Sequence[int], own: int, prime: int) -> int:
-    """The weight at zero of the value at `own`."""
-    result = 1
-    for each in points:
-        if each != own:
-            result = result * -each * pow(own - each, -1, prime) % prime
-    return result

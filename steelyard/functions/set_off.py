@@ -29,8 +29,10 @@ from steelyard.protocols.certificate import DECIMALS
 from steelyard.protocols.circulation import whole
 from steelyard.protocols.compare import longest_message
 from steelyard.protocols.saved import Saved
+from steelyard.protocols.sealed_round import Declared
 from steelyard.protocols.set_off_round import CLEARED, OWED, Outcome, Policy, clear
 from steelyard.rounds import Protocol
+from steelyard.setoff.classes import filled
 from steelyard.setoff.schedule import Schedule
 from steelyard.setoff.terms import MOST_ROWS, Terms
 
@@ -120,15 +122,15 @@ class SetOff(Question[Round]):
         parcels = dict(held.taken.parcels) if held.taken else {}
         numbers = {wanted.terms.number(firm): firm for firm in parcels}
         declared = {number: parcels[numbers[number]].layers() for number in sorted(numbers)}
-        counted = ("payables", "receivables", *(("lends", "borrows") if wanted.terms.credit else ()))
-        rows = sum(layers[side].size for layers in declared.values() for side in counted)
-        if not wanted.terms.sealed and rows > MOST_ROWS:
-            raise Invalid(f"all firms together submit at most {MOST_ROWS} rows, these {rows}: split the round")
+        group = held.greeting.minimum_group
+        if not wanted.terms.sealed and (rows := self._rows(declared, group)) > MOST_ROWS:
+            text = f"all firms together have at most {MOST_ROWS} rows, these {rows} with those that fill up"
+            raise Invalid(f"{text}: split the round")
         # 1. Clear.
         circle = yield from held.circle()
         saved = Saved(held.attempt, held.means.checkpoints)
-        least = None if wanted.notices_only else max(wanted.least_firms, held.greeting.minimum_group)
-        policy = Policy(least, wanted.smaller, self._barred(), wanted.schedule)
+        least = None if wanted.notices_only else max(wanted.least_firms, group)
+        policy = Policy(least, group, wanted.smaller, self._barred(), wanted.schedule)
         outcome = yield from clear(circle, wanted.terms, policy, declared, saved)
         # 2. Seal to every firm what it is told.
         told = {
@@ -170,9 +172,9 @@ class SetOff(Question[Round]):
         )
         more = "" if self.wanted.dry_run else ", and with whom it does not agree"
         firms = Leak(f"{told}{more}: sealed to it, inside the requester's result", "each firm, of itself alone")
-        kinds = "debtors, creditors, lenders and borrowers" if self.wanted.terms.credit else "debtors and creditors"
-        rows = f"how many {kinds} each firm has at most, as a power of two: in the graph, too, so that a firm"
-        buckets = Leak(f"{rows} with a power of its own is known there", f"{_EVERYBODY}, the coordinator, its sponsor")
+        kinds = "debtors, creditors, lenders or borrowers" if self.wanted.terms.credit else "debtors or creditors"
+        rows = f"how many {kinds} each firm has at most, the larger number alone, as a power of two"
+        buckets = Leak(rows, f"{_EVERYBODY}, the coordinator, its sponsor")
         return (*self._opened(), firms, *(() if self.wanted.terms.sealed else (buckets,)))
 
     def longest(self, participants: int, contributors: int = 0) -> int:
@@ -184,7 +186,9 @@ class SetOff(Question[Round]):
         """What is opened on the way, and the result."""
         wanted, circle = self.wanted, f"{_EVERYBODY} that takes part"
         whom = "who owes whom and, apart from that, who lends to whom" if wanted.terms.credit else "who owes whom"
-        graph = f"{whom}, under names made for this run and with arcs of zero added; no amounts"
+        graph = f"{whom}, under names made for this attempt and with arcs of zero added, so many that at least a"
+        graph += " minimum group of firms pays the same number of arcs, as all know of each; a firm that far more firms"
+        graph += " owe than those who pay as many shows by that; no amounts"
         return (
             Leak("whether all debts together are too large to be cleared", circle),
             *(() if wanted.notices_only else self._said_of_all(circle)),
@@ -204,6 +208,11 @@ class SetOff(Question[Round]):
             Leak("whether there are some firms with a set-off, but too few", circle),
             Leak("the certified share, to four decimals, if firms with a set-off are enough", circle),
         )
+
+    def _rows(self, declared: Declared, group: int) -> int:
+        """Of a skeleton, on all sides together, when payers' sides are filled up."""
+        own = [layers["payables"].size for layers in declared.values()]
+        return len(self.wanted.terms.sides) // 2 * (sum(own) + sum(filled(own, group)))
 
     def _told(self, header: ContributionHeader, layers: Mapping[str, Vector], told: Vector) -> Vector:
         """All lines, behind the contribution that they are about; or what is cleared of all payables together."""

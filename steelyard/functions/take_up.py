@@ -15,11 +15,13 @@ from dataclasses import dataclass, field, replace
 
 from steelyard.documents.contribution import ContributionHeader
 from steelyard.errors import Cheated
-from steelyard.functions.intake import Intake, Parcels
+from steelyard.field import Vector
+from steelyard.functions.intake import Intake, Parcel, Parcels, Wanted, anything, salted
 from steelyard.ids import PartyId
 from steelyard.protocols.admit import Admitted, Held, admit
 from steelyard.protocols.attempt import Attempt
 from steelyard.rounds import Protocol
+from steelyard.sharing.combination import BEHIND
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,25 +45,28 @@ def take_up(
     dataset: str,
     purpose: str,
     *,
-    wanted: Callable[[ContributionHeader], bool] = lambda header: True,
+    wanted: Wanted = anything,
+    checked: Callable[[Parcel], Vector] = lambda parcel: parcel.share,
     most: int | None = None,
 ) -> Protocol[TakenUp]:
     """What all participants hold of this dataset, for this purpose, and `wanted` by its header; the oldest `most`.
+
+    `checked` is what of a share must be one of a sharing over the field.
 
     A function calls this between `meet` and `agree`, names every contributor in the input set, with the contribution's
     id as its data version, and drops at the intake what it has stored for good.  The order of contributors is that of
     their names.  Raises Cheated where nodes are to blame.
     """
-    found = intake.held(dataset, purpose)
-    mine = {
-        contributor: each
-        for contributor, each in sorted(found.items())
-        if each.header.threshold == attempt.threshold and wanted(each.header)
-    }
+
+    def fits(header: ContributionHeader) -> bool:
+        return header.threshold == attempt.threshold and salted(header) and wanted(header)
+
+    found = intake.held(dataset, purpose, fits)
+    mine = dict(sorted(found.items()))
     doubted: list[PartyId] = []
     # 1. Admit what all hold; who fails the check is left out of the next round.
     while True:
-        held = {contributor: Held(each.digest, each.share, each.sponsor) for contributor, each in mine.items()}
+        held = {contributor: Held(each.digest, checked(each), each.sponsor) for contributor, each in mine.items()}
         try:
             admitted = yield from admit(attempt, held, attempt.threshold)
         except Cheated as error:
@@ -82,7 +87,7 @@ def _named(mine: Parcels, error: Cheated) -> list[PartyId]:
 
 
 def _chosen(mine: Parcels, admitted: Admitted, doubted: tuple[PartyId, ...], most: int | None) -> TakenUp:
-    parcels = {contributor: replace(mine[contributor], share=share) for contributor, share in admitted.shares.items()}
+    parcels = {each: replace(mine[each], share=mine[each].share[:-BEHIND]) for each in admitted.shares}
     oldest = sorted(parcels, key=lambda contributor: (parcels[contributor].header.created_ms, contributor))
     kept = {contributor: parcels[contributor] for contributor in sorted(oldest[:most])}
     waiting = admitted.elsewhere + len(parcels) - len(kept)

@@ -10,6 +10,7 @@ from typing import Final
 import msgspec
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
+from steelyard import records
 from steelyard.digest import frame
 from steelyard.errors import Malformed
 from steelyard.identity.sealing import seal, unseal
@@ -40,8 +41,8 @@ def sealed(line: Line, computation: str, party: str, key: bytes) -> bytes:
 def opened(ciphertext: bytes, computation: str, party: str, key: X25519PrivateKey) -> Line | None:
     """None for what is no line of this party: nothing depends on it."""
     try:
-        return msgspec.json.decode(unseal(key, ciphertext, _context(computation, party)), type=Line)
-    except (Malformed, msgspec.DecodeError):
+        return records.from_json(unseal(key, ciphertext, _context(computation, party)), Line)
+    except (Malformed, records.DecodeError):
         return None
 
 

@@ -10,6 +10,7 @@ from typing import Annotated, Any, ClassVar, Final, Literal
 import msgspec
 import numpy as np
 
+from steelyard import records
 from steelyard.errors import Invalid
 from steelyard.functions.selection import Selection
 from steelyard.ids import PartyId
@@ -223,7 +224,7 @@ class Plan:
         return model.scores(prepared.test_x * width + centre)
 
     def _card(self, prepared: Prepared, trained: Trained) -> Card:
-        about = msgspec.convert(self.choice, About, from_attributes=True)
+        about = records.from_plain(self.choice, About, from_attributes=True)
         return Card(
             name=self.choice.name,
             kind=trained.kind,

@@ -163,6 +163,8 @@ def keep_up(
         # 1. Meet, and learn what there is of whom.
         greeting = yield from meet(attempt, mine, relayed)
         known = yield from _known(attempt, question, shelves)
+        if not question.restores:
+            check_epochs(greeting, known)
         change, stored = known.certificate.change, known.stored
         # 2. A quorum signs what is asked of which epoch.
         inputs = contributions(stored, ())
@@ -183,6 +185,17 @@ def check_bound(wanted: Whole, known: Known) -> None:
         raise Conflict(f"@{wanted.stored} is another sharing than the request was signed for: ask again")
     if wanted.epoch not in (0, epoch):
         raise Conflict(f"@{wanted.stored} stands at epoch {epoch}, the request is about {wanted.epoch}: ask again")
+
+
+def check_epochs(greeting: Greeting, known: Known) -> None:
+    """Raises Conflict unless everybody's hello, mine among them, was of the epoch that I know.
+
+    While a change is being settled some have committed it and others have not: that makes nobody a cheat.
+    """
+    for party, hello in greeting.hellos.items():
+        if hello.stored != known.epoch:
+            told = f"{party} stands at another epoch of @{known.stored.name}"
+            raise Conflict(f"{told}: a change is being settled, ask again in a moment", party=party)
 
 
 def numbers(found: tuple[int, ...]) -> Vector:

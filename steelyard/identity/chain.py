@@ -14,6 +14,7 @@ from typing import Final
 
 import msgspec
 
+from steelyard import records
 from steelyard.digest import digest
 from steelyard.documents.manifest import Manifest
 from steelyard.documents.signed import Signed, read
@@ -117,8 +118,8 @@ def require_signatures(version: ManifestVersion, concerned: Sequence[Membership]
 def load_versions(path: Path) -> tuple[ManifestVersion, ...]:
     """The versions in a manifest file or a draft, unverified; raises Malformed for another file."""
     try:
-        return msgspec.json.decode(files.read(path, MAX_CHAIN), type=tuple[ManifestVersion, ...])
-    except (msgspec.DecodeError, RecursionError):
+        return records.from_json(files.read(path, MAX_CHAIN), tuple[ManifestVersion, ...])
+    except records.DecodeError:
         raise Malformed(f"{path.name} is no manifest file") from None
 
 

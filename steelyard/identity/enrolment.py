@@ -16,6 +16,7 @@ import msgspec
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
 
+from steelyard import records
 from steelyard.documents.manifest import Hex32, Name
 from steelyard.documents.signed import Document, from_wire, read, sign, to_wire
 from steelyard.errors import Malformed, Unauthenticated
@@ -120,8 +121,8 @@ def install(layout: Layout, admission: Admission) -> tuple[Home, ...]:
 def read_admission(data: bytes) -> Admission:
     """An admission file, strictly; `install` checks what it says."""
     try:
-        return msgspec.json.decode(data, type=Admission)
-    except (msgspec.DecodeError, RecursionError):
+        return records.from_json(data, Admission)
+    except records.DecodeError:
         raise Malformed("this is no admission file") from None
 
 

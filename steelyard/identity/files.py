@@ -30,6 +30,8 @@ def write_new(path: Path, data: bytes, mode: int = PRIVATE) -> None:
 
 def replace(path: Path, data: bytes, mode: int = PUBLIC) -> None:
     """Puts `data` in the place of `path` in one step: a reader sees the old bytes or the new ones."""
+    if path.is_dir():
+        raise Invalid(f"{path} is a folder: name a file in it")
     os.replace(_written(path, data, mode), path)
     _sync_directory(path.parent)
 
@@ -77,7 +79,10 @@ def _refuse_shared(path: Path, status: os.stat_result) -> None:
 
 def _written(path: Path, data: bytes, mode: int) -> Path:
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, PRIVATE)
+    try:
+        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, PRIVATE)
+    except (FileNotFoundError, NotADirectoryError, PermissionError) as error:
+        raise Invalid(f"{path} cannot be written in {path.parent}: {error.strerror}") from None
     try:
         with os.fdopen(descriptor, "wb") as file:
             os.fchmod(descriptor, mode)  # the umask must not decide

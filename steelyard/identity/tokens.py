@@ -15,6 +15,7 @@ from typing import Final
 import msgspec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
+from steelyard import records
 from steelyard.digest import digest
 from steelyard.documents.manifest import Hex32
 from steelyard.errors import Invalid, NotFound, Unauthenticated
@@ -56,8 +57,8 @@ class Tokens:
     def key(self, role: Role, name: str, now: datetime | None = None) -> Ed25519PublicKey:
         """What proves the open token of a name; raises Unauthenticated when there is none, or none any more."""
         try:
-            record = msgspec.json.decode(files.read_private(self._path(role, name)), type=_Record)
-        except (NotFound, msgspec.DecodeError):
+            record = records.from_json(files.read_private(self._path(role, name)), _Record)
+        except (NotFound, records.DecodeError):
             raise Unauthenticated(f"there is no open token for the {role} {name}: ask for a new one") from None
         if (now or datetime.now(UTC)).timestamp() >= record.expires:
             raise Unauthenticated(f"the token for the {role} {name} has expired: ask for a new one")

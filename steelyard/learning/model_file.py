@@ -8,11 +8,11 @@ import zipfile
 from math import prod
 from typing import Any, Final
 
-import msgspec
 import numpy as np
 from numpy.lib import format as npy
 from numpy.typing import NDArray
 
+from steelyard import records
 from steelyard.errors import Invalid
 from steelyard.learning.model import CARD, FORMAT, Arrays, Card, Model
 from steelyard.learning.network import Network
@@ -26,7 +26,7 @@ _NETWORK: Final = {"weights", "hidden"}
 _FOREST: Final = {"base", "feature", "edge", "value"}
 _BAD: Final = (  # what the readers of zip, npy and JSON raise when bytes are not theirs
     ValueError, KeyError, OSError, EOFError, TypeError, SyntaxError, RecursionError, MemoryError, OverflowError,
-    NotImplementedError, RuntimeError, zipfile.BadZipFile, tokenize.TokenError, msgspec.DecodeError,
+    NotImplementedError, RuntimeError, zipfile.BadZipFile, tokenize.TokenError,
 )  # fmt: skip
 
 
@@ -36,7 +36,7 @@ def read_model(data: bytes) -> Model:
         raise Invalid("a model of more than 256 MiB")
     try:
         arrays = _arrays(data)
-        card = msgspec.json.decode(arrays.pop(CARD).tobytes(), type=Card)
+        card = records.from_json(arrays.pop(CARD).tobytes(), Card)
     except _BAD:
         raise Invalid("this file is not a model: export one with `steelyard model export`") from None
     if card.format != FORMAT:

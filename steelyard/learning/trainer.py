@@ -23,6 +23,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from steelyard import records
 from steelyard.errors import Failed, Invalid, Malformed, TimedOut
 
 Arrays = Mapping[str, NDArray[Any]]
@@ -124,8 +125,8 @@ def unpacked(message: bytes) -> dict[str, NDArray[Any]]:
     """The arrays.  Raises Invalid with the trainer's complaint, Malformed for bytes that are no message."""
     front = 12 + int.from_bytes(message[8:12], "little")
     try:
-        header = msgspec.msgpack.decode(message[12:front], type=_Header)
-    except (msgspec.DecodeError, ValueError):
+        header = records.from_msgpack(message[12:front], _Header)
+    except records.DecodeError:
         raise Malformed("the trainer sent bytes that are no arrays") from None
     if header.complaint:
         raise Invalid(f"the trainer says: {header.complaint}")

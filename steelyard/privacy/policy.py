@@ -34,6 +34,7 @@ from typing import Annotated, Final, Literal
 
 import msgspec
 
+from steelyard import records
 from steelyard.documents.terms import Terms
 from steelyard.errors import BudgetExhausted, GroupTooSmall, Invalid, PolicyRefused
 
@@ -222,8 +223,8 @@ def check_terms(owner: str, terms: Terms, question: Question) -> None:
 def parse(text: str) -> Policy:
     """Raises Invalid, naming the key."""
     try:
-        policy = msgspec.convert(tomllib.loads(text), Policy)
-    except (tomllib.TOMLDecodeError, msgspec.ValidationError, RecursionError) as error:
+        policy = records.from_plain(tomllib.loads(text), Policy)
+    except (tomllib.TOMLDecodeError, records.DecodeError, RecursionError) as error:
         raise Invalid(f"not a policy: {error}") from None
     lists = {"functions": policy.functions}
     lists |= {f"datasets.{name}.functions": rule.functions or () for name, rule in policy.datasets.items()}

@@ -2,7 +2,8 @@
 
 Model       malicious, at most k-1 of the participants and any number of contributors; private authenticated channels.
 Rounds      2.   Sends 32 bytes and then R elements a contribution to everybody.
-Reveals     which contributions each node holds, to the nodes; of a vector nothing: each combination is masked.
+Reveals     which contributions each node holds, to the nodes; of a vector nothing: each combination is masked,
+            each hash salted.
 Follows     batch verification by random combinations (Bellare, Garay, Rabin 1998), as in deal_inputs.
 Differs     the dealer is not there, and may be judged in many computations: the challenge is the hash of its signed
             header alone, which fixes every share.  So the same masked combination is opened every time; challenges that
@@ -25,7 +26,7 @@ from steelyard.ids import PartyId
 from steelyard.protocols.attempt import Attempt
 from steelyard.protocols.disputes import Disputes, blaming, judge
 from steelyard.rounds import Inbox, Protocol, broadcast
-from steelyard.sharing.combination import CHALLENGES, masked
+from steelyard.sharing.combination import BEHIND, CHALLENGES, masked
 from steelyard.sharing.robust import consistent
 
 _HASH: Final = 32
@@ -34,7 +35,7 @@ _FRONT: Final = b"\0"  # so that a list of none is a message, too
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """One contributor's vector as this node holds it: the signed header's digest, and a share that ends with masks."""
+    """One contributor's vector as a node holds it: the signed header's digest; a share that ends with salt, masks."""
 
     digest: bytes
     share: Vector = field(repr=False)
@@ -48,7 +49,7 @@ class Held:
 
 @dataclass(frozen=True, slots=True)
 class Admitted:
-    """My shares, without masks, of what all participants hold; `waiting`: whose contributions some do not have yet."""
+    """My shares, without salt or masks, of what all hold; `waiting`: whose contributions some do not have yet."""
 
     shares: Mapping[PartyId, Vector] = field(repr=False)
     waiting: tuple[PartyId, ...]
@@ -78,7 +79,7 @@ def admit(attempt: Attempt, held: Mapping[PartyId, Held], threshold: int) -> Pro
     values = {attempt.me: combinations} | _heard(attempt, fixed, combinations.size, checks)
     _check(attempt, threshold, [who[each] for each in common], values)
     return Admitted(
-        {contributor: share[:-CHALLENGES] for contributor, share in sorted(shares.items())},
+        {contributor: share[:-BEHIND] for contributor, share in sorted(shares.items())},
         tuple(sorted(held.keys() - shares.keys())),
         len(frozenset().union(*lists.values())) - len(common),
         digest("contributions-admitted", *common).hex(),

@@ -2,7 +2,8 @@
 
 Model       malicious, at most k-1 of the participants; private authenticated channels; at least k honest participants.
 Rounds      2.   Sends n-k vectors per contributor (seeded dealing), then R elements per dealing to everybody.
-Reveals     nothing: each opened combination is masked by a fresh random element of the dealer.
+Reveals     nothing: each opened combination is masked by a fresh random element of the dealer, and what a header fixes
+            is salted, so that no guess of a vector can be tried.
 Follows     batch verification by random combinations (Bellare, Garay, Rabin 1998);
             docs/decisions/0003-fiat-shamir-check.md.
 Differs     the challenge is the hash of all signed headers, which fix every share (Fiat-Shamir): no round is spent on
@@ -30,7 +31,7 @@ from steelyard.randomness import Randomness
 from steelyard.rounds import Inbox, Protocol, Round, broadcast
 from steelyard.secret import REVEAL, Secret
 from steelyard.sharing import seeded
-from steelyard.sharing.combination import CHALLENGES, masked
+from steelyard.sharing.combination import BEHIND, CHALLENGES, masked
 from steelyard.sharing.robust import consistent
 
 _PATH = "inputs"
@@ -47,8 +48,8 @@ def deal_inputs(
 
     The output is my share of every contributor's vector, and the digest of all that was said and dealt.
     """
-    # 1. Deal my inputs with R masks behind them, seeded where possible, under a signed header.
-    sizes = {dealer: lengths[dealer] + CHALLENGES for dealer in greeting.dealers}
+    # 1. Deal my inputs with salt and R masks behind them, seeded where possible, under a signed header.
+    sizes = {dealer: lengths[dealer] + BEHIND for dealer in greeting.dealers}
     messages, headers, held = _deal(attempt, greeting, inputs, randomness)
     del inputs
     hear = frozenset(greeting.dealers) - {attempt.me}
@@ -86,7 +87,7 @@ def _deal(
     me, threshold = attempt.me, attempt.threshold
     receivers = seeded.seeded_receivers(me, attempt.participants, threshold)
     keys = {party: greeting.keys.stream_key(_PATH, me, party) for party in receivers}
-    secret = np.concatenate([inputs.reveal(REVEAL), uniform(randomness, CHALLENGES)])
+    secret = np.concatenate([inputs.reveal(REVEAL), uniform(randomness, BEHIND)])
     dealing = seeded.deal(secret, me, attempt.points, threshold, keys)
     bodies = {party: to_bytes(dealing.explicit.pop(party)) for party in list(dealing.explicit)}
     commitments = {party: _commitment(me, party, "key", key) for party, key in keys.items()}

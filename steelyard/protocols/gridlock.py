@@ -33,7 +33,6 @@ from steelyard.protocols.streaming import streamed
 from steelyard.rounds import Protocol, batch
 
 MOST_PASSES: Final = 1_000
-MOST_PAYMENTS: Final = 1 << 20  # of all banks, padding included
 _NONE: Final = np.zeros(1, dtype=np.uint64)
 
 

@@ -20,6 +20,7 @@ import numpy as np
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
+from steelyard import records
 from steelyard.ckks import ciphertext
 from steelyard.ckks.ciphertext import Ciphertext
 from steelyard.ckks.decryption import fuse, has_room
@@ -43,17 +44,17 @@ _TRIED = 64  # committees, before parts are given up
 
 
 class Front(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The front of an attachment; behind it c0 of every result if it `leads`, an owner's parts, the committee's."""
+    """The front of an attachment; behind it c0 of all results if it `leads`, own parts if it `holds`, committee's."""
 
     evaluation: bytes  # the exact bytes that all key holders signed
     signatures: dict[str, bytes]
     epoch: int
-    owner: bool
+    holds: bool = msgspec.field(name="owner")  # part of the key; named as in results of before
     leads: bool
-    note: bytes  # for the requester, from an owner: which slot is what
+    note: bytes  # for the requester, from a holder: which slot is what
 
     def __repr__(self) -> str:
-        return f"Front(owner={self.owner}, leads={self.leads})"
+        return f"Front(holds={self.holds}, leads={self.leads})"
 
 
 def joint_decryption(
@@ -82,17 +83,17 @@ def joint_decryption(
     profile = key.joint.profile
     key.committee.allow(results)
     parts = [[key.committee.part(each, profile.share, stream) for each in results]]
-    if key.owner:
-        key.owner.allow(results)
-        parts.insert(0, [key.owner.part(each, profile.flood, stream) for each in results])
-    leads = attempt.me == key.owners[0]  # an owner, since they are needed in any case
+    if key.own:
+        key.own.allow(results)
+        parts.insert(0, [key.own.part(each, profile.flood, stream) for each in results])
+    leads = attempt.me == key.holders[0]  # since they are needed in any case
     if leads:
         parts.insert(0, [each.c0 for each in results])
     front = Front(
         mine.payload,
         {str(party): signature for party, signature in signatures.items()},
         key.share.epoch,
-        key.owner is not None,
+        key.own is not None,
         leads,
         note,
     )
@@ -105,7 +106,7 @@ class Attachment:
 
     front: Front
     c0: tuple[Residues, ...] = field(repr=False)
-    owner: tuple[Residues, ...] = field(repr=False)
+    own: tuple[Residues, ...] = field(repr=False)
     committee: tuple[Residues, ...] = field(repr=False)
 
 
@@ -123,23 +124,23 @@ class Parts:
 
     profile: Profile
     threshold: int
-    owners: tuple[PartyId, ...]
+    holders: tuple[PartyId, ...]
     scales: tuple[float, ...]  # of the results
     evaluation: Evaluation
     attachments: Mapping[PartyId, Attachment] = field(repr=False)
 
     @property
     def notes(self) -> Mapping[PartyId, bytes]:
-        """What each owner says about its slots."""
-        return {party: self.attachments[party].front.note for party in self.owners}
+        """What each holder says about slots."""
+        return {party: self.attachments[party].front.note for party in self.holders}
 
     def numbers(self, members: Sequence[PartyId]) -> Numbers:
         """The results, with these members' parts for the committee; raises PartyMissing, Invalid."""
         return tuple(
             fuse(
                 self.profile,
-                self.attachments[self.owners[0]].c0[i],
-                [self.attachments[party].owner[i] for party in self.owners],
+                self.attachments[self.holders[0]].c0[i],
+                [self.attachments[party].own[i] for party in self.holders],
                 {self._position(party): self.attachments[party].committee[i] for party in members},
                 self.threshold,
                 scale,
@@ -147,11 +148,11 @@ class Parts:
             for i, scale in enumerate(self.scales)
         )
 
-    def fused(self, check: Callable[[Numbers], None]) -> Fused:
+    def fused(self, check: Callable[[Numbers], None], dealers: Sequence[PartyId] = ()) -> Fused:
         """The numbers that `check` finds nothing wrong with, out of the parts of some k members.
 
         Raises Cheated if there are none.  With parts of 2k-1 members, of whom fewer than k lie, some k are honest: it
-        is an owner's part or somebody's input that is wrong then.
+        is a holder's part or somebody's input that is wrong then; `dealers` have brought theirs through nodes.
         """
         chosen, failure = list(islice(self._committees(), _TRIED)), ""
         for members in chosen:
@@ -164,7 +165,8 @@ class Parts:
             return Fused(numbers, self._wrong(members, numbers))
         all_tried = len(chosen) < _TRIED and len(self.attachments) >= 2 * self.threshold - 1
         brought = tuple(PartyId(party) for party in self.evaluation.inputs)
-        raise Cheated(failure, suspects=brought if all_tried else tuple(self.attachments))
+        suspects = (*brought, *(() if all_tried else self.attachments), *dealers)
+        raise Cheated(failure, suspects=tuple(dict.fromkeys(suspects)))
 
     def _committees(self) -> Iterator[tuple[PartyId, ...]]:
         members = sorted(self.attachments, key=self._position)
@@ -193,29 +195,31 @@ def collected(
     profile: Profile,
     request: str,
     threshold: int,
-    owners: Sequence[PartyId],
+    holders: Callable[[Sequence[PartyId]], Sequence[PartyId]],
     attachments: Mapping[PartyId, bytes],
     scales: Sequence[float],
     keys: Mapping[PartyId, Ed25519PublicKey],
 ) -> Parts:
-    """On the requester's machine; `scales` are those of the results, `keys` what the parties sign with.
+    """On the requester's machine; `holders` says of the participants whose parts of the key all need,
+    `scales` are those of the results, `keys` what the parties sign with.
 
-    Raises PartyMissing without an owner's parts, Cheated for attachments not of one evaluation of this request that
+    Raises PartyMissing without a holder's parts, Cheated for attachments not of one evaluation of this request that
     all who sent them have signed, and for results that are not those evaluated.
     """
     opened = {party: _opened(profile.result, each, len(scales)) for party, each in attachments.items()}
-    missing = [party for party in owners if party not in opened or not opened[party].front.owner]
+    evaluation = _agreed(profile, request, opened)
+    needed = tuple(holders(tuple(PartyId(party) for party in evaluation.participants)))
+    missing = [party for party in needed if party not in opened or not opened[party].front.holds]
     if missing:
         raise PartyMissing(
             f"{missing[0]} has not sent its part of the key, so nothing is decrypted, of others neither: ask again"
         )
-    evaluation = _agreed(profile, request, opened)
     for party, each in opened.items():
         if not _signed(keys[party], each.front.evaluation, each.front.signatures.get(party, b"")):
             raise Cheated(f"{party} has not signed the evaluation that it sends parts of", suspects=(party,))
-    if [ciphertext.head(profile.result, each).hex() for each in opened[owners[0]].c0] != list(evaluation.heads):
-        raise Cheated(f"{owners[0]} sent other results than those that were evaluated", culprits=(owners[0],))
-    return Parts(profile, threshold, tuple(owners), tuple(scales), evaluation, opened)
+    if [ciphertext.head(profile.result, each).hex() for each in opened[needed[0]].c0] != list(evaluation.heads):
+        raise Cheated(f"{needed[0]} sent other results than those that were evaluated", culprits=(needed[0],))
+    return Parts(profile, threshold, needed, tuple(scales), evaluation, opened)
 
 
 def _agreed(profile: Profile, request: str, opened: Mapping[PartyId, Attachment]) -> Evaluation:
@@ -266,14 +270,14 @@ def _opened(ring: Ring, data: bytes, results: int) -> Attachment:
     view = memoryview(data)
     end = _LENGTH + int.from_bytes(view[:_LENGTH], "little")
     try:
-        front = msgspec.msgpack.decode(view[_LENGTH:end], type=Front)
-    except (msgspec.DecodeError, ValueError):
+        front = records.from_msgpack(view[_LENGTH:end], Front)
+    except records.DecodeError:
         raise Malformed("an attachment whose front cannot be read") from None
-    body, groups = view[end:], 1 + front.owner + front.leads
+    body, groups = view[end:], 1 + front.holds + front.leads
     if len(body) != groups * results * ring.size:
         raise Malformed("an attachment of the wrong length: it is not of this profile or request")
     parts = [ring.read(body[i * ring.size : (i + 1) * ring.size]) for i in range(groups * results)]
     taken = [tuple(parts[i * results : (i + 1) * results]) for i in range(groups)]
     c0 = taken.pop(0) if front.leads else ()
-    owner = taken.pop(0) if front.owner else ()
-    return Attachment(front, c0, owner, taken[0])
+    own = taken.pop(0) if front.holds else ()
+    return Attachment(front, c0, own, taken[0])

@@ -7,16 +7,18 @@ Reveals     to the requester: every ratio asked for, with noise; which statement
             statements each owner brings.
 Follows     Cheon, Kim, Kim, Song (ASIACRYPT 2017) for the arithmetic; Goldschmidt's division.
 Differs     division by a Chebyshev residual (steelyard.ckks.division); the nodes themselves evaluate, all of them, in a
-            process of their own.
+            process of their own.  For firms without a node, who have dealt their statements' figures, k nodes stand in:
+            each encrypts its weighted share, as owners do theirs.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 
 from steelyard.ckks.ciphertext import Ciphertext, total
 from steelyard.ckks.circuit import Circuit, Plain
-from steelyard.ckks.ring import Ring
+from steelyard.ckks.ring import Residues, Ring
 from steelyard.ckks.worker import Worker, Workers
 from steelyard.digest import digest
 from steelyard.ids import PartyId
@@ -41,20 +43,23 @@ def ratio(
     note: bytes,
     stream: Randomness,
     workers: Workers | None = None,
+    dealt: Mapping[int, Residues] = MappingProxyType({}),
 ) -> Protocol[bytes]:
-    """My attachment for the requester; `mine` is None at a node that owns no slots, `note` is what an owner adds."""
-    layout = circuit.layout
+    """My attachment for the requester; `mine` is None at a node that owns no slots, `note` is what a holder adds.
+
+    `dealt` is my part of what firms without a node have dealt, where I stand in for them.
+    """
     with Worker(circuit.profile, workers=workers) as worker:
         # 1. A joint key for this request alone.
-        key = yield from threshold_key(attempt, greeting, circuit.profile, layout.owners, stream)
+        key = yield from threshold_key(attempt, greeting, circuit.profile, circuit.holders, stream)
         worker.open(key.joint)
-        # 2. Owners encrypt their slots, and everybody its part of the weights.
-        own = list(_encrypted(attempt, circuit, key, mine, weights, stream))
+        # 2. Owners encrypt their slots, stand-ins their part of what was dealt, everybody its part of the weights.
+        own = list(_encrypted(attempt, circuit, key, mine, weights, stream, dealt))
         inputs = yield from encrypted_inputs(attempt, key.joint, own, _rings(attempt, circuit))
         # 3. All evaluate the same.
         challenge = digest("evaluated-inputs", *(inputs.digests[party].encode() for party in inputs.digests))
-        owners, weighted = _sorted_out(circuit, inputs)
-        results = circuit.evaluated(owners, weighted, challenge, worker)
+        holders, weighted = _sorted_out(circuit, inputs)
+        results = circuit.evaluated(holders, weighted, challenge, worker)
     # 4. And decrypt that, for the requester.
     return (yield from joint_decryption(attempt, key, inputs, circuit.digest, results, note, stream))
 
@@ -67,8 +72,8 @@ def longest(circuit: Circuit) -> int:
 
 def _rings(attempt: Attempt, circuit: Circuit) -> Mapping[PartyId, Sequence[Ring]]:
     weights = [circuit.profile.fresh] * circuit.weights
-    owners = circuit.layout.owners
-    return {party: (*(circuit.rings if party in owners else ()), *weights) for party in attempt.participants}
+    holders = circuit.holders
+    return {party: (*(circuit.rings if party in holders else ()), *weights) for party in attempt.participants}
 
 
 def _encrypted(
@@ -78,9 +83,10 @@ def _encrypted(
     mine: Plain | None,
     weights: Sequence[Weight],
     stream: Randomness,
+    dealt: Mapping[int, Residues],
 ) -> Sequence[Ciphertext]:
-    fresh = circuit.profile.fresh
-    own = list(circuit.encrypted(attempt.me, mine, key.joint, stream)) if mine else []
+    fresh, holds = circuit.profile.fresh, attempt.me in circuit.holders
+    own = list(circuit.encrypted(attempt.me, mine, key.joint, stream, dealt)) if holds else []
     return [*own, *(key.joint.encrypt(fresh, fresh.constant(each), stream) for each in weights)]
 
 
@@ -88,8 +94,8 @@ def _sorted_out(
     circuit: Circuit, inputs: Inputs
 ) -> tuple[Mapping[PartyId, Sequence[Ciphertext]], Sequence[Ciphertext]]:
     count = len(circuit.rings)
-    owners = {party: inputs.ciphertexts[party][:count] for party in circuit.layout.owners}
+    holders = {party: inputs.ciphertexts[party][:count] for party in circuit.holders}
     if not circuit.weights:
-        return owners, ()
+        return holders, ()
     parts = [each[-circuit.weights :] for each in inputs.ciphertexts.values()]
-    return owners, [total(list(each)) for each in zip(*parts, strict=True)]
+    return holders, [total(list(each)) for each in zip(*parts, strict=True)]

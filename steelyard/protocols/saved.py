@@ -5,7 +5,8 @@ Rounds      1.   Sends 16 bytes for every state kept.
 Reveals     to all participants: which attempts' states each of them has kept.
 Follows     checkpoints of long computations.
 Differs     a state is shares: it is one only if all of it comes from one attempt, so each is kept under the attempt's
-            name, and all participants must have it from the same one, and the first state, too.
+            name, and all participants must have it from the same one, and the first state, too.  What a release that
+            saved other vectors has left is forgotten, and the computation refused.
 """
 
 from __future__ import annotations
@@ -18,13 +19,16 @@ from typing import Protocol as Interface
 import msgspec
 import numpy as np
 
-from steelyard.errors import Malformed
+from steelyard import records
+from steelyard.errors import Malformed, Outdated
 from steelyard.field import Vector
 from steelyard.protocols.attempt import Attempt
 from steelyard.protocols.disputes import blaming
 from steelyard.rounds import Protocol, broadcast
 
+FORM: Final = b"\x02"  # which vectors are saved: another whenever they change (of before this was kept: 0x80 and more)
 _NAME: Final = 16  # bytes of an attempt's name
+_HEAD: Final = _NAME + len(FORM)
 MAX_STATES: Final = 1 << 12
 
 
@@ -51,9 +55,15 @@ class Saved:
     states: States | None
 
     def common(self) -> Protocol[int]:
-        """The number of the last state that all participants have from one attempt, with such a first one; or 0."""
+        """The number of the last state that all participants have from one attempt, with such a first one; or 0.
+
+        Raises Outdated where another release has saved mine, which are forgotten.
+        """
         count = self.states.latest() if self.states else 0
-        mine = [self._kept(number)[:_NAME] for number in range(1, min(count, MAX_STATES) + 1)]
+        heads = [self._kept(number)[:_HEAD] for number in range(1, min(count, MAX_STATES) + 1)]
+        if any(head[_NAME:] != FORM for head in heads):
+            self._refuse()
+        mine = [head[:_NAME] for head in heads]
         # 1. Everybody tells everybody what it has kept.
         message = len(mine).to_bytes(4, "little") + b"".join(mine)
         received = yield broadcast("saved", message, self.attempt.others)
@@ -73,12 +83,19 @@ class Saved:
             if number == 1:
                 self.states.forget()
             body = msgspec.msgpack.encode([np.ascontiguousarray(each).tobytes() for each in vectors])
-            self.states.keep(number, bytes.fromhex(self.attempt.attempt) + body)
+            self.states.keep(number, bytes.fromhex(self.attempt.attempt) + FORM + body)
 
     def read(self, number: int) -> list[Vector]:
         """As they were kept, all of them uint64."""
-        pieces = msgspec.msgpack.decode(self._kept(number)[_NAME:], type=list[bytes])
+        pieces = records.from_msgpack(self._kept(number)[_HEAD:], list[bytes])
         return [np.frombuffer(each, dtype=np.uint64) for each in pieces]
+
+    def _refuse(self) -> None:
+        if self.states:
+            self.states.forget()
+        me = self.attempt.me
+        text = f"{me} saved this computation under another release of the software, and has forgotten it now"
+        raise Outdated(f"{text}: start it again, with a new request", party=me)
 
     def _kept(self, number: int) -> bytes:
         return self.states.read(number) if self.states else b""

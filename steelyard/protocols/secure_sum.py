@@ -36,7 +36,7 @@ from steelyard.randomness import Randomness
 from steelyard.rounds import Inbox, Protocol, Round, broadcast
 from steelyard.sharing import packed, seeded
 from steelyard.sharing.attempt_keys import AttemptKeys
-from steelyard.sharing.combination import CHALLENGES, combine
+from steelyard.sharing.combination import BEHIND, CHALLENGES, masked
 from steelyard.sharing.robust import Opened, consistent, deviants
 
 LEAST: Final = 3  # parties in a sum: of two, each knows the other's part
@@ -103,7 +103,7 @@ class SecureSums:
         if step in self._used:
             raise Conflict("a sum is opened once")
         self._used.add(step)
-        # 1. Deal my vector with R masks behind it, under a signed header; take what was dealt to me.
+        # 1. Deal my vector with salt and R masks behind it, under a signed header; take what was dealt to me.
         dealt = _Dealt(self, step, size)
         received = yield self._deal(dealt, mine)
         for dealer, message in received.items():
@@ -227,7 +227,7 @@ class _Dealt:
 
     @property
     def length(self) -> int:
-        """Of a share, without the masks behind it."""
+        """Of a share, without the salt and masks behind it."""
         return packed.length(self.size, self.width)
 
     @property
@@ -238,7 +238,7 @@ class _Dealt:
     def deal(self, mine: Vector) -> dict[PartyId, bytes]:
         """My messages."""
         attempt = self.sums.attempt
-        secrets = [np.concatenate([row, self._masks()]) for row in packed.rows(mine, self.width)]
+        secrets = [np.concatenate([row, self._behind()]) for row in packed.rows(mine, self.width)]
         receivers = seeded.seeded_receivers(attempt.me, attempt.participants, attempt.threshold)
         keys = {party: self.sums.keys.stream_key(self.path, attempt.me, party) for party in receivers}
         dealing = packed.deal(secrets, attempt.me, attempt.points, attempt.threshold, keys)
@@ -251,7 +251,7 @@ class _Dealt:
             computation=attempt.computation,
             attempt=attempt.attempt,
             dealer=attempt.me,
-            length=self.length + CHALLENGES,
+            length=self.length + BEHIND,
             commitments=said,
         )
         signed = sign(header, attempt.me, attempt.signing)
@@ -262,8 +262,8 @@ class _Dealt:
             for party in self.sums.others
         }
 
-    def _masks(self) -> Vector:
-        return uniform(self.sums.randomness, CHALLENGES)
+    def _behind(self) -> Vector:
+        return uniform(self.sums.randomness, BEHIND)
 
     def take(self, dealer: PartyId, message: bytes | bytearray) -> None:
         """A dealing that is not what it says counts as none."""
@@ -275,7 +275,7 @@ class _Dealt:
         self.headers[dealer], self.shares[dealer] = signed.digest, share
 
     def _read(self, dealer: PartyId, message: bytes | bytearray) -> tuple[Signed, Vector]:
-        attempt, size = self.sums.attempt, self.length + CHALLENGES
+        attempt, size = self.sums.attempt, self.length + BEHIND
         view = memoryview(message)
         front = int.from_bytes(view[:4], "little")
         signed = from_wire(bytes(view[4 : 4 + front]))
@@ -307,8 +307,7 @@ class _Dealt:
         if dealer not in self.shares:
             return _ABSENT + bytes(8 * CHALLENGES)
         share, header = self.shares[dealer], self.headers[dealer]
-        checked = combine(digest("summand-challenge", header), share[: self.length])
-        return header + to_bytes(total([checked, np.ascontiguousarray(share[self.length :])]))
+        return header + to_bytes(masked(digest("summand-challenge", header), share))
 
     def agreed(self, mine: bytes, heard: Inbox) -> tuple[tuple[PartyId, ...], tuple[PartyId, ...]]:
         """The dealers whom all have heard alike, and whose dealings are sharings; and those to whom votes of an earlier

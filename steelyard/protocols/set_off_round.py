@@ -48,10 +48,12 @@ CLEARED: Final = ("cleared", "nid_after", "firms_with_setoff", "cash")
 class Policy:
     """Public: how many firms a total is about at least, what counts where two sides differ, who clears with whom.
 
-    With `least` None nothing is said of all together.
+    With `least` None nothing is said of all together.  `group` firms at least have the same number of arcs to pay in a
+    skeleton.
     """
 
     least: int | None
+    group: int
     smaller: bool
     barred: NDArray[np.bool_] = field(repr=False)
     schedule: Schedule
@@ -78,6 +80,7 @@ class _State:
     ground: Ground
     progress: Progress
     few: bool
+    group: int
 
 
 def clear(circle: Circle, terms: Terms, policy: Policy, declared: Declared, saved: Saved) -> Protocol[Outcome]:
@@ -95,7 +98,7 @@ def clear(circle: Circle, terms: Terms, policy: Policy, declared: Declared, save
     flow = yield from called("repair", swift(repair(circle, topology, state.ground.room, progress.flow, schedule)))
     yield from called("verify", verify(circle, topology, state.gathered.amounts, flow))
     # 4. What is said to each, and of all together, if they are enough.
-    told = yield from called("notices", _told(circle, terms, declared, state.gathered, flow))
+    told = yield from called("notices", _told(circle, terms, declared, state, flow))
     outcome = Outcome(told, state.ground.bits)
     if state.few or policy.least is None:
         return outcome
@@ -118,26 +121,27 @@ def _state(circle: Circle, terms: Terms, policy: Policy, declared: Declared, sav
     if terms.sealed:
         gathering = sealed_round.gather(circle, terms, declared, policy.smaller, policy.barred)
     else:
-        gathering = skeleton_round.gather(circle, terms, declared, policy.smaller)
+        gathering = skeleton_round.gather(circle, terms, declared, policy.smaller, policy.group)
     gathered: Gathered = yield from called("confirmation", gathering)
     few = yield from called("limits", _limits(circle, gathered, policy.least))
     # 2. The size of a step, and each firm's share in it.
     topology = gathered.layout.topology
     preparing = prepare(circle, topology, gathered.amounts, gathered.worths, policy.plan(few))
     ground = yield from called("preparation", swift(preparing))
-    public = np.array([ground.bits, few], dtype=np.uint64)
+    public = np.array([ground.bits, few, policy.group], dtype=np.uint64)
     saved.keep(1, [public, ground.room, ground.multipliers, *gathered.packed()])
-    return _State(gathered, ground, start(topology), few)
+    return _State(gathered, ground, start(topology), few, policy.group)
 
 
 def _restored(terms: Terms, schedule: Schedule, saved: Saved, number: int) -> _State:
     public, room, multipliers, *packed = saved.read(1)
     gathered = Gathered.unpacked(terms, packed)
-    ground = Ground(int(public[0]), room, gathered.worths, multipliers)
+    bits, few, group = public.tolist()
+    ground = Ground(bits, room, gathered.worths, multipliers)
     progress = start(gathered.layout.topology)
     if number > 1:
         progress = Progress(min((number - 1) * _slice(schedule), schedule.steps), *saved.read(number))
-    return _State(gathered, ground, progress, bool(public[1]))
+    return _State(gathered, ground, progress, bool(few), group)
 
 
 def _limits(circle: Circle, gathered: Gathered, least: int | None) -> Protocol[bool]:
@@ -193,11 +197,11 @@ def _totals(circle: Circle, terms: Terms, gathered: Gathered, flow: Vector) -> P
     return fresh[: len(OWED)], fresh[len(OWED) :]
 
 
-def _told(circle: Circle, terms: Terms, declared: Declared, gathered: Gathered, flow: Vector) -> Protocol[Told]:
+def _told(circle: Circle, terms: Terms, declared: Declared, state: _State, flow: Vector) -> Protocol[Told]:
     if terms.sealed:
-        told = sealed_round.tell(terms, gathered, flow)
+        told = sealed_round.tell(terms, state.gathered, flow)
     else:
-        told = yield from skeleton_round.tell(circle, terms, declared, gathered, flow)
+        told = yield from skeleton_round.tell(circle, terms, declared, state.gathered, flow, state.group)
     fresh = yield from reshare(circle, "notices", np.concatenate([told[firm] for firm in declared]))
     ends = np.cumsum([told[firm].size for firm in declared])[:-1]
     return dict(zip(declared, np.split(fresh, ends), strict=True))

@@ -4,15 +4,16 @@ Model       semi-honest, at most k-1 of n >= 2k-1 nodes; each pair of firms is s
 Rounds      53 for 30 rows at k = 2, with the way back, 86 at k = 3; 129 for 16,000 rows, for the sort takes more.
             Sends, at 2-of-3, 1,000 bytes per party and submitted row.
 Reveals     to the compute nodes: a graph over pseudonyms, of zero-amount arcs too.  Every firm pays as many arcs as
-            rows it submitted, which is its bucket, whatever it owes; it is paid by those who owe it and by as many
-            others as chance wants.  So a pseudonym's payables tell its bucket, its receivables little more than how
-            many owe it.  To firms: nothing.
+            rows it has, whatever it owes, but for those that chance leads to itself; it is paid by those who owe it
+            and by as many others as chance wants.  So a pseudonym's payables tell its rows, its receivables little
+            more than how many owe it.  To firms: nothing.
 Follows     shuffle, then open (Laur, Willemson, Zhang 2011); the labels are a random order nobody knows.
 Differs     no tags and no OPRF: both sides submit the numbers of debtor and creditor as shares, and what is said twice
-            is found by a sort on shares.  Pseudonyms are made anew for every round and link to nothing.  Whether two
-            firms are of one group, of those that clear nothing among themselves, is compared on shares, too.
+            is found by a sort on shares.  Pseudonyms and chance are made anew in every attempt and link to nothing;
+            who lays two graphs of the same debts on each other may see padding, which differs.  Whether two firms are
+            of one group, of those that clear nothing among themselves, is compared on shares, too.
 
-A row that fills a bucket names the number of firms as its other side.  Debtors' rows come first, then creditors'.
+A row that only fills up names the number of firms as its other side.  Debtors' rows come first, then creditors'.
 """
 
 from __future__ import annotations

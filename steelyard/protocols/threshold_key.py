@@ -8,8 +8,9 @@ Rounds      3; a refresh 1.   Sends 12.8 MB to everybody (profile T), then 5.5 M
 Reveals     nothing.
 Follows     Mouchet, Troncoso-Pastoriza, Bossuat, Hubaux (PETS 2021) for the joint keys; Herzberg et al. (CRYPTO 1995)
             for the refresh.
-Differs     an owner's secret is part of the key and not shared: without the owner nothing can be decrypted, whoever
-            else comes together.  The committee's part is shared k of n, so that others may be absent.
+Differs     the secret of a holder, an owner or who stands in for firms without a node, is part of the key and not
+            shared: without it nothing can be decrypted, whoever else comes together.  The committee's part is shared
+            k of n, so that others may be absent.
 """
 
 from __future__ import annotations
@@ -35,24 +36,24 @@ from steelyard.rounds import Inbox, Protocol, Round, broadcast
 
 @dataclass(frozen=True)
 class RequestKey:
-    """The joint key, and what this node decrypts with: `owner` is None at a node whose data is not asked about."""
+    """The joint key, and what this node decrypts with: `own` is None at a node that is no holder."""
 
     joint: JointKey
-    owner: OneTimeKey | None
+    own: OneTimeKey | None
     committee: OneTimeKey
     share: KeyShare
-    owners: tuple[PartyId, ...]
+    holders: tuple[PartyId, ...]
 
 
 def threshold_key(
-    attempt: Attempt, greeting: Greeting, profile: Profile, owners: Sequence[PartyId], stream: Randomness
+    attempt: Attempt, greeting: Greeting, profile: Profile, holders: Sequence[PartyId], stream: Randomness
 ) -> Protocol[RequestKey]:
     """Every participant is a member of the committee, at its place among them."""
     degree, keys, result = profile.degree, profile.keys, profile.result
-    own = samplers.ternary(degree, stream) if attempt.me in owners else None
+    alone = samplers.ternary(degree, stream) if attempt.me in holders else None
     shared = samplers.ternary(degree, stream)
     reference = Reference(profile, _seed(attempt, greeting))
-    part = joint_key.part(reference, keys.values_of(shared if own is None else shared + own), stream)
+    part = joint_key.part(reference, keys.values_of(shared if alone is None else shared + alone), stream)
     # 1. Commit to my part of the keys.
     first = part.first()
     message = first.write(keys)
@@ -74,8 +75,8 @@ def threshold_key(
             shares.append(result.read(view[size:]))
     joint = joint_key.joint_key(reference, everybody, seconds)
     share = KeyShare(_position(attempt), 0, result.total(shares))
-    owner = None if own is None else OneTimeKey(result, result.values_of(own))
-    return RequestKey(joint, owner, OneTimeKey(result, share.values), share, tuple(owners))
+    own = None if alone is None else OneTimeKey(result, result.values_of(alone))
+    return RequestKey(joint, own, OneTimeKey(result, share.values), share, tuple(holders))
 
 
 def refreshed(attempt: Attempt, ring: Ring, share: KeyShare, stream: Randomness) -> Protocol[KeyShare]:

@@ -55,7 +55,7 @@ def vote(
         stood = "" if share is None else _stage(attempt, change, ballot, to_bytes(share))
         mine = ballot.prepare(transcript, checks, stood)
     # 2. Everybody's vote, as far as they come.
-    received = yield broadcast("vote", to_wire(mine), attempt.others, 0)
+    received = yield broadcast("change vote", to_wire(mine), attempt.others, 0)
     votes = [mine]
     for party in sorted(received):
         try:

@@ -7,7 +7,6 @@ the words.
 
 from __future__ import annotations
 
-import traceback
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, aclosing, asynccontextmanager
 from functools import partial
@@ -15,18 +14,15 @@ from typing import Any, TypeAlias
 
 import grpc
 import grpc.aio
-import structlog
 
 from steelyard.errors import SteelyardError
-from steelyard.randomness import token
 from steelyard.rpc import status
+from steelyard.rpc.defects import reported
 
 Context: TypeAlias = "grpc.aio.ServicerContext[Any, Any]"
 Handler: TypeAlias = "grpc.RpcMethodHandler[Any, Any] | None"
 Guard: TypeAlias = Callable[[Context], AbstractAsyncContextManager[None]]
 Continuation: TypeAlias = Callable[[grpc.HandlerCallDetails], Awaitable[Handler]]
-
-_log = structlog.get_logger(__name__)
 
 
 class Sanitise(grpc.aio.ServerInterceptor):
@@ -81,16 +77,7 @@ async def _sanitised(method: str, context: Context) -> AsyncIterator[None]:
     except SteelyardError as error:
         await status.abort(context, error)
     except Exception as error:
-        await status.abort(context, reported(method, error))
-
-
-def reported(method: str, error: Exception) -> SteelyardError:
-    """Logs a defect without its words, and gives the error that may be shown: an id and nothing else."""
-    identifier = token(6).hex()
-    frames = traceback.extract_tb(error.__traceback__)[-8:]
-    where = [f"{frame.filename.rpartition('/')[2]}:{frame.lineno} {frame.name}" for frame in frames]
-    _log.error("defect", id=identifier, method=method, type=type(error).__name__, where=where)
-    return SteelyardError(f"an internal error; its id is {identifier}")
+        await status.abort(context, reported(error, method=method))
 
 
 _MAKERS: dict[tuple[bool, bool], Any] = {

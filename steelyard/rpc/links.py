@@ -14,12 +14,14 @@ import structlog
 from steelyard.errors import Malformed, SteelyardError, Unreachable
 from steelyard.ids import PartyId
 from steelyard.rpc.channel import PinnedChannel
+from steelyard.rpc.defects import reported
 from steelyard.rpc.frames import Frame, decode, encode
 
 log = structlog.get_logger()
 RETRY: Final = (0.05, 0.1, 0.2, 0.5, 1.0, 2.0)  # seconds between dials; the last one repeats
 TOGETHER: Final = 1 << 20  # bytes of frames that share a message, if they are there at once
 METHOD: Final = "/steelyard.v1.PeerService/Exchange"
+_ENDS: Final = (grpc.RpcError, asyncio.InvalidStateError, SteelyardError)
 
 OnFrame = Callable[[PartyId, Frame], None]
 OnLost = Callable[[PartyId, SteelyardError | None], None]
@@ -59,8 +61,12 @@ class StreamLink:
                 if frames := self._next():
                     await self._write(encode(frames))
                     self.sent += sum(len(frame.body) for frame in frames)
-        except (grpc.RpcError, asyncio.InvalidStateError, SteelyardError):
+        except asyncio.CancelledError:
+            self._broken = True  # gRPC says so, too, of a write to a call that we have cancelled
+            raise
+        except Exception as error:
             self._broken = True
+            _ended(self.peer, error)
         finally:
             self._writer = None
             while self._waiting:  # nothing is, unless it broke
@@ -162,10 +168,14 @@ class Links:
     async def _dial_once(self, peer: PartyId) -> None:
         try:
             channel = await self._channels[peer].get()
+            await self._converse(peer, channel.stream_stream(METHOD)())
         except SteelyardError as error:
             log.info("peer_unreachable", peer=peer, problem=error.message)
-            return
-        call: grpc.aio.StreamStreamCall[bytes, bytes] = channel.stream_stream(METHOD)()
+        except Exception as error:  # whatever it is, the peer is dialled again
+            _ended(peer, error)
+
+    async def _converse(self, peer: PartyId, call: grpc.aio.StreamStreamCall[bytes, bytes]) -> None:
+        """The dialler's side of a stream; returns when it ends."""
         link = StreamLink(peer, call.write)
         try:
             await call.write(b"")
@@ -173,8 +183,6 @@ class Links:
                 if self._links.get(peer) is not link:
                     await self._attach(link)
                 self._take(peer, message)
-        except (grpc.RpcError, asyncio.InvalidStateError) as error:
-            log.info("peer_stream_ended", peer=peer, code=str(getattr(error, "code", lambda: "")()))
         finally:
             call.cancel()
             self._channels[peer].suspect()
@@ -205,3 +213,11 @@ class Links:
                 return
             del self._links[link.peer]
         self._on_lost(link.peer, None)
+
+
+def _ended(peer: PartyId, error: Exception) -> None:
+    """gRPC has errors of its own, public ones and private ones, for each way a call ends; any other is a defect."""
+    if not isinstance(error, _ENDS) and not type(error).__module__.startswith("grpc."):
+        reported(error, peer=peer)
+    code = error.code() if isinstance(error, grpc.aio.AioRpcError) else type(error).__name__
+    log.info("peer_stream_ended", peer=peer, code=str(code))

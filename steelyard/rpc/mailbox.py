@@ -134,8 +134,7 @@ class Mailbox:
 
     def _take(self, peer: PartyId, frame: Frame) -> None:
         if frame.abort is not None:
-            raise_ = Failed(f"{peer} gave the attempt up: {frame.abort.message[:500]}", party=peer)
-            return self.lose(peer, _claimed(peer, frame.abort) or raise_)
+            return self.lose(peer, _claimed(peer, frame.abort))
         if frame.branch in self._over:
             return None
         if frame.branch > (self._newest + BRANCHES_AHEAD if self._begun else MAIN):
@@ -206,12 +205,12 @@ class Mailbox:
         return next(error for kind in order for error in errors if isinstance(error, kind))
 
 
-def _claimed(peer: PartyId, abort: Abort) -> SteelyardError | None:
+def _claimed(peer: PartyId, abort: Abort) -> SteelyardError:
     from steelyard.errors import by_reason
 
-    kind = by_reason(abort.reason)
-    if kind is SteelyardError:
-        return None
+    kind, said = by_reason(abort.reason), abort.message[:500]
+    if kind is SteelyardError or issubclass(kind, Failed):
+        return (Failed if kind is SteelyardError else kind)(f"{peer} gave the attempt up: {said}", party=peer)
     # An accusation proves nothing: one of the accused cheated, or the accuser.
     named = dict.fromkeys(name[:40] for name in (peer, *abort.culprits[:31], *abort.suspects[:31]))
-    return kind(abort.message[:500], party=peer, suspects=tuple(named) if issubclass(kind, Cheated) else ())
+    return kind(said, party=peer, suspects=tuple(named) if issubclass(kind, Cheated) else ())

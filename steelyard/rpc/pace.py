@@ -5,8 +5,8 @@ from __future__ import annotations
 import time
 from typing import Final
 
-SHORT: Final = 0.002  # seconds of processor time: a change of threads and back takes a third of a millisecond
-PROMPT: Final = 0.02  # seconds, with what a step waits for
+SHORT: Final = 0.010  # seconds of processor time: a change of threads and back takes a third of a millisecond
+PROMPT: Final = 0.05  # seconds, with what a step waits for
 AFTER: Final = 32  # short steps one after the other
 
 

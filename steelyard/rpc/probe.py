@@ -15,6 +15,7 @@ import grpc
 import msgspec
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
+from steelyard import records
 from steelyard.errors import Failed, Invalid, SteelyardError
 from steelyard.identity import addresses
 from steelyard.rpc import channel, status, tls
@@ -35,8 +36,8 @@ class _Program(msgspec.Struct):
 def probe(config: Path, timeout: float = TIMEOUT) -> None:
     """Returns when the program is SERVING; raises a SteelyardError that says what is wrong otherwise."""
     try:
-        program = msgspec.convert(tomllib.loads(config.read_text()), _Program)
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, msgspec.ValidationError):
+        program = records.from_plain(tomllib.loads(config.read_text()), _Program)
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, records.DecodeError):
         raise Invalid(f"{config} is no configuration of a node or a coordinator") from None
     check(program.listen, config.parent / program.identity, timeout)
 

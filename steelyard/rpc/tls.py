@@ -23,13 +23,13 @@ import ssl
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import grpc
 import structlog
 from cryptography import x509
 
-from steelyard.errors import SteelyardError, Unauthenticated, Unreachable
+from steelyard.errors import Invalid, SteelyardError, Unauthenticated, Unreachable
 from steelyard.identity import addresses, files
 from steelyard.identity.certificates import MAX_CERTIFICATE, alternative_names, load_certificate, spki_pin
 
@@ -78,14 +78,13 @@ def server_credentials(home: Path) -> grpc.ServerCredentials:
 def inspect(home: Path, endpoint: Endpoint, timeout: float = 3.0) -> bytes:
     """The server's certificate (PEM), verified: our authority, its host name, its dates, its pin.  Blocks.
 
-    Raises Unreachable when nobody answers, Unauthenticated when the server is not who it should be or rejects us.
+    Raises Unreachable when nobody answers, Unauthenticated when the server is not who it should be or rejects us, and
+    NotFound or Invalid when our own files do not serve.
     """
     host, port = addresses.split(endpoint.address)
+    context = _context(home)
     try:
-        with (
-            socket.create_connection((host, port), timeout) as plain,
-            _context(home).wrap_socket(plain, server_hostname=endpoint.name or host) as secure,
-        ):
+        with _connected(context, host, port, endpoint.name or host, timeout) as secure:
             certificate = secure.getpeercert(binary_form=True) or b""
             _check_pin(certificate, endpoint)
             _await_greeting(secure, endpoint)
@@ -139,13 +138,47 @@ def _check_pin(certificate: bytes, endpoint: Endpoint) -> None:
         raise Unauthenticated(text, party=endpoint.who)
 
 
+def _connected(context: ssl.SSLContext, host: str, port: int, name: str, timeout: float) -> ssl.SSLSocket:
+    """As `socket.create_connection`: the first of the host's addresses that takes the connection."""
+    problems = [OSError("no address")]
+    for family, kind, protocol, _, address in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM):
+        try:
+            return _wrapped(context, socket.socket(family, kind, protocol), address, name, timeout)
+        except ssl.SSLError:
+            raise
+        except OSError as error:  # of a family that this machine does not speak, too
+            problems.append(error)
+    raise problems.pop()
+
+
+def _wrapped(context: ssl.SSLContext, plain: socket.socket, address: Any, name: str, timeout: float) -> ssl.SSLSocket:
+    """Wraps first and connects then: Python leaks a socket that is reset while it is wrapped."""
+    try:
+        secure = context.wrap_socket(plain, server_hostname=name)
+    except BaseException:
+        plain.close()
+        raise
+    try:
+        secure.settimeout(timeout)
+        secure.connect(address)
+    except BaseException:
+        secure.close()
+        raise
+    return secure
+
+
 def _context(home: Path) -> ssl.SSLContext:
+    """Raises NotFound or Invalid when our own files do not serve."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # verifies chain and host name
     context.minimum_version = ssl.TLSVersion.TLSv1_3
     context.set_alpn_protocols(["h2"])
-    context.load_verify_locations(cadata=_public(home, "ca.pem").decode("ascii", "replace"))
-    files.read_private(home / "tls.key")  # for the check of its mode
-    context.load_cert_chain(home / "tls.pem", home / "tls.key")
+    _read(home)  # for what it checks
+    try:
+        context.load_verify_locations(cadata=_public(home, "ca.pem").decode("ascii", "replace"))
+        context.load_cert_chain(home / "tls.pem", home / "tls.key")
+    except (OSError, ValueError) as error:
+        text = f"the certificates in {home} cannot be used ({type(error).__name__}): steelyard pki check"
+        raise Invalid(text) from None
     return context
 
 

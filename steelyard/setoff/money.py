@@ -7,7 +7,7 @@ import io
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Final
+from typing import Any, Final
 
 from steelyard import fixedpoint
 from steelyard.errors import Invalid
@@ -47,8 +47,10 @@ def _with(offers: Offers, kind: str, amount: int) -> Offers:
     return replace(offers, tender=amount) if kind == "tender" else replace(offers, acceptance=amount)
 
 
-def _cells(row: Mapping[str, str | None], line: int, decimals: int) -> tuple[str, str, str, int]:
-    kind, firm, other, amount = ((row.get(column) or "").strip() for column in COLUMNS)
+def _cells(row: Mapping[str | None, Any], line: int, decimals: int) -> tuple[str, str, str, int]:
+    if None in row or None in row.values():
+        raise Invalid(f"line {line} has not as many cells as line 1 names columns")
+    kind, firm, other, amount = (row[column].strip() for column in COLUMNS)
     if kind not in KINDS:
         raise Invalid(f"line {line}, column kind: this is none of {', '.join(KINDS)}")
     if not firm or (kind == "credit") != bool(other) or firm == other:

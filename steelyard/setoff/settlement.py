@@ -10,11 +10,11 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from steelyard.errors import Malformed
+from steelyard.errors import Cheated, Invalid, Malformed
 from steelyard.setoff.network import Amounts
 from steelyard.setoff.notice import Line, Notice
 from steelyard.setoff.statement import Statement
-from steelyard.setoff.terms import bucket, member
+from steelyard.setoff.terms import member
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,22 +26,21 @@ class _Side:
 
 
 def settle(statement: Statement, told: Amounts, round_id: str) -> Notice:
-    """Raises Malformed for numbers that are not for this statement, Invalid where more is cleared than is owed."""
+    """Raises Malformed for numbers that are not for this statement, Cheated where more is cleared than is owed."""
     payables, receivables = _sides(statement)
     terms, length = statement.terms, 2 * (payables.length + receivables.length)
-    if told.size != length + sum(_credit(statement)) + 2 * terms.cash:
+    if told.size != length + _credit(statement) + 2 * terms.cash:
         raise Malformed("this notice is not for what the firm has said to the round")
     cut = np.cumsum([payables.length, receivables.length, payables.length])
     owing, owed, agreed_owing, agreed_owed = np.split(told[:length], cut)
     book = statement.book
     flow = {name: int(owing[at]) for at, name in payables.names.items()}
     claims = {name: int(owed[at]) for at, name in receivables.names.items()}
-    cleared = book.cleared(
-        np.array(
-            [flow[creditor] if debtor == statement.firm else claims[debtor] for debtor, creditor in book.pairs],
-            dtype=np.int64,
-        )
-    )
+    told_of = [flow[creditor] if debtor == statement.firm else claims[debtor] for debtor, creditor in book.pairs]
+    try:
+        cleared = book.cleared(np.array(told_of, dtype=np.int64))
+    except Invalid:
+        raise Cheated("the notice cancels more than this firm owes another, or is owed: it is void") from None
     lines = [Line(each, cleared[each.id]) for each in book.obligations]
     lines.sort(key=lambda line: line.obligation.debtor != statement.firm)
     differs = {*_differing(statement, payables, agreed_owing), *_differing(statement, receivables, agreed_owed)}
@@ -58,13 +57,12 @@ def _sides(statement: Statement) -> tuple[_Side, _Side]:
 
 def _side(statement: Statement, names: list[str]) -> _Side:
     terms = statement.terms
-    if not terms.sealed:
-        return _Side(dict(enumerate(names)), bucket(len(names)))
-    return _Side({terms.number(member(name)): name for name in names}, terms.size)
+    where = {terms.number(member(name)): name for name in names} if terms.sealed else dict(enumerate(names))
+    return _Side(where, statement.rows)
 
 
 def _differing(statement: Statement, side: _Side, agreed: Amounts) -> list[str]:
-    """Those who do not say the same; a row that only fills the bucket is nobody's."""
+    """Those who do not say the same; a row that only fills up is nobody's."""
     if not statement.terms.sealed:
         return [name for at, name in side.names.items() if not agreed[at]]
     me = statement.terms.number(member(statement.firm))
@@ -76,15 +74,11 @@ def _differing(statement: Statement, side: _Side, agreed: Amounts) -> list[str]:
 
 def _money(statement: Statement, rest: Amounts) -> int:
     """Cash and credit got, less what was given."""
-    lends, borrows = _credit(statement)
-    lent, borrowed = rest[:lends], rest[lends : lends + borrows]
+    lent, borrowed = np.split(rest[: _credit(statement)], 2)
     tendered, accepted = rest[-2:].tolist() if statement.terms.cash else (0, 0)
     return int(borrowed.sum() - lent.sum()) + tendered - accepted
 
 
-def _credit(statement: Statement) -> tuple[int, int]:
-    """How many numbers there are about what it lends, and what it borrows."""
-    terms, offers = statement.terms, statement.offers
-    if not terms.credit:
-        return 0, 0
-    return (terms.size, terms.size) if terms.sealed else (bucket(len(offers.lends)), bucket(len(offers.borrows)))
+def _credit(statement: Statement) -> int:
+    """How many numbers there are about what it lends, and behind them about what it borrows."""
+    return 2 * statement.rows if statement.terms.credit else 0

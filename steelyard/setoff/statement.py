@@ -75,13 +75,19 @@ class Statement:
         owing = [debtor for debtor, creditor in pairs if creditor == self.firm]
         return owed, owing
 
+    @property
+    def rows(self) -> int:
+        """How many it deals on every side, those that only fill up among them."""
+        if self.terms.sealed:
+            return self.terms.size
+        return bucket(max(map(len, (*self.sides(), self.offers.lends, self.offers.borrows))))
+
     def layers(self) -> dict[str, Amounts]:
         """What is dealt, by the terms' form.  Raises Invalid for amounts that are too large."""
         return self._cells() if self.terms.sealed else self._rows()
 
     def _cells(self) -> dict[str, Amounts]:
-        size, book = self.terms.size, self.book
-        found = {name: np.zeros(length, dtype=np.int64) for name, length in self.terms.form(size, size).items()}
+        book, found = self.book, self._nothing()
         worths = dict(zip(book.pairs, book.network.worths.tolist(), strict=True))
         for (debtor, creditor), debts in book.pairs.items():
             side, other = ("payable", creditor) if debtor == self.firm else ("receivable", debtor)
@@ -93,9 +99,7 @@ class Statement:
 
     def _rows(self) -> dict[str, Amounts]:
         owed, owing = self.sides()
-        offers = self.offers
-        form = self.terms.form(*(bucket(len(each)) for each in (owed, owing, offers.lends, offers.borrows)))
-        found = {name: np.zeros(length, dtype=np.int64) for name, length in form.items()}
+        found = self._nothing()
         amounts = {pair: sum(each.amount for each in debts) for pair, debts in self.book.pairs.items()}
         worths = dict(zip(self.book.pairs, self.book.network.worths.tolist(), strict=True))
         sides = (("payables", "creditors", owed), ("receivables", "debtors", owing))
@@ -107,8 +111,11 @@ class Statement:
                 found[f"{money[:-1]}_worths"][: len(names)] = [worths[pair] for pair in pairs]
         return found | self._offered(found)
 
+    def _nothing(self) -> dict[str, Amounts]:
+        return {name: np.zeros(length, dtype=np.int64) for name, length in self.terms.form(self.rows).items()}
+
     def _fill(self, found: Mapping[str, Amounts], others: str, names: Sequence[str]) -> None:
-        """The numbers of the other side; a row that only fills the bucket names nobody, and leads nowhere."""
+        """The numbers of the other side; a row that only fills up names nobody, and leads nowhere."""
         found[others][:] = self.terms.size
         found[others][: len(names)] = [self.terms.number(member(name)) for name in names]
 

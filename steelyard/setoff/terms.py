@@ -105,32 +105,26 @@ class Terms(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
             for each in layers
         )
 
-    def form(self, payables: int, receivables: int, lends: int = 0, borrows: int = 0) -> Mapping[str, int]:
+    @property
+    def sides(self) -> tuple[str, ...]:
+        """The layers of amounts that have a row, or a cell, for others."""
+        return ("payables", "receivables", *(("lends", "borrows") if self.credit else ()))
+
+    def form(self, rows: int) -> Mapping[str, int]:
         """The layers that a firm deals, with their lengths; in a sealed round every firm has a cell for every other.
 
-        Else a row for some others: `lends` and `borrows` are how many, where there is credit.
+        Else so many rows on every side, however many it needs there: two numbers would be known of it more easily.
         """
-        rows = {"payables": payables, "receivables": receivables}
-        if not self.sealed:
-            rows |= {"creditors": payables, "debtors": receivables}
-        if self.aged:
-            rows |= {"payable_worths": payables, "receivable_worths": receivables}
-        if self.credit and self.sealed:
-            rows |= {"lends": self.size, "borrows": self.size}
-        elif self.credit:
-            rows |= {"lends": lends, "borrowers": lends, "borrows": borrows, "lenders": borrows}
-        if self.cash:
-            rows |= {"cash": 2}
-        if self.caps:
-            rows |= {"cap": 1}
-        return {self.tag: 0, **rows}
+        named = ("creditors", "debtors", *(("borrowers", "lenders") if self.credit else ()))
+        worths = ("payable_worths", "receivable_worths") if self.aged else ()
+        layers = dict.fromkeys((*self.sides, *(() if self.sealed else named), *worths), rows)
+        return {self.tag: 0, **layers, **({"cash": 2} if self.cash else {}), **({"cap": 1} if self.caps else {})}
 
     def fits(self, layers: Mapping[str, int]) -> bool:
         """Whether a firm dealt what these terms ask for: of more rows than there are firms, all others would pay."""
-        names = ("payables", "receivables", "lends", "borrows")[: 4 if self.credit else 2]
-        sides = [layers.get(name, 0) for name in names]
-        right = all(each == (self.size if self.sealed else min(bucket(each), bucket(self.size - 1))) for each in sides)
-        return right and dict(layers) == self.form(*sides)
+        rows = layers.get("payables", 0)
+        right = rows == (self.size if self.sealed else min(bucket(rows), bucket(self.size - 1)))
+        return right and dict(layers) == self.form(rows)
 
 
 def bucket(rows: int) -> int:

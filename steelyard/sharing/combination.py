@@ -8,6 +8,10 @@ The vector is read in rows of 1024.  Challenge t weighs element (r, c) with rows
 degree two in few random values, so that drawing them costs next to nothing.
 
 A combination of shares is a share of the combination of the secrets: add a share of a random mask before showing it.
+
+Where a hash fixes a share as well, the two together would let k-1 parties try values: a guess and their own shares give
+the share of another party, this and the combination its masks, and the hash says whether the guess is right.  So
+random elements that nobody ever opens, the salt, stand between the vector and its masks.
 """
 
 from __future__ import annotations
@@ -24,6 +28,8 @@ from steelyard.randomness import Keystream
 
 CHALLENGES: Final = 3  # no setting changes it, fewer would make the check unsound; the kernel is written for three
 WIDTH: Final = 1024
+SALT: Final = 4  # elements, 244 bits of which are unknown to who lacks one share
+BEHIND: Final = SALT + CHALLENGES  # random elements behind a vector that is dealt under a hash of each share
 
 
 def combine(seed: bytes, vector: Vector) -> Vector:

@@ -24,6 +24,7 @@ from typing import Annotated, Final, Literal
 
 import msgspec
 
+from steelyard import records
 from steelyard.errors import Invalid, NotFound
 from steelyard.ids import identifier
 
@@ -143,8 +144,8 @@ def load(path: Path) -> Schema:
 def parse(text: str) -> Schema:
     """The schema declared in TOML text.  Raises Invalid, naming the key."""
     try:
-        document = msgspec.convert(tomllib.loads(text, parse_float=Decimal), _Document)
-    except (tomllib.TOMLDecodeError, msgspec.ValidationError, RecursionError) as error:
+        document = records.from_plain(tomllib.loads(text, parse_float=Decimal), _Document)
+    except (tomllib.TOMLDecodeError, records.DecodeError, RecursionError) as error:
         raise Invalid(f"not a schema: {error}") from None
     return _schema([_column(name, each) for name, each in document.columns.items()])
 
@@ -152,8 +153,8 @@ def parse(text: str) -> Schema:
 def from_description(description: object) -> Schema:
     """The schema behind a `describe()`.  Raises Invalid."""
     try:
-        named = msgspec.convert(description, type=dict[Literal["columns"], tuple[_Named, ...]])["columns"]
-    except (msgspec.ValidationError, KeyError) as error:
+        named = records.from_plain(description, dict[Literal["columns"], tuple[_Named, ...]])["columns"]
+    except (records.DecodeError, KeyError) as error:
         raise Invalid(f"not a schema description: {error}") from None
     return _schema([_column(each.name, each) for each in named])
 

@@ -265,16 +265,20 @@ class CancelRequest(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     COMPUTATION_FIELD_NUMBER: _builtins.int
+    DONE_FIELD_NUMBER: _builtins.int
     computation: _builtins.str
     """The computation's id."""
+    done: _builtins.bool
+    """It has ended with a result: answers that were given to it alone can go."""
     def __init__(
         self,
         *,
         computation: _builtins.str = ...,
+        done: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["computation", b"computation"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["computation", b"computation", "done", b"done"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -183,7 +183,7 @@ class NodeServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def Cancel(self, request, context):
-        """Coordinator: ends whatever runs for this computation.
+        """Coordinator: ends whatever runs for this computation, of which there will be no further attempt.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

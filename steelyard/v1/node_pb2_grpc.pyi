@@ -40,7 +40,7 @@ class NodeServiceStub:
     FetchResult: _grpc.UnaryStreamMultiCallable[_node_pb2.FetchResultRequest, _node_pb2.FetchResultResponse]
     """Coordinator: the sealed result of a computation this node has finished."""
     Cancel: _grpc.UnaryUnaryMultiCallable[_node_pb2.CancelRequest, _node_pb2.CancelResponse]
-    """Coordinator: ends whatever runs for this computation."""
+    """Coordinator: ends whatever runs for this computation, of which there will be no further attempt."""
     ListStandings: _grpc.UnaryUnaryMultiCallable[_node_pb2.ListStandingsRequest, _node_pb2.ListStandingsResponse]
     """Coordinator: where this node stands with its stored sharings; nothing in it is secret."""
     SettleChange: _grpc.UnaryUnaryMultiCallable[_node_pb2.SettleChangeRequest, _node_pb2.SettleChangeResponse]
@@ -94,7 +94,7 @@ class NodeServiceAsyncStub(NodeServiceStub):
     FetchResult: _aio.UnaryStreamMultiCallable[_node_pb2.FetchResultRequest, _node_pb2.FetchResultResponse]  # type: ignore[assignment]
     """Coordinator: the sealed result of a computation this node has finished."""
     Cancel: _aio.UnaryUnaryMultiCallable[_node_pb2.CancelRequest, _node_pb2.CancelResponse]  # type: ignore[assignment]
-    """Coordinator: ends whatever runs for this computation."""
+    """Coordinator: ends whatever runs for this computation, of which there will be no further attempt."""
     ListStandings: _aio.UnaryUnaryMultiCallable[_node_pb2.ListStandingsRequest, _node_pb2.ListStandingsResponse]  # type: ignore[assignment]
     """Coordinator: where this node stands with its stored sharings; nothing in it is secret."""
     SettleChange: _aio.UnaryUnaryMultiCallable[_node_pb2.SettleChangeRequest, _node_pb2.SettleChangeResponse]  # type: ignore[assignment]
@@ -169,7 +169,7 @@ class NodeServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _node_pb2.CancelRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_node_pb2.CancelResponse, _abc.Awaitable[_node_pb2.CancelResponse]]:
-        """Coordinator: ends whatever runs for this computation."""
+        """Coordinator: ends whatever runs for this computation, of which there will be no further attempt."""
 
     @_abc_1.abstractmethod
     def ListStandings(

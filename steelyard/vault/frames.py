@@ -16,6 +16,7 @@ from typing import BinaryIO, Final
 
 import msgspec
 
+from steelyard import records
 from steelyard.digest import Part, digest
 from steelyard.errors import StoreFault
 from steelyard.vault.codecs import Codec
@@ -99,8 +100,8 @@ class Seal:
             raise StoreFault.because("a newer version of the program wrote it: install that version")
         end = 4 + int.from_bytes(plain[2:4], "little")
         try:
-            return msgspec.msgpack.decode(plain[4:end], type=Header), plain[end:]
-        except msgspec.DecodeError:
+            return records.from_msgpack(plain[4:end], Header), plain[end:]
+        except records.DecodeError:
             raise StoreFault.because("the header of a frame cannot be read") from None
 
     def _compare(self, found: Header, index: int) -> None:

@@ -12,6 +12,7 @@ from typing import Final
 import msgspec
 from cryptography.hazmat.primitives.kdf.argon2 import Argon2id
 
+from steelyard import records
 from steelyard.errors import StoreFault
 from steelyard.randomness import token
 from steelyard.storage.files import atomically, private_bytes
@@ -56,15 +57,15 @@ def _read(path: Path, passphrase: bytes) -> tuple[bytes, ...]:
     if check_value(key) != sealed.check:
         raise StoreFault.because(f"wrong passphrase for {path}")
     try:
-        return tuple(msgspec.msgpack.decode(codec(AES_GCM, key).open(sealed.keys), type=list[bytes]))
+        return tuple(records.from_msgpack(codec(AES_GCM, key).open(sealed.keys), list[bytes]))
     except StoreFault:
         raise StoreFault.because(f"{path} is damaged: put it back from a backup") from None
 
 
 def _parsed(path: Path) -> _Sealed:
     try:
-        sealed = msgspec.json.decode(private_bytes(path), type=_Sealed)
-    except msgspec.DecodeError:
+        sealed = records.from_json(private_bytes(path), _Sealed)
+    except records.DecodeError:
         raise StoreFault.because(f"{path} is damaged: put it back from a backup") from None
     asked = sealed.argon2id
     in_bounds = (

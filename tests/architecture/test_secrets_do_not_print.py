@@ -42,6 +42,8 @@ from steelyard.epochs.change import Slot
 from steelyard.epochs.machine import Machine
 from steelyard.field import Vector, from_signed
 from steelyard.functions.aggregate import Aggregate, Aggregation
+from steelyard.functions.answer import Answer
+from steelyard.functions.answered import Carried
 from steelyard.functions.computation import ResultShare
 from steelyard.functions.intake import Parcel
 from steelyard.functions.notices import Told
@@ -181,7 +183,7 @@ def numbers() -> Any:
 
 
 LABELS = Labels((("1234567890123", 2024, (0,)),), (), "22" * 32)
-FRONT = Front(b"public", {}, 0, owner=True, leads=True, note=MARK)
+FRONT = Front(b"public", {}, 0, holds=True, leads=True, note=MARK)
 PLAIN = Plain([[numbers()]], [numbers()], numbers())
 KEY = OneTimeKey(S.result, residues())
 JOINT = JointKey(S, np.zeros((1, 2), dtype=np.uint64), np.zeros((1, 2), dtype=np.uint64), ())
@@ -209,6 +211,8 @@ def floats() -> np.ndarray:
         PLAIN,
         LABELS,
         Block(PLAIN, LABELS),
+        Answer({"note": 1}, {A: vector()}, {"ratios": FIGURE}),
+        Carried(MARK, {"firm-x": MARK}),
         FRONT,
         Attachment(FRONT, (residues(),), (residues(),), (residues(),)),
         Fused((numbers(),), ()),

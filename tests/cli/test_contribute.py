@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from tests.cli.typed import Typist
+from tests.disk import holding
 
 pytestmark = [pytest.mark.processes, pytest.mark.xdist_group("contribute")]
 
@@ -36,9 +37,7 @@ def traces(folder: Path) -> list[Path]:
     """Files that hold the figure: as text, or as the number it is stored as."""
     minor = int(FIGURE.replace(".", ""))
     forms = [FIGURE.encode(), str(minor).encode(), minor.to_bytes(8, "little"), minor.to_bytes(8, "big")]
-    files = [path for path in folder.rglob("*") if path.is_file()]
-    assert files
-    return [path for path in files if any(form in path.read_bytes() for form in forms)]
+    return holding(folder, forms)
 
 
 def test_one_command_brings_a_firms_table_to_all_nodes(user: Typist) -> None:

@@ -47,7 +47,7 @@ class User:
         environment = {k: v for k, v in os.environ.items() if k != "STEELYARD_PROFILE"} | variables
         command = [str(STEELYARD), *line.split(), *arguments]
         done = subprocess.run(
-            command, cwd=self.folder, env=environment, capture_output=True, text=True, timeout=100, check=False
+            command, cwd=self.folder, env=environment, capture_output=True, text=True, timeout=180, check=False
         )
         return Ended(done.returncode, done.stdout, done.stderr)
 

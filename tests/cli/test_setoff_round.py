@@ -96,9 +96,10 @@ def test_a_notice_is_preliminary_until_the_round_is_final(user: User, cleared: A
 
 
 def say(user: User, firm: str, without: str = "-") -> Any:
+    """Its invoices of the next month, without one."""
     head, *lines = DEBTS.splitlines()
-    own = [head, *(line for line in lines if firm in line and not line.startswith(without))]
-    (user.folder / f"{firm}.csv").write_text("\n".join(own) + "\n")
+    own = [f"1{line}" for line in lines if firm in line and not line.startswith(without)]
+    (user.folder / f"{firm}.csv").write_text("\n".join([head, *own]) + "\n")
     return user.types(f"--profile d setoff say {firm}.csv --firm {firm} --round october --json").json
 
 
@@ -132,7 +133,26 @@ def test_a_correction_gives_new_notices_and_no_second_total_and_later_words_do_n
     assert (found["total"], found["cleared"], found["certified_share"]) == (None, None, None)
     say(user, "F003", without="3,")
     told = json.loads(notice(user, found["id"], "F003"))
-    assert {each["id"]: each["cleared"] for each in told} == {"1": 700, "2": 100, "3": 800}
+    assert {each["id"]: each["cleared"] for each in told} == {"11": 700, "12": 100, "13": 800}
+
+
+@pytest.mark.usefixtures("october")
+def test_an_invoice_is_in_one_round_at_a_time_and_after_a_final_one_what_remains_of_it(
+    user: User, cleared: Any
+) -> None:
+    user.types(f"--profile d setoff finalise {cleared['id']}")  # if it is not yet
+    user.types("--profile d setoff open november --firms firms.txt --json")
+    command = "--profile d setoff say both.csv --firm F017 --round november"
+    (user.folder / "both.csv").write_text("id,debtor,creditor,amount\n2,F017,F003,300\n11,F017,F003,700\n")
+    refused = user.types(f"{command} --json").error
+    assert (refused["reason"], "invoice 11" in refused["message"]) == ("CONFLICT", True)
+    assert "`steelyard setoff notice ... --final`" in refused["message"]
+    assert user.types(f"{command} --again --json").json["invoices"] == 2
+    (user.folder / "both.csv").write_text("id,debtor,creditor,amount\n1,F017,F003,700\n2,F017,F003,300\n")
+    said = user.types(f"{command} --json")
+    assert said.json["invoices"] == 1  # the round that was played and is final has cleared the other
+    noted = ("Invoice 1: nothing remains open", "Invoice 2: 200 minor units remain")
+    assert [each in said.err for each in noted] == [True, True], said.err
 
 
 @pytest.mark.parametrize("text", BAD, ids=BAD.values())
@@ -165,6 +185,15 @@ def test_only_what_both_sides_say_is_cleared_and_the_two_alone_hear_of_the_rest(
         firm: [other for other in own if f"{other} says something else" in said.err] for firm, said in told.items()
     }
     assert differ == {"F2": ["F3"], "F3": ["F1", "F2"]}
+    # Told that this is final, F2 enters what remains.
+    assert "preliminary" not in user.types(f"--profile d setoff notice --run {found['id']} --firm F2 --final").err
+    user.types("--profile d setoff open january --firms three.txt --json")
+    later = user.types("--profile d setoff say F2.csv --firm F2 --round january --json")
+    assert (later.json["invoices"], "Invoice 1: 40 minor" in later.err) == (2, True), later.err
+    # So is everybody told who plays all firms.
+    played = user.types("--profile d setoff run --obligations F2.csv --steps 20 --dry-run")
+    noted = ("Invoice 1: 40 minor units remain", "Invoice 4: nothing remains open", "raised by")
+    assert [each in played.err for each in noted] == [True] * 3, played.err
 
 
 def test_firms_without_circles_and_ten_thousand_invoices(user: User) -> None:

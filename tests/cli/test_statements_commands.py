@@ -39,9 +39,26 @@ def test_a_lender_sees_figures_why_there_is_none_and_how_exact_they_are(
     memory.result = result(function="ratio", value=value, culprits=("bank-b",))
     assert run(["ratio", "--ratios", "roa,interest_cover"]) == 0
     shown = capsys.readouterr()
-    assert shown.out.split()[-4:] == ["firm-a", "2023", "0.0750", "undefined"]
-    for sentence in ("No party has a statement of: firm-x", "every statement balances", "came from: bank-b"):
+    assert shown.out.split()[-5:] == ["firm-a", "firm-a", "2023", "0.0750", "undefined"]
+    for sentence in ("Nobody has brought a statement of: firm-x", "every statement balances", "came from: bank-b"):
         assert sentence in shown.err
+
+
+def test_a_lender_sees_whose_word_a_figure_is_and_who_vouches_for_whom(
+    memory: Memory,  # noqa: F811
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    score = {"year": 2023, "score": "2.750"}
+    firms = [
+        {"subject": "firm-a", "party": "bank-a", **score},
+        {"subject": "firm-x", "party": "firm-x", "sponsor": "analyst", **score},
+    ]
+    memory.result = result(function="score", value={"firms": firms, "missing": []})
+    assert run(["computation", "show", "5eed" * 8]) == 0
+    lines = [line.split() for line in capsys.readouterr().out.splitlines()]
+    assert ["subject", "party", "sponsor", "year", "score"] in lines
+    assert ["firm-a", "bank-a", "2023", "2.750"] in lines
+    assert ["firm-x", "firm-x", "analyst", "2023", "2.750"] in lines
 
 
 def test_a_model_that_is_none_is_refused_by_name(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -92,9 +92,22 @@ def no_figure_is_left_where_it_does_not_belong(runner: Runner) -> None:
 
 
 def every_owner_has_written_down_what_happened(runner: Runner) -> None:
-    computation = runner.ask("sum", BALANCE).data["computation"]
+    computation = _answered_at_once(runner)
     for party in PARTIES:
         audit = runner.audit(party)
         mine = [each["event"] for each in audit["entries"] if each["fields"].get("computation") == computation]
         assert audit["intact"]
         assert mine == ["asked", "released"]
+
+
+def _answered_at_once(runner: Runner) -> str:
+    """A sum's computation that took one attempt, in which nobody was late.
+
+    On a busy machine one may take two attempts, each with a release, or end before the last node has released.
+    """
+    for _ in range(5):
+        computation: str = runner.ask("sum", BALANCE).data["computation"]
+        shown = runner.show(computation).data
+        if shown["attempts"] == 1 and {each["state"] for each in shown["parties"]} == {"done"}:
+            return computation
+    raise AssertionError("five sums in turn took several attempts, or not everybody's part, each")

@@ -12,17 +12,17 @@ class CliRunner(Runner):
     """A runner whose consortium is reached by the command line, as its users do."""
 
     @abstractmethod
-    def steelyard(self, *arguments: str, timeout: float = 60) -> Outcome:
+    def steelyard(self, *arguments: str, timeout: float = 120) -> Outcome:
         """The command line of a requester."""
 
     @abstractmethod
     def owner(self, party: str, *arguments: str) -> Outcome:
         """The command line of a party's owner."""
 
-    def requester(self, *arguments: str, timeout: float = 60) -> Outcome:
+    def requester(self, *arguments: str, timeout: float = 120) -> Outcome:
         return self.steelyard(*arguments, timeout=timeout)
 
-    def ask(self, function: str, column: str, *, timeout: float = 60, **asked: Any) -> Answer:
+    def ask(self, function: str, column: str, *, timeout: float = 120, **asked: Any) -> Answer:
         for name, value in asked.pop("options", {}).items():
             asked |= {f"no_{name}": True} if value is False else {name: value}
         more = [str(asked.pop(name)) for name in ("limit", "other") if name in asked]
@@ -41,7 +41,7 @@ class CliRunner(Runner):
             "audit": ["audit", name],
             "forget": ["sharing", "forget", name, "--yes"],
         }
-        outcome = self.steelyard(*words[function], "--json", timeout=90)
+        outcome = self.steelyard(*words[function], "--json", timeout=180)
         return Answer.of(outcome._replace(out=outcome.out.partition("\n")[0]))  # a recovery is followed by a refresh
 
     def sharings(self) -> list[Facts]:

@@ -19,6 +19,7 @@ from steelyard.errors import SteelyardError
 from tests.cluster import samples, stranger
 from tests.cluster.runner import COORDINATOR, KEPT, PARTIES, THRESHOLD, Answer, Facts, Outcome, Runner
 from tests.cluster.timing import COORDINATOR_TIMING, NODE_TIMING
+from tests.disk import contents
 
 
 class SdkRunner(Runner):
@@ -45,13 +46,13 @@ class SdkRunner(Runner):
             for file in sorted((self.data / party).glob("*.csv")):
                 assert self.import_rows(party, file.stem).code == 0
 
-    def ask(self, function: str, column: str, *, timeout: float = 60, **asked: Any) -> Answer:
+    def ask(self, function: str, column: str, *, timeout: float = 120, **asked: Any) -> Answer:
         if function == "score":
             return self._score(timeout=timeout, **asked)
         with self.client() as client:
             return _answered(lambda: client.ask(function, column, timeout=timeout, **asked).to_json())
 
-    def requester(self, *arguments: str, timeout: float = 60) -> Outcome:
+    def requester(self, *arguments: str, timeout: float = 120) -> Outcome:
         command = (sys.executable, "-m", "clients.cli", "--profile", str(self.root), *arguments)
         ended = subprocess.run(command, capture_output=True, text=True, timeout=timeout, check=False)
         return Outcome(ended.returncode, ended.stdout, ended.stderr)
@@ -146,9 +147,7 @@ class SdkRunner(Runner):
         self._policy(party).write_text(text)
 
     def coordinator_state(self) -> bytes:
-        return b"".join(
-            path.read_bytes() for path in (self.root / "coordinator" / "state").rglob("*") if path.is_file()
-        )
+        return b"".join(contents(self.root / "coordinator" / "state").values())
 
     def stranger(self, target: str, *, certificate: bool) -> int:
         host, port = self.address(target).split(":")

@@ -24,7 +24,7 @@ def _marks(kind: str) -> list[pytest.MarkDecorator]:
     """All scenarios of one kind run in one worker, because they share a consortium."""
     named = [] if kind == "in_process" else [getattr(pytest.mark, kind)]
     if kind == "containers":
-        named.append(pytest.mark.timeout(300))  # every command of a scenario starts a process in a container
+        named.append(pytest.mark.timeout(600))  # every command of a scenario starts a process in a container
     return [*named, pytest.mark.xdist_group(kind)]
 
 

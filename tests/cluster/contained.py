@@ -50,7 +50,7 @@ class Contained(CliRunner):
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def steelyard(self, *arguments: str, timeout: float = 60) -> Outcome:
+    def steelyard(self, *arguments: str, timeout: float = 120) -> Outcome:
         return self.cluster.steelyard(*arguments, timeout=timeout)
 
     def put(self, name: str, text: str) -> str:

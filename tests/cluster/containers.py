@@ -77,16 +77,16 @@ class ContainerCluster:
         for name in owners:
             self._wait_succeeded(name, deadline - time.monotonic())
 
-    def steelyard(self, *arguments: str, timeout: float = 60) -> Outcome:
+    def steelyard(self, *arguments: str, timeout: float = 120) -> Outcome:
         """Runs the command line as the analyst, in the client's container; STEELYARD_PROFILE is set there."""
         return self.execute(CLIENT, "steelyard", *arguments, timeout=timeout)
 
-    def owner(self, party: str, *arguments: str, timeout: float = 60) -> Outcome:
+    def owner(self, party: str, *arguments: str, timeout: float = 120) -> Outcome:
         """Runs the command line as the owner of a party's node, in a container beside it; /data is the party's data."""
         run = ("run", "--rm", "--no-deps", "-T", f"owner-{party}", "steelyard")
         return self._run([*self._composer(), *run, *arguments], timeout)
 
-    def execute(self, name: str, *command: str, timeout: float = 60) -> Outcome:
+    def execute(self, name: str, *command: str, timeout: float = 120) -> Outcome:
         """Runs a command in a running container."""
         return self._run(["docker", "exec", self._container(name), *command], timeout)
 
@@ -99,7 +99,7 @@ class ContainerCluster:
         volumes = ["--volumes-from", self._container(name), "--network", "none"]
         self._docker("run", "--rm", *volumes, *_HARDENED, self._image, *command)
 
-    def start(self, name: str, timeout: float = 60) -> None:
+    def start(self, name: str, timeout: float = 120) -> None:
         """Starts a killed container again and waits until it is healthy."""
         self._docker("start", self._container(name))
         if name != CLIENT:
@@ -125,7 +125,7 @@ class ContainerCluster:
         for line in self._cut.pop(name, []):
             self._docker("network", "connect", "--alias", name, line, self._container(name))
 
-    def stranger(self, target: str = COORDINATOR, *, certificate: bool = False, timeout: float = 60) -> Outcome:
+    def stranger(self, target: str = COORDINATOR, *, certificate: bool = False, timeout: float = 120) -> Outcome:
         """Somebody on a line of `target` talks to it with no certificate, or with a self-made one in bank-a's name.
 
         The code is 0 when the server spoke to the stranger, 1 when it refused, 2 when it was not reached.
@@ -139,7 +139,7 @@ class ContainerCluster:
             self._docker("rm", "--force", container)
             raise
 
-    def acquaintance(self, timeout: float = 60) -> Outcome:
+    def acquaintance(self, timeout: float = 120) -> Outcome:
         """The same visit to the coordinator by the analyst: what a stranger's would be with the right certificate."""
         home = "/var/lib/steelyard/requesters/analyst"
         return self._visit(["exec", self._container(CLIENT)], COORDINATOR, home, timeout)
@@ -149,19 +149,21 @@ class ContainerCluster:
         outcome = self._run(["docker", "logs", self._container(name)], 30)
         return outcome.out + outcome.err
 
-    def health(self, name: str) -> str:
-        """starting, healthy, unhealthy; or exited, created, ... when it does not run."""
-        state = json.loads(self._docker("inspect", "--format", "{{json .State}}", self._container(name)))
-        return str(state["Health"]["Status"] if state["Running"] and "Health" in state else state["Status"])
+    def serves(self, name: str) -> bool:
+        """Whether the health check of the image says so, asked now; Docker itself asks twice a minute."""
+        check = json.loads(
+            self._docker("inspect", "--format", "{{json .Config.Healthcheck.Test}}", self._container(name))
+        )
+        return self.execute(name, *check[1:]).code == 0
 
-    def wait_healthy(self, name: str, timeout: float = 60) -> None:
+    def wait_healthy(self, name: str, timeout: float = 120) -> None:
         """Returns once the container is healthy; raises RuntimeError with the end of its log when it has stopped."""
         deadline = time.monotonic() + timeout
-        while (health := self.health(name)) != "healthy":
-            if health in ("exited", "dead"):
+        while not self.serves(name):
+            if self._docker("inspect", "--format", "{{.State.Running}}", self._container(name)) != "true":
                 raise RuntimeError(f"{name} stopped; its log ends with: {self.logs(name)[-2000:]}")
             if time.monotonic() > deadline:
-                raise TimeoutError(f"{name} is {health} still; its log ends with: {self.logs(name)[-2000:]}")
+                raise TimeoutError(f"{name} is not healthy still; its log ends with: {self.logs(name)[-2000:]}")
             time.sleep(0.2)
 
     def down(self, timeout: float = 120) -> None:
@@ -208,7 +210,7 @@ class ContainerCluster:
     def _compose(self, *arguments: str, timeout: float) -> str:
         return self._succeed([*self._composer(), *arguments], timeout)
 
-    def _docker(self, *arguments: str, timeout: float = 60) -> str:
+    def _docker(self, *arguments: str, timeout: float = 120) -> str:
         return self._succeed(["docker", *arguments], timeout)
 
     def _succeed(self, command: list[str], timeout: float) -> str:

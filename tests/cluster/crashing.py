@@ -6,7 +6,6 @@ SIGKILL, and the file is gone.  Only this entry point knows of it.
 
 from __future__ import annotations
 
-import asyncio
 import os
 import signal
 import sys
@@ -20,7 +19,7 @@ from coordinator import config as coordinator_config
 from node import app as node_app
 from node import config as node_config
 from steelyard.identity.certificates import Role
-from steelyard.rpc import log
+from steelyard.rpc import event_loop, log
 
 ARMED: Final = "STEELYARD_TEST_CRASH_POINTS"  # a folder: the file NAME in it holds the point at which NAME dies
 _FOLDER: Final = "crash-points"
@@ -30,10 +29,10 @@ def main(role: str, config: Path) -> None:
     if role == Role.COORDINATOR:
         loaded = coordinator_config.load(config)
         log.as_json(loaded.log_level)
-        asyncio.run(coordinator_app.run(loaded, Fuse(role).pass_by))
+        event_loop.run(coordinator_app.run(loaded, Fuse(role).pass_by))
     else:
         found = node_config.load(config)
-        asyncio.run(node_app.run(found, Fuse(found.party).pass_by))
+        event_loop.run(node_app.run(found, Fuse(found.party).pass_by))
 
 
 @dataclass(frozen=True)

@@ -8,12 +8,12 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
-from collections.abc import Awaitable, Callable, Coroutine, Iterator
-from contextlib import contextmanager
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
-from typing import Any, ClassVar, Self, TypeVar
+from typing import Any, ClassVar, Final, Self, TypeVar
 
 import structlog
 
@@ -39,6 +39,7 @@ from tests.cluster.runner import COORDINATOR, END, PARTIES
 from tests.service.fakes import abandon
 
 T = TypeVar("T")
+MOST: Final = 2.0  # seconds that a dying node lives on, less than the others' patience with it
 
 
 @dataclass
@@ -51,8 +52,10 @@ class Node:
     links: Links = field(init=False)
     server: Server = field(init=False)
     sessions: Sessions = field(init=False)
+    others: Callable[[], Iterable[Node]] = tuple
     dying: asyncio.Task[None] | None = None
     dies_at: str = ""  # the step at which the next attempt ends it
+    steps: set[str] = field(default_factory=set)  # that the newest attempt came to
 
     async def start(self) -> None:
         config = self.config
@@ -86,6 +89,7 @@ class Node:
             link._write = partial(_written, dropped, link._write)
 
     async def _run(self, order: Order) -> Any:
+        self.steps.clear()
         try:
             result = await Engine.run(self.engine, replace(order, on_step=partial(self._step, order.on_step)))
             self._step(lambda name: None, END)
@@ -95,13 +99,20 @@ class Node:
                 await asyncio.shield(self.dying)  # the coordinator does not hear how it ended
 
     def _step(self, tell: Callable[[str], None], name: str) -> None:
-        if name == self.dies_at:
+        self.steps.add(name)
+        if name == self.dies_at and self.dying is None:
             self._mute(lambda frame: frame.step == name or frame.abort is not None)
-            self.dying = asyncio.create_task(self._die())
+            self.links._on_frame = lambda peer, frame: None  # from now on it hears nothing: here it stays
+            self.dying = asyncio.create_task(self._die(name))
         tell(name)
 
-    async def _die(self) -> None:
-        await asyncio.sleep(0.1)  # what was sent before has left
+    async def _die(self, step: str) -> None:
+        """What was sent before has arrived once the others are here, too."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(MOST):
+                while not all(step in node.steps for node in self.others()):  # noqa: ASYNC110
+                    await asyncio.sleep(0.02)
+        await asyncio.sleep(0.1)
         await self.kill()
 
 
@@ -148,7 +159,7 @@ class InProcess(SdkRunner):
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def run(self, work: Coroutine[Any, Any, T], timeout: float = 60) -> T:
+    def run(self, work: Coroutine[Any, Any, T], timeout: float = 120) -> T:
         """Awaits something on the consortium's loop."""
         return asyncio.run_coroutine_threadsafe(work, self.loop).result(timeout)
 
@@ -165,7 +176,7 @@ class InProcess(SdkRunner):
         if name == COORDINATOR:
             self.coordinator = self.run(self._coordinator())
             return
-        node = Node(node_config.load(self.root / "nodes" / name / "node.toml"))
+        node = Node(node_config.load(self.root / "nodes" / name / "node.toml"), others=self.nodes.values)
         self.run(node.start())
         self.nodes[name] = node
 

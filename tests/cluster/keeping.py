@@ -114,14 +114,14 @@ def a_wrong_share_is_named_and_replaced(runner: Runner) -> None:
 def a_refresh_in_which_a_node_dies_is_decided_when_it_is_back(runner: Runner) -> None:
     """It dies with its vote on its disk, and nobody else has heard it: meanwhile the shares of before answer."""
     with shared(runner, "decided", KEPT) as name:
-        with dying(runner, "vote", "bank-d"):
+        with dying(runner, "change vote", "bank-d"):
             refreshing = runner.asking("refresh", f"@{name}")
             eventually(lambda: runner.died("bank-d"))
             answer = runner.ask("sum", f"@{name}")
             assert answer.result == {"total": samples.owned_total(4)}
         refreshing.result(PATIENCE + 30)
+        eventually(lambda: known(runner, name)["epoch"] >= 2)
         eventually(lambda: whole(runner, name) == [])
-        assert known(runner, name)["epoch"] >= 2
         total(runner, name, samples.owned_total(4))
 
 

@@ -79,18 +79,18 @@ class Runner(ABC):
         self._background = ThreadPoolExecutor(max_workers=8)
 
     @abstractmethod
-    def ask(self, function: str, column: str, *, timeout: float = 60, **asked: Any) -> Answer:
+    def ask(self, function: str, column: str, *, timeout: float = 120, **asked: Any) -> Answer:
         """`asked` are where, group_by, groups, length, epsilon and allow_missing, as the SDK takes them."""
 
     @abstractmethod
-    def requester(self, *arguments: str, timeout: float = 60) -> Outcome:
+    def requester(self, *arguments: str, timeout: float = 120) -> Outcome:
         """The command line of a requester."""
 
     @abstractmethod
     def put(self, name: str, text: str) -> str:
         """A file on the requester's machine; its path there."""
 
-    def requesting(self, *arguments: str, timeout: float = 60) -> Future[Outcome]:
+    def requesting(self, *arguments: str, timeout: float = 120) -> Future[Outcome]:
         """`requester`, while the scenario goes on."""
         return self._background.submit(self.requester, *arguments, timeout=timeout)
 

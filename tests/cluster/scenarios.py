@@ -18,7 +18,7 @@ T = TypeVar("T")
 Scenario = Callable[[Runner], None]
 BALANCE: Final = "accounts.balance"
 ENDED: Final = ("DONE", "REFUSED", "ABORTED")
-PATIENCE: Final = 60.0  # seconds; a command that takes as long has hung
+PATIENCE: Final = 120.0  # seconds; a command that takes as long has hung
 
 
 # --- what is refused
@@ -313,7 +313,7 @@ def again(runner: Runner) -> None:
     assert answer.result == {"total": samples.TOTAL}
 
 
-def eventually(look: Callable[[], T], seconds: float = 20) -> T:
+def eventually(look: Callable[[], T], seconds: float = PATIENCE) -> T:
     until = time.monotonic() + seconds
     while not (found := look()):
         assert time.monotonic() < until, "it did not happen"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any
 
@@ -35,19 +35,27 @@ RULE = f'\n[datasets.{DATASET}]\ncolumns = ["amount"]\n'
 
 @pytest.fixture
 def dues(local_runner: SdkRunner) -> Iterator[SdkRunner]:
-    """Everybody's policy allows it; what a scenario leaves at the nodes goes."""
+    """Everybody's policy allows it; what scenarios leave at the nodes goes, others' before and its own after it."""
     runner, before = local_runner, {party: local_runner.policy(party) for party in PARTIES}
+    empty_inboxes(runner)
     for party, text in before.items():
         runner.set_policy(party, text.replace(*ALLOWED) + RULE)
     (runner.data / f"{DATASET}.schema.toml").write_text(SCHEMA)
     yield runner
+    empty_inboxes(runner)
     for party, text in before.items():
         with runner.owned(party) as owner:
-            for each in owner.inbox():
-                owner.drop_contribution(each.id)
             if DATASET in [each.dataset.name for each in owner.datasets()]:
                 owner.delete_dataset(DATASET)
         runner.set_policy(party, text)
+
+
+def empty_inboxes(runner: SdkRunner) -> None:
+    for party in PARTIES:
+        with runner.owned(party) as owner:
+            for each in owner.inbox():
+                with suppress(NotFound):  # the node itself has dropped it meanwhile
+                    owner.drop_contribution(each.id)
 
 
 def table(runner: SdkRunner, name: str, *amounts: str) -> Path:

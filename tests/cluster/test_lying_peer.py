@@ -211,6 +211,14 @@ def test_silence_is_named_and_bounded(in_process: InProcess, lie: Lie) -> None:
     ends_named(in_process, "deal", lie, codes=(5,))
 
 
+def test_who_is_silent_is_named_though_it_misses_the_others_first(
+    in_process: InProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(in_process.nodes[LIAR].engine, "_patience", 2.0)
+    error = ends_named(in_process, "deal", sends_nothing, codes=(5,))
+    assert error["party"] == LIAR, error
+
+
 def test_an_accusation_alone_does_not_make_a_culprit(in_process: InProcess) -> None:
     """Who gives up and blames another is a suspect, too."""
     error = ends_named(in_process, "deal", accuses_somebody_else, codes=(6,))

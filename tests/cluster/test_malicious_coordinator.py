@@ -126,7 +126,7 @@ def test_one_computation_has_one_input_set_for_ever(hostile: Hostile) -> None:
 def test_an_attempt_id_is_used_once(hostile: Hostile) -> None:
     signed = proposed(hostile, "accounts.balance")
     number = token(16).hex()
-    refused = hostile.runner.run(hostile.run("bank-a", signed, number, PARTIES), timeout=60)
+    refused = hostile.runner.run(hostile.run("bank-a", signed, number, PARTIES), timeout=180)
     assert refused is not None  # nobody else takes part
     again = hostile.runner.run(hostile.run("bank-a", signed, number, PARTIES))
     assert isinstance(again, Conflict), again
@@ -158,8 +158,8 @@ def test_what_an_attempt_has_decrypted_is_not_decrypted_again(hostile: Hostile) 
     async def attempt() -> list[object]:
         return list(await asyncio.gather(*(hostile.run(party, signed, number, PARTIES) for party in PARTIES)))
 
-    assert hostile.runner.run(attempt(), timeout=60) == [None] * len(PARTIES)
-    again = hostile.runner.run(attempt(), timeout=60)
+    assert hostile.runner.run(attempt(), timeout=180) == [None] * len(PARTIES)
+    again = hostile.runner.run(attempt(), timeout=180)
     assert all(isinstance(error, Conflict) for error in again), again
 
 

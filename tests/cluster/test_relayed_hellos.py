@@ -36,7 +36,7 @@ def everybody(
     async def run() -> list[SteelyardError | None]:
         return await asyncio.gather(*(hostile.run(party, signed, number, PARTIES, told[party]) for party in PARTIES))
 
-    return dict(zip(PARTIES, hostile.runner.run(run(), timeout=60), strict=True))
+    return dict(zip(PARTIES, hostile.runner.run(run(), timeout=180), strict=True))
 
 
 def nothing_was_released(hostile: Hostile, signed: Signed) -> None:

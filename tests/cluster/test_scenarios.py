@@ -6,7 +6,7 @@ from typing import Final
 
 import pytest
 
-from tests.cluster import answers, clubs, encrypted, keeping, markets, payments, relations, spread, trainings
+from tests.cluster import answers, calls, clubs, encrypted, keeping, markets, payments, relations, spread, trainings
 from tests.cluster import scenarios as told
 from tests.cluster.runner import Runner
 
@@ -18,6 +18,7 @@ EVERYWHERE: Final = [  # a container takes seconds to start and to ask: there, o
     answers.the_threshold_check_tells_one_bit,
     answers.no_figure_is_left_where_it_does_not_belong,
     encrypted.ratios_of_all_firms_are_those_of_their_statements,
+    calls.a_firm_without_a_node_answers_one_call_and_no_other,
     told.strangers_are_not_spoken_to,
     told.a_dead_node_is_named_and_comes_back,
     told.leaving_one_out_forbids_the_full_sum_until_the_data_changed,
@@ -46,6 +47,7 @@ ON_ONE_MACHINE: Final = [
     encrypted.a_dead_owner_is_named_and_nothing_is_released,
     encrypted.a_ratio_whose_request_expires_before_its_owner_decides_is_never_told,
     encrypted.a_firm_learns_its_place_among_its_peers,
+    calls.a_node_killed_after_the_answer_costs_nobody_the_answer,
     answers.vectors_add_up_position_by_position,
     answers.cells_over_too_few_rows_are_suppressed,
     answers.an_input_that_could_overflow_is_refused,
@@ -79,6 +81,7 @@ WITH: Final = {  # scenarios that use what not every runner can do
         told.a_node_that_dies_while_rows_are_compared_is_named,
         told.the_quorum_does_not_need_everybody,
         told.a_node_that_dies_before_it_has_signed_is_named,
+        calls.a_node_that_dies_in_the_middle_is_given_time_and_the_same_answer_serves,
         keeping.a_refresh_in_which_a_node_dies_is_decided_when_it_is_back,
     ],
     "spoil": [keeping.a_wrong_share_is_named_and_replaced],
@@ -109,7 +112,7 @@ def test_every_scenario_is_played() -> None:
     played = {*EVERYWHERE, *ON_ONE_MACHINE, *(each for several in WITH.values() for each in several)}
     told_here = {
         each
-        for module in (told, answers, clubs, encrypted, keeping, markets, payments, relations, spread, trainings)
+        for module in (told, answers, calls, clubs, encrypted, keeping, markets, payments, relations, spread, trainings)
         for each in vars(module).values()
         if callable(each) and getattr(each, "__annotations__", {}) == {"runner": "Runner", "return": "None"}
     }

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from protocols.vaults import Holders
 
+from steelyard import records
 from steelyard.documents.dealing import CheckNote, KeyOpening
 from steelyard.documents.signed import Document, from_wire, sign, to_wire
 from steelyard.field import P, Vector
@@ -94,7 +95,7 @@ def groundless_complaint(lie: Lie, message: bytes) -> bytes:
 
 
 def other_keys(lie: Lie, message: bytes) -> bytes:
-    told = msgspec.json.decode(message, type=Testimony)
+    told = records.from_json(message, Testimony)
     assert told.opening is not None
     opening = told.opening.expect(KeyOpening)
     wrong = msgspec.structs.replace(opening, keys={**opening.keys, sorted(opening.keys)[0]: token().hex()})

@@ -12,6 +12,7 @@ from protocols.consortium import Consortium
 from protocols.pools import Box, raised
 from protocols.tables import figures
 
+from steelyard import records
 from steelyard.digest import digest
 from steelyard.documents.contribution import ContributionHeader, Layer, Measure
 from steelyard.field import from_signed, uniform
@@ -34,7 +35,7 @@ from steelyard.setoff.settlement import settle
 from steelyard.setoff.statement import Offers, Statement, statements
 from steelyard.setoff.terms import Terms, member
 from steelyard.sharing import shamir
-from steelyard.sharing.combination import CHALLENGES
+from steelyard.sharing.combination import BEHIND
 
 NOW = 1_800_000_000_000
 
@@ -114,7 +115,7 @@ class Club:
             columns=(Measure("amount", self.terms.decimals, 0),),
             rows=0,
             layers=tuple(Layer(layer, len(each)) for layer, each in made.items()),
-            length=vector.size + CHALLENGES,
+            length=vector.size + BEHIND,
             threshold=self.consortium.threshold,
             commitments={},
             sealed={},
@@ -122,7 +123,7 @@ class Club:
             created_ms=NOW,
             expires_ms=NOW * 2,
         )
-        secret = np.concatenate([vector, uniform(SystemRandomness(), CHALLENGES)])
+        secret = np.concatenate([vector, uniform(SystemRandomness(), BEHIND)])
         points = self.consortium.points
         shares = shamir.share(secret, self.consortium.threshold, list(points.values()), SystemRandomness())
         for party, point in points.items():
@@ -203,7 +204,7 @@ def contribution(firm: str) -> str:
 def plain(terms: Terms) -> dict[str, Any]:
     import msgspec
 
-    return dict(msgspec.json.decode(msgspec.json.encode(terms)))
+    return dict(records.from_json(msgspec.json.encode(terms)))
 
 
 def debts(*lines: tuple[str, str, int]) -> list[Obligation]:

@@ -24,7 +24,7 @@ from steelyard.errors import SteelyardError
 from steelyard.field import Vector, from_bytes, from_signed, uniform
 from steelyard.functions.catalogue import question
 from steelyard.functions.computation import ResultShare, compute
-from steelyard.functions.intake import Parcel
+from steelyard.functions.intake import Parcel, Wanted, anything
 from steelyard.functions.means import Means
 from steelyard.functions.record import MOST_TOGETHER, Kept, Layout, dealt, size_of, written
 from steelyard.ids import PartyId
@@ -33,7 +33,7 @@ from steelyard.randomness import Keystream, SystemRandomness
 from steelyard.rounds import Protocol, Tamper, run_locally
 from steelyard.secret import Secret
 from steelyard.sharing import shamir
-from steelyard.sharing.combination import CHALLENGES
+from steelyard.sharing.combination import BEHIND
 from steelyard.tables.filter import parse
 
 
@@ -44,10 +44,11 @@ class Box:
     parcels: dict[PartyId, Parcel] = field(default_factory=dict)
     doubted: list[tuple[str, tuple[str, ...], tuple[str, ...]]] = field(default_factory=list)
 
-    def held(self, dataset: str, purpose: str) -> dict[PartyId, Parcel]:
-        wanted = (dataset, purpose)
+    def held(self, dataset: str, purpose: str, wanted: Wanted = anything) -> dict[PartyId, Parcel]:
         return {
-            name: each for name, each in self.parcels.items() if (each.header.dataset, each.header.purpose) == wanted
+            name: each
+            for name, each in self.parcels.items()
+            if (each.header.dataset, each.header.purpose) == (dataset, purpose) and wanted(each.header)
         }
 
     def doubt(self, contribution: str, culprits: Collection[str], suspects: Collection[str]) -> None:
@@ -137,7 +138,7 @@ class Pool:
             columns=tuple(Measure(column, decimals, 0) for column in columns),
             rows=16,
             layers=tuple(Layer(layer, size) for layer, size in layout.sizes.items()),
-            length=layout.size + CHALLENGES,
+            length=layout.size + BEHIND,
             threshold=self.consortium.threshold,
             commitments={},
             sealed={},
@@ -151,7 +152,7 @@ class Pool:
 
     def _put(self, header: ContributionHeader, record: Vector, at: Collection[str], wrong: Collection[str]) -> None:
         points = self.consortium.points
-        secret = np.concatenate([record, uniform(SystemRandomness(), CHALLENGES)])
+        secret = np.concatenate([record, uniform(SystemRandomness(), BEHIND)])
         shares = shamir.share(secret, self.consortium.threshold, list(points.values()), SystemRandomness())
         fixed = digest("header", header.encode())
         for party, point in points.items():

@@ -29,7 +29,7 @@ from steelyard.randomness import Keystream, SystemRandomness
 from steelyard.rounds import Protocol, Tamper, run_locally
 from steelyard.setoff.queue import Queue, tag
 from steelyard.sharing import shamir
-from steelyard.sharing.combination import CHALLENGES
+from steelyard.sharing.combination import BEHIND
 
 
 class Syndicate:
@@ -62,7 +62,7 @@ class Syndicate:
             "columns": (Measure("amount", 2, 0),),
             "rows": queue.rows,
             "layers": tuple(Layer(name, len(each)) for name, each in made.items()),
-            "length": vector.size + CHALLENGES,
+            "length": vector.size + BEHIND,
             "threshold": self.consortium.threshold,
             "commitments": {},
             "sealed": {},
@@ -72,7 +72,7 @@ class Syndicate:
         }
         header = ContributionHeader(**{**said, **changes})
         points = self.consortium.points
-        secret = np.concatenate([vector, uniform(SystemRandomness(), CHALLENGES)])
+        secret = np.concatenate([vector, uniform(SystemRandomness(), BEHIND)])
         shares = shamir.share(secret, self.consortium.threshold, list(points.values()), SystemRandomness())
         for party, point in points.items():
             fixed = digest("header", header.encode())

@@ -8,6 +8,7 @@ import msgspec
 import pytest
 from protocols.vaults import Holders, values
 
+from steelyard import records
 from steelyard.documents.dealing import CheckNote
 from steelyard.documents.signed import from_wire, sign, to_wire
 from steelyard.errors import Cheated
@@ -24,7 +25,7 @@ def test_nobody_honest_is_convicted_for_it(lie: dict[str, Any]) -> None:
         if sender != liar or round_.step not in ("check", "open"):
             return message
         if round_.step == "open":  # it shows no other note of its own, either
-            told = msgspec.json.decode(bytes(message), type=testimony.Testimony)
+            told = records.from_json(bytes(message), testimony.Testimony)
             others = tuple(each for each in told.notes if each.signer != liar)
             return msgspec.json.encode(msgspec.structs.replace(told, notes=others))
         note = from_wire(bytes(message)).expect(CheckNote)

@@ -17,7 +17,7 @@ from steelyard.protocols.admit import Admitted, Held, admit
 from steelyard.randomness import SystemRandomness
 from steelyard.rounds import Round, run_locally
 from steelyard.sharing import shamir
-from steelyard.sharing.combination import CHALLENGES, masked
+from steelyard.sharing.combination import BEHIND, masked
 
 Dealt = dict[PartyId, dict[PartyId, Held]]  # node -> contributor -> what it holds
 SIZES = [(3, 2), (5, 2), (5, 3), (7, 3)]
@@ -27,7 +27,7 @@ def dealt(consortium: Consortium, values: Mapping[str, Sequence[int]], wrong: Se
     """Every firm deals its values to all; those of `wrong` nodes get a share that is off the polynomial."""
     held: Dealt = {party: {} for party in consortium.parties}
     for firm, numbers in values.items():
-        secret = np.concatenate([from_signed(list(numbers)), uniform(SystemRandomness(), CHALLENGES)])
+        secret = np.concatenate([from_signed(list(numbers)), uniform(SystemRandomness(), BEHIND)])
         shares = shamir.share(secret, consortium.threshold, list(consortium.points.values()), SystemRandomness())
         for party, point in consortium.points.items():
             share = shares[point].copy()

@@ -45,8 +45,8 @@ def everything(parts: Parts) -> np.ndarray:
     """The plaintext polynomial of the first result, as the requester can put it together, at complex roots."""
     ring, sent, positions = T.result, parts.attachments, [0, 1]
     weighed = weights(positions)
-    owners = [sent[party].owner[0] for party in parts.owners]
-    whole = ring.scale(weighed.denominator, ring.total([sent[parts.owners[0]].c0[0], *owners]))
+    holders = [sent[party].own[0] for party in parts.holders]
+    whole = ring.scale(weighed.denominator, ring.total([sent[parts.holders[0]].c0[0], *holders]))
     for position, party in zip(positions, (A, B), strict=True):
         whole = ring.add(whole, ring.scale(weighed.numerators[position], sent[party].committee[0]))
     coefficients = centred(ring, ring.coefficients(whole)) / weighed.denominator
@@ -86,7 +86,7 @@ def robbed(question: Question[Any], monkeypatch: pytest.MonkeyPatch) -> Loot:
     )
     circuit = question.circuit({A: 1, B: 1, C: 0})  # type: ignore[attr-defined]
     attachments = {party: each.attachment for party, each in outcome.items()}
-    parts = collected(T, REQUEST, 2, (A, B), attachments, circuit.scales, consortium.keys)
+    parts = collected(T, REQUEST, 2, lambda _: (A, B), attachments, circuit.scales, consortium.keys)
     body = memoryview(seen["inputs"])[-sum(2 * ring.size for ring in circuit.rings) :]
     return Loot(key_from(everything(parts), circuit), split(circuit.rings, body))
 

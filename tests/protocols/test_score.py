@@ -5,13 +5,14 @@ from __future__ import annotations
 import base64
 from typing import Any
 
-import msgspec
 import numpy as np
 import pytest
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
+from protocols.callers import Callers
 from protocols.consortium import Consortium
 from protocols.statements import Books, asked, fail, opened, play, statement
 
+from steelyard import records
 from steelyard.ckks.encoding import encode
 from steelyard.ckks.profiles import W
 from steelyard.ckks.scores import ALTMAN_Z2, CONSTANT, ordered, score
@@ -88,6 +89,18 @@ def test_altmans_score_is_the_plain_one_within_the_profiles_bound(lender: Lender
     assert W.error() <= 1e-3
 
 
+def test_a_firm_without_a_node_is_scored_beside_owners(lender: Lender) -> None:
+    callers = Callers(lender.consortium, key=lender.own)
+    question = lender.question(MODEL, subjects=("owned", "firm-x"), called=("firm-x",))
+    rows = {"owned": statement("owned", ebit=-350), "firm-x": statement("firm-x", retained_earnings=900, ebit=400)}
+    callers.answers(question, rows["firm-x"])
+    outcome = fail(callers.play(question, {B: Books([rows["owned"]])}, unseal=lender.unseal()))
+    found = {each["subject"]: each for each in callers.opened(question, outcome)["firms"]}
+    assert {name: each["party"] for name, each in found.items()} == {"owned": B, "firm-x": "firm-x"}
+    for name, row in rows.items():
+        assert abs(float(found[name]["score"]) - score(MODEL, features(row))) <= W.error(2)
+
+
 def test_no_request_and_no_message_holds_a_weight(lender: Lender) -> None:
     assert "6.56" not in str(lender.question(MODEL).wanted)
     one, other = (lender.question(MODEL).wanted.weights for _ in range(2))
@@ -143,7 +156,7 @@ def test_a_node_that_changes_what_a_weight_counts_for_is_found_out(
         return [[(each + shift) % q for each, q in zip(first, W.fresh.primes, strict=True)], *rest]
 
     monkeypatch.setattr(Score, "weights", weights)
-    with pytest.raises(Cheated, match="not those that it encrypted") as caught:
+    with pytest.raises(Cheated, match="were spoilt") as caught:
         lender.ask(lender.question(MODEL), {A: Books([statement("a")]), B: Books([statement("b")])})
     assert C in caught.value.suspects  # which has no firm
 
@@ -171,8 +184,8 @@ def test_a_score_that_somebody_shifts_differs_from_its_copy(lender: Lender) -> N
 
     def change(attachments: dict[PartyId, bytes]) -> dict[PartyId, bytes]:
         start = 4 + int.from_bytes(attachments[A][:4], "little")
-        front = msgspec.msgpack.decode(attachments[A][4:start], type=Front)
-        labels = msgspec.json.decode(front.note, type=Labels)
+        front = records.from_msgpack(attachments[A][4:start], Front)
+        labels = records.from_json(front.note, Labels)
         slots = np.zeros(W.slots)
         slots[next(place for place in range(6) if place not in labels.canaries)] = 0.5
         at = start + results * ring.size  # behind the results, which it leads with
@@ -187,5 +200,5 @@ def test_a_score_that_somebody_shifts_differs_from_its_copy(lender: Lender) -> N
         )
 
     assert [each["subject"] for each in told(lambda each: each)["firms"]] == ["a", "b"]
-    with pytest.raises(Cheated, match="not those that it encrypted"):
+    with pytest.raises(Cheated, match="were spoilt"):
         told(change)

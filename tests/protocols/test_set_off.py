@@ -49,6 +49,17 @@ def test_every_firm_is_told_its_own_part_and_the_requester_the_totals(mode: str)
     assert shown["mode"] == mode
 
 
+def test_rows_that_fill_up_count_among_those_a_round_may_have(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One firm with 8 rows, nine with 4: 88 on both sides, and 8 more for two who are filled up beside it."""
+    lines = debts(*((f"F{number}", "F0", 5) for number in range(1, 10)))[:8] + debts(("F8", "F9", 1))
+    club = Club.of(lines, "skeleton", minimum_group=3)
+    club.all_say(lines)
+    assert sorted(each.rows for each in club.said.values()) == [4] * 9 + [8]
+    monkeypatch.setattr("steelyard.functions.set_off.MOST_ROWS", 95)
+    with pytest.raises(Invalid, match="at most 95 rows, these 96"):
+        club.clear(steps=2)
+
+
 @pytest.mark.parametrize(("size", "threshold"), [(4, 2), (5, 3)])
 def test_it_is_the_same_on_other_committees(size: int, threshold: int) -> None:
     club = Club.of(TRIANGLE, size=size, threshold=threshold)

@@ -12,6 +12,7 @@ from steelyard.errors import Failed, GroupTooSmall, NotFound
 from steelyard.functions.catalogue import question
 from steelyard.ids import PartyId
 from steelyard.rounds import Round
+from steelyard.sharing.combination import CHALLENGES
 
 BANKS = {"bank-a": [5, -700, 2_000_00], "bank-b": [100, 100, 31, 2**40]}
 FIRMS = {"firm-x": [-3, 17, 2_500_00, 8], "firm-y": [42], "firm-z": [1, 2, 3]}
@@ -138,6 +139,14 @@ def test_a_contribution_dealt_at_another_threshold_is_not_taken() -> None:
     pool = pooled()
     pool.firm("firm-other", [1], threshold=3)
     assert "firm-other" not in pool.share(BANKS)["contributors"]
+
+
+def test_a_contribution_without_salt_of_an_earlier_release_is_left_out() -> None:
+    pool = pooled()
+    contribution = pool.firm("firm-old", [1])
+    sizes = pool.boxes[PartyId("bank-a")].parcels[PartyId("firm-old")].header.layers
+    pool.firm("firm-old", [1], id=contribution, length=sum(each.length for each in sizes) + CHALLENGES)
+    assert pool.share(BANKS)["contributors"] == ["firm-x", "firm-y", "firm-z"]
 
 
 def test_no_more_are_taken_than_there_is_room_for_and_the_oldest_come_first(monkeypatch: pytest.MonkeyPatch) -> None:

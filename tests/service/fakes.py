@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-import socket
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
@@ -15,6 +14,7 @@ from typing import Any
 import grpc.aio
 import msgspec
 
+from clients.local.ports import free_ports
 from coordinator.app import App
 from coordinator.clock import now_ms
 from coordinator.config import Config, Limits, Timing
@@ -57,16 +57,6 @@ QUICK = Timing(
     describe=0.3,
     deliver=0.1,
 )
-
-
-def free_ports(count: int) -> list[int]:
-    sockets = [socket.socket() for _ in range(count)]
-    for each in sockets:
-        each.bind(("127.0.0.1", 0))
-    ports = [each.getsockname()[1] for each in sockets]
-    for each in sockets:
-        each.close()
-    return ports
 
 
 def make_consortium(root: Path, parties: tuple[str, ...] = PARTIES, threshold: int = 2) -> Membership:
@@ -130,6 +120,7 @@ class FakeNode(node_pb2_grpc.NodeServiceServicer):
     proposals: list[Signed] = field(default_factory=list)
     runs: list[node_pb2.RunRequest] = field(default_factory=list)
     cancelled: list[str] = field(default_factory=list)
+    done: set[str] = field(default_factory=set)  # those of them that have a result
     results: dict[str, SealedResult] = field(default_factory=dict)
     payload: bytes = b"sealed"
     delivered: dict[str, Bundle] = field(default_factory=dict)
@@ -186,6 +177,7 @@ class FakeNode(node_pb2_grpc.NodeServiceServicer):
 
     async def Cancel(self, request: node_pb2.CancelRequest, context: Any) -> node_pb2.CancelResponse:  # noqa: N802
         self.cancelled.append(request.computation)
+        self.done |= {request.computation} if request.done else set()
         return node_pb2.CancelResponse()
 
     async def Deliver(self, requests: AsyncIterator[node_pb2.DeliverRequest], context: Any) -> node_pb2.DeliverResponse:  # noqa: N802
@@ -212,7 +204,7 @@ class FakeNode(node_pb2_grpc.NodeServiceServicer):
 async def fetched(stub: Any, computation: str) -> dict[str, bytes]:
     """The requester's view of the results: party to ciphertext."""
     assembler, found = codec.ResultAssembler(), {}
-    async for response in stub.FetchResults(pb.FetchResultsRequest(id=computation), timeout=5):
+    async for response in stub.FetchResults(pb.FetchResultsRequest(id=computation), timeout=30):
         result = assembler.feed(response.chunk)
         if result is not None:
             found[result.party] = result.ciphertext
@@ -258,10 +250,10 @@ class World:
     async def create(self, signed: Signed | None = None, **changes: Any) -> pb.Computation:
         signed = signed or self.request(**changes)
         message = pb.CreateComputationRequest(request=codec.signed_to_proto(signed))
-        response: pb.CreateComputationResponse = await self.stub.CreateComputation(message, timeout=10)
+        response: pb.CreateComputationResponse = await self.stub.CreateComputation(message, timeout=30)
         return response.computation
 
-    async def ended(self, computation: pb.Computation, seconds: float = 15) -> pb.Computation:
+    async def ended(self, computation: pb.Computation, seconds: float = 60) -> pb.Computation:
         """Watches until the end."""
         seen = computation
         watching = self.stub.WatchComputation(pb.WatchComputationRequest(id=computation.id), timeout=seconds)

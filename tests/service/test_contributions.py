@@ -25,6 +25,7 @@ from steelyard.errors import (
 from steelyard.field import from_signed, to_bytes
 from steelyard.rpc import codec
 from steelyard.v1 import coordinator_pb2 as pb
+from tests.disk import contents
 from tests.firms import DAY_MS, Firms, now_ms, only
 from tests.service.fakes import PARTIES, World, meaning, until, world
 
@@ -48,7 +49,7 @@ async def handed(w: World, requests: Iterable[pb.ContributeRequest]) -> list[str
 
 
 async def listed(w: World) -> list[pb.Contribution]:
-    return list((await w.stub.ListContributions(pb.ListContributionsRequest(), timeout=5)).contributions)
+    return list((await w.stub.ListContributions(pb.ListContributionsRequest(), timeout=30)).contributions)
 
 
 async def states(w: World) -> list[dict[str, str]]:
@@ -57,7 +58,7 @@ async def states(w: World) -> list[dict[str, str]]:
 
 def kept(w: World) -> bytes:
     """Every byte that the coordinator has on disk."""
-    return b"".join(path.read_bytes() for path in (w.root / "state").rglob("*") if path.is_file())
+    return b"".join(contents(w.root / "state").values())
 
 
 async def delivered(w: World, count: int, parties: Iterable[str] = PARTIES) -> None:
@@ -281,7 +282,7 @@ async def test_pages_of_the_list_hold_each_contribution_once(w: World) -> None:
     found: list[str] = []
     token = ""
     while True:
-        answer = await w.stub.ListContributions(pb.ListContributionsRequest(page_size=2, page_token=token), timeout=5)
+        answer = await w.stub.ListContributions(pb.ListContributionsRequest(page_size=2, page_token=token), timeout=30)
         found += [each.id for each in answer.contributions]
         token = answer.next_page_token
         if not token:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from coordinator.clock import now_ms
-from steelyard.errors import Cheated, Failed, NotFound, PolicyRefused, Unreachable
+from steelyard.errors import Cheated, Conflict, Failed, NotFound, PolicyRefused, Unreachable
 from steelyard.identity.certificates import Role
 from steelyard.rpc import codec
 from steelyard.v1 import coordinator_pb2 as pb
@@ -19,6 +19,7 @@ from tests.service.fakes import (
     die,
     fail,
     fetched,
+    finish,
     hang,
     pending,
     refused,
@@ -56,6 +57,25 @@ async def test_results_stay_when_the_coordinator_is_restarted(tmp_path: Path) ->
         await channel.close()
 
 
+async def test_after_a_conflict_changes_are_settled_before_the_next_attempt(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nodes that have not all committed a change yet would meet the same conflict again."""
+    async with world(tmp_path) as w:
+        for node in w.nodes.values():
+            node.acts = [fail(Conflict("another epoch"))]
+
+        async def settle() -> None:
+            for node in w.nodes.values():
+                node.acts = [finish]
+
+        monkeypatch.setattr(w.app.settlements, "settle", settle)
+        monkeypatch.setattr(w.app.settlements, "_is_wanted", lambda: False)
+        ended = await w.asked()
+        assert ended.state == DONE
+        assert {len(node.runs) for node in w.nodes.values()} == {2}
+
+
 async def test_one_node_s_refusal_refuses_and_names_the_node(tmp_path: Path) -> None:
     async with world(tmp_path) as w:
         w.nodes["bank-b"].answers = [refused(PolicyRefused("no such column for you"))]
@@ -84,6 +104,18 @@ async def test_a_dataset_that_nobody_holds_is_not_found(tmp_path: Path) -> None:
             node.answers = [approved(contributes=False)]
         ended = await w.asked()
         assert (ended.state, ended.failure.reason) == (REFUSED, "NOT_FOUND")
+        assert "called" not in ended.failure.message
+
+
+async def test_a_call_that_nobody_has_answered_says_so(tmp_path: Path) -> None:
+    async with world(tmp_path) as w:
+        for node in w.nodes.values():
+            node.answers = [approved(contributes=False)]
+        statements = {"dataset": "statements", "column": "firm", "ratios": ["roa"]}
+        called = {"subjects": ["firm-x"], "called": ["firm-x"]}
+        ended = await w.asked(function="ratio", arguments={**statements, **called})
+        assert (ended.state, ended.failure.reason) == (REFUSED, "NOT_FOUND")
+        assert "none of the firms called has answered this call" in ended.failure.message
 
 
 async def test_a_pending_node_is_asked_again_until_its_owner_approves(tmp_path: Path) -> None:
@@ -98,7 +130,7 @@ async def test_a_pending_node_is_asked_again_until_its_owner_approves(tmp_path: 
 async def test_a_pending_computation_ends_with_its_request_s_expiry(tmp_path: Path) -> None:
     async with world(tmp_path) as w:
         w.nodes["bank-c"].answers = [pending()]
-        ended = await w.asked(expires_ms=now_ms() + 500)
+        ended = await w.asked(expires_ms=now_ms() + 2_000)
         assert (ended.state, ended.failure.reason) == (ABORTED, "TIMED_OUT")
         assert ended.failure.message == "the request expired before the owner of bank-c decided on it"
         assert ended.failure.party == "bank-c"
@@ -258,10 +290,10 @@ async def test_cancelling_ends_the_computation_and_tells_the_nodes(tmp_path: Pat
             node.acts = [hang]
         created = await w.create()
         await until(lambda: all(node.runs for node in w.nodes.values()))
-        response = await w.stub.CancelComputation(pb.CancelComputationRequest(id=created.id), timeout=5)
+        response = await w.stub.CancelComputation(pb.CancelComputationRequest(id=created.id), timeout=30)
         assert (response.computation.state, response.computation.failure.reason) == (ABORTED, "CANCELLED")
         await until(lambda: all(node.cancelled == [created.id] for node in w.nodes.values()))
-        again = await w.stub.CancelComputation(pb.CancelComputationRequest(id=created.id), timeout=5)
+        again = await w.stub.CancelComputation(pb.CancelComputationRequest(id=created.id), timeout=30)
         assert again.computation.failure.reason == "CANCELLED"
 
 

@@ -2,8 +2,15 @@
 
 from __future__ import annotations
 
+from itertools import permutations
+from typing import Final
+
+import pytest
+
 from coordinator.attempt import choose, weighed
-from steelyard.errors import Cheated, Failed, PolicyRefused, SteelyardError
+from steelyard.errors import Cheated, Failed, PolicyRefused, SteelyardError, TimedOut
+
+PARTIES: Final = ("bank-a", "bank-b", "bank-c", "bank-d")
 
 
 def told(*failures: SteelyardError, threshold: int = 2) -> SteelyardError:
@@ -34,3 +41,11 @@ def test_who_accuses_itself_does_not_count_as_an_accuser() -> None:
 def test_what_is_no_cheat_stays_what_it_is() -> None:
     refusal = PolicyRefused("no", party="bank-b")
     assert told(refusal, Failed("gave up", party="bank-a")) is refusal
+
+
+@pytest.mark.parametrize("order", [*permutations(PARTIES)], ids=" ".join)
+def test_who_is_silent_and_gives_up_first_does_not_make_another_the_silent_one(order: tuple[str, ...]) -> None:
+    """Who sends nothing hears from nobody in the round after, and its patience may end before that of the others."""
+    reports = {party: TimedOut("no deal message from bank-b", party="bank-b") for party in order}
+    reports["bank-b"] = TimedOut("no check message from bank-a, bank-c, bank-d", party="bank-a")
+    assert choose(reports).party == "bank-b"

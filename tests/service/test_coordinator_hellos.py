@@ -133,7 +133,7 @@ async def test_short_results_come_with_the_last_message(tmp_path: Path, size: in
         for node in w.nodes.values():
             node.payload = bytes(size)
         created = await w.create()
-        seen = [each async for each in w.stub.WatchComputation(pb.WatchComputationRequest(id=created.id), timeout=15)]
+        seen = [each async for each in w.stub.WatchComputation(pb.WatchComputationRequest(id=created.id), timeout=30)]
         assert not any(each.results for each in seen[:-1])
         assert seen[-1].computation.state == DONE
         found = [(chunk.party, len(chunk.ciphertext), chunk.last) for chunk in seen[-1].results]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from pathlib import Path
 
 import msgspec
@@ -19,8 +19,8 @@ DONE = types_pb2.COMPUTATION_STATE_DONE
 ABORTED = types_pb2.COMPUTATION_STATE_ABORTED
 
 
-def finishing(owners: Sequence[str], after: float = 0.0) -> Act:
-    """An honest node over an input set to which these contributed rows."""
+def finishing(owners: Sequence[str], after: float = 0.0, sponsor: str = "") -> Act:
+    """An honest node over an input set to which these contributed rows, through a sponsor where they have no node."""
 
     async def act(node: FakeNode, request: node_pb2.RunRequest) -> AsyncIterator[node_pb2.RunResponse]:
         yield node_pb2.RunResponse(step="hello", input_set_signed=True)
@@ -29,7 +29,7 @@ def finishing(owners: Sequence[str], after: float = 0.0) -> Act:
         input_set = InputSet(
             computation=request.computation,
             request=signed.digest.hex(),
-            contributions=tuple(Contribution(party, "", (2,), (0,), rows=1) for party in owners),
+            contributions=tuple(Contribution(party, "", (2,), (0,), 1, sponsor) for party in owners),
             threshold=2,
             attempt=request.attempt,
             transcript="00" * 32,
@@ -57,6 +57,35 @@ async def test_a_slow_node_that_owns_nothing_is_not_waited_for(tmp_path: Path) -
         for party, node in w.nodes.items():
             node.acts = [finishing(["bank-a"], after=3600 if party == "bank-c" else 0.0)]
         assert (await w.asked(function="ratio")).state == DONE
+
+
+async def test_where_a_firm_without_a_node_has_answered_all_are_waited_for_and_then_forget_it(tmp_path: Path) -> None:
+    async with world(tmp_path) as w:
+        for party, node in w.nodes.items():
+            after = 4 * QUICK.delivered if party == "bank-c" else 0.0
+            node.acts = [finishing(["firm-x"], after=after, sponsor="analyst")]
+        ended = await w.asked(function="ratio")
+        assert (ended.state, ended.parties[2].state) == (DONE, "done")
+        await eventually(lambda: all(ended.id in node.done for node in w.nodes.values()))
+
+
+async def test_answers_stay_with_the_nodes_where_there_is_no_result(tmp_path: Path) -> None:
+    async with world(tmp_path) as w:
+        for node in w.nodes.values():
+            node.acts = [finishing(["firm-x"], sponsor="analyst")]
+        w.nodes["bank-c"].acts = [fail(Failed("its disk is full", party="bank-c"))]
+        ended = await w.asked(function="ratio")
+        assert (ended.state, ended.failure.party) == (ABORTED, "bank-c")
+        await eventually(lambda: all(ended.id in node.cancelled for node in w.nodes.values()))
+        assert not any(node.done for node in w.nodes.values())
+
+
+async def eventually(holds: Callable[[], bool]) -> None:
+    for _ in range(500):
+        if holds():
+            return
+        await asyncio.sleep(0.01)
+    raise TimeoutError
 
 
 async def test_without_an_owner_s_part_there_is_no_result_and_it_is_named(tmp_path: Path) -> None:

@@ -90,10 +90,10 @@ async def call(channel: grpc.aio.Channel, kind: str, request: bytes) -> list[byt
     method, handler = f"/test.Test/{kind}", HANDLERS.get(kind, HANDLERS["unary"])
     if handler.request_streaming:
         make = channel.stream_stream if handler.response_streaming else channel.stream_unary
-        started = make(method)(iter([request]), timeout=5)
+        started = make(method)(iter([request]), timeout=30)
     else:
         make = channel.unary_stream if handler.response_streaming else channel.unary_unary
-        started = make(method)(request, timeout=5)
+        started = make(method)(request, timeout=30)
     return [each async for each in started] if handler.response_streaming else [await started]
 
 

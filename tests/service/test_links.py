@@ -11,6 +11,7 @@ from typing import Any, cast
 
 import grpc
 import pytest
+import structlog
 
 from node.authorisation import ROLES
 from node.peers import endpoint, links_of, peer_service
@@ -242,6 +243,85 @@ async def test_what_waits_together_leaves_together_up_to_a_bound() -> None:
     assert messages == [[1, 2, 3], [FRAME_BYTES], [TOGETHER // 2], [TOGETHER // 2]]
 
 
+class _Ended(Exception):
+    """As gRPC raises it for a call that has ended: an error of its own that belongs to none of its public ones."""
+
+
+class Ending:
+    """A channel, and its call, that ends at one of its steps."""
+
+    def __init__(self, step: str, error: Callable[[], Exception]) -> None:
+        self.step, self.error = step, error
+        self.ended = 0
+        self.message = b""
+
+    def _at(self, step: str) -> None:
+        if step == self.step:
+            self.ended += 1
+            raise self.error()
+
+    async def get(self) -> Ending:
+        self._at("get")
+        return self
+
+    def stream_stream(self, method: str) -> Callable[[], Ending]:
+        self._at("stream_stream")
+        return lambda: self
+
+    async def write(self, message: bytes) -> None:
+        self._at("write")
+
+    def __aiter__(self) -> Ending:
+        return self
+
+    async def __anext__(self) -> bytes:
+        self._at("read")
+        await asyncio.sleep(0)
+        return self.message
+
+    def cancel(self) -> None: ...
+
+    def suspect(self) -> None: ...
+
+    async def close(self) -> None: ...
+
+
+@pytest.mark.parametrize("make", [_Ended, grpc.RpcError, lambda: Unreachable("gone"), lambda: ValueError("own files")])
+@pytest.mark.parametrize("step", ["get", "stream_stream", "write", "read"])
+async def test_a_peer_is_dialled_again_whatever_has_happened(step: str, make: Callable[[], Exception]) -> None:
+    heard, channel = Heard(), Ending(step, make)
+    links = Links({B: cast(Any, channel)}, heard.deliver, heard.lose)
+    links.start()
+    await until(lambda: channel.ended > 1)
+    await links.stop()
+
+
+@pytest.mark.parametrize(("error", "is_ours"), [(ValueError("17 is a share"), True), (grpc.RpcError(), False)])
+async def test_a_defect_of_ours_is_reported_as_one_and_without_its_words(error: Exception, is_ours: bool) -> None:
+    def fail(peer: PartyId, got: Frame) -> None:
+        raise error
+
+    channel = Ending("", _Ended)
+    links = Links({B: cast(Any, channel)}, fail, Heard().lose)
+    with structlog.testing.capture_logs() as logged:
+        channel.message = encode([frame()])
+        links.start()
+        await until(lambda: bool([each for each in logged if each["event"] == "peer_stream_ended"]))
+        await links.stop()
+    assert bool([each for each in logged if each["event"] == "defect"]) is is_ours
+    assert "17" not in str([each for each in logged if each["event"] == "peer_stream_ended"])
+
+
+async def test_a_write_that_grpc_gives_up_breaks_the_stream() -> None:
+    async def write(_: bytes) -> None:
+        raise asyncio.CancelledError
+
+    link = StreamLink(A, write)
+    link.post(frame())
+    with pytest.raises(Unreachable):
+        await link.flush()
+
+
 async def test_a_flush_waits_for_what_was_posted_before_it_and_for_no_more() -> None:
     gate, written = asyncio.Semaphore(0), list[bytes]()
 
@@ -266,7 +346,7 @@ def broken_by_grpc() -> Exception:
     return grpc.RpcError()
 
 
-@pytest.mark.parametrize("make", [broken_by_grpc, asyncio.InvalidStateError, lambda: Unreachable("gone")])
+@pytest.mark.parametrize("make", [broken_by_grpc, asyncio.InvalidStateError, lambda: Unreachable("gone"), _Ended])
 async def test_whatever_breaks_a_write_is_the_peers_absence(make: Callable[[], Exception]) -> None:
     async def write(_: bytes) -> None:
         raise make()

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import socket
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -15,6 +14,7 @@ from typing import Any
 import grpc
 import pytest
 
+from clients.local.ports import free_ports
 from clients.sdk import AsyncClient, Client
 from steelyard.digest import frame
 from steelyard.documents.attempt import Contribution, InputSet
@@ -175,9 +175,7 @@ class FakeCoordinator(CoordinatorServiceServicer):
 @pytest.fixture(scope="module")
 def consortium(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Membership]:
     directory = tmp_path_factory.mktemp("sdk")
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    [port] = free_ports(1)
     addresses = dict.fromkeys(PARTIES, f"127.0.0.1:{port}")
     membership = make_local_consortium(directory, PARTIES, 2, addresses, f"127.0.0.1:{port}")
     owners = "\n".join(f'{each} = "owners/{each}"' for each in PARTIES)

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import shutil
 import socket
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+import ssl
+import struct
+import threading
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -15,6 +20,7 @@ import grpc
 import grpc.aio
 import pytest
 
+from clients.local.ports import free_ports
 from steelyard.errors import Conflict, Invalid, SteelyardError, Unauthenticated, Unreachable
 from steelyard.identity.authority import Authority
 from steelyard.identity.certificates import Role
@@ -26,9 +32,10 @@ from steelyard.rpc.authorisation import Authorise
 from steelyard.rpc.channel import PinnedChannel, open_blocking
 from steelyard.rpc.server import Server
 from steelyard.rpc.tls import Endpoint
-from tests.service.fakes import free_ports, make_consortium
+from tests.service.fakes import make_consortium
 
 ECHO = "/test.Test/echo"
+UNSPOKEN = 255  # a number of no address family
 
 
 async def echo(request: bytes, context: Any) -> bytes:
@@ -74,7 +81,7 @@ def setting(tmp_path: Path) -> Setting:
 
 async def call(channel: PinnedChannel) -> bytes:
     async with channel.calling() as opened:
-        answer: bytes = await opened.unary_unary(ECHO)(b"hello", timeout=3)
+        answer: bytes = await opened.unary_unary(ECHO)(b"hello", timeout=30)
         return answer
 
 
@@ -99,10 +106,10 @@ async def test_the_pin_binds_the_channel_and_not_only_the_inspection(setting: Se
     async with setting.serving(setting.layout.home(Role.NODE, "bank-b")):
         async with grpc.aio.secure_channel(setting.address, credentials) as channel:
             with pytest.raises(grpc.aio.AioRpcError) as caught:
-                await channel.unary_unary(ECHO)(b"hello", timeout=3)
+                await channel.unary_unary(ECHO)(b"hello", timeout=30)
         assert caught.value.code() == grpc.StatusCode.UNAVAILABLE
     async with setting.serving(), grpc.aio.secure_channel(setting.address, credentials) as channel:
-        assert await channel.unary_unary(ECHO)(b"hello", timeout=3) == b"hello"
+        assert await channel.unary_unary(ECHO)(b"hello", timeout=30) == b"hello"
 
 
 async def test_a_server_of_another_authority_is_refused(setting: Setting, tmp_path: Path) -> None:
@@ -149,6 +156,60 @@ def test_a_silent_server_is_unreachable_in_time(setting: Setting) -> None:
         tls.inspect(setting.client_home.path, setting.endpoint, timeout=0.3)
 
 
+def test_a_server_that_hangs_up_leaves_no_open_socket_behind(setting: Setting, monkeypatch: pytest.MonkeyPatch) -> None:
+    host, port = setting.address.split(":")
+    monkeypatch.setattr(ssl.SSLContext, "wrap_socket", _slowly(ssl.SSLContext.wrap_socket))
+    with socket.create_server((host, int(port))) as listening:
+        hanging_up = threading.Thread(target=_hang_up, args=(listening,))
+        hanging_up.start()
+        for _ in range(5):
+            with pytest.raises((Unreachable, Unauthenticated)):
+                tls.inspect(setting.client_home.path, setting.endpoint)
+        listening.shutdown(socket.SHUT_RDWR)
+        hanging_up.join(5)
+    gc.collect()  # pytest makes an error of a socket that was not closed
+
+
+def _slowly(wrap: Callable[..., ssl.SSLSocket]) -> Callable[..., ssl.SSLSocket]:
+    """A socket that was connected before it is wrapped has been reset until then."""
+
+    def wrap_slowly(*args: Any, **options: Any) -> ssl.SSLSocket:
+        time.sleep(0.05)
+        return wrap(*args, **options)
+
+    return wrap_slowly
+
+
+def test_an_address_of_a_family_that_this_machine_does_not_speak_is_passed_over(
+    setting: Setting, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    host, port = setting.address.split(":")
+    there = (socket.AF_INET, socket.SOCK_STREAM, 6, "", (host, int(port)))
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: [(UNSPOKEN, *there[1:]), there])
+    with socket.create_server((host, int(port))), pytest.raises(Unreachable) as caught:
+        tls.inspect(setting.client_home.path, setting.endpoint, timeout=0.3)
+    assert isinstance(caught.value.__context__, TimeoutError)  # it was connected, and kept silent
+
+
+@pytest.mark.parametrize("name", ["ca.pem", "tls.pem", "tls.key"])
+@pytest.mark.parametrize("content", [b"", b"no certificate"])
+def test_files_of_our_own_that_do_not_serve_are_no_fault_of_the_server(
+    setting: Setting, name: str, content: bytes
+) -> None:
+    (setting.client_home.path / name).write_bytes(content)
+    with pytest.raises(Invalid, match="pki check"):
+        tls.inspect(setting.client_home.path, setting.endpoint)
+
+
+def _hang_up(listening: socket.socket) -> None:
+    """Resets every connection at once."""
+    with suppress(OSError):
+        while True:
+            connection, _ = listening.accept()
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            connection.close()
+
+
 async def test_a_renewed_certificate_is_served_without_a_restart(setting: Setting) -> None:
     async with setting.serving():
         before = await asyncio.to_thread(tls.inspect, setting.client_home.path, setting.endpoint)
@@ -189,7 +250,7 @@ async def test_many_waiting_calls_share_one_dial(setting: Setting) -> None:
 async def test_a_blocking_channel_is_pinned_too(setting: Setting) -> None:
     def blocking() -> bytes:
         with open_blocking(setting.client_home.path, setting.endpoint) as channel:
-            answer: bytes = channel.unary_unary(ECHO)(b"hello", timeout=3)
+            answer: bytes = channel.unary_unary(ECHO)(b"hello", timeout=30)
             return answer
 
     async with setting.serving():

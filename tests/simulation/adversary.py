@@ -20,7 +20,7 @@ class TwoFaced(Node):
 
     def say(self, run: Run, step: Round) -> None:
         for party, message in sorted(step.send.items()):
-            if step.step == "vote":
+            if step.step == "change vote":
                 self._vote(run, party, bytes(message))
             else:
                 self.tell(party, run.attempt, run.number, self._dealt(step, bytes(message)))

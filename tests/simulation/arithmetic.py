@@ -87,7 +87,7 @@ def cheap_change(
     else:
         stood = ""
     vote = ballot.prepare(transcript, transcript, stood)
-    received = yield broadcast("vote", to_wire(vote), [PartyId(each) for each in change.voters if each != me], 0)
+    received = yield broadcast("change vote", to_wire(vote), [PartyId(each) for each in change.voters if each != me], 0)
     return (vote, *_votes(received))
 
 

@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from steelyard import records
 from steelyard.documents.signed import Signed, from_wire, sign_bytes, to_wire
 from steelyard.errors import Conflict, Invalid, Malformed, Unauthenticated
 from steelyard.identity import certificates, enrolment
@@ -54,7 +55,7 @@ def scene(tmp_path: Path) -> Scene:
 def _resealed(data: bytes, token: str, change: Callable[[dict[str, Any]], None]) -> bytes:
     """What a joiner with a token of its own could send: any content, rightly signed."""
     signed = from_wire(data)
-    content = msgspec.json.decode(signed.payload)
+    content = records.from_json(signed.payload)
     change(content)
     return to_wire(sign_bytes(signed.kind, msgspec.json.encode(content), signed.signer, token_key(token)))
 
@@ -93,7 +94,7 @@ def test_the_token_is_in_no_file_of_either_side(scene: Scene, tmp_path: Path) ->
 def test_a_stored_token_cannot_be_turned_into_an_enrolment(scene: Scene) -> None:
     token = scene.token()
     data = scene.request(token)
-    stored = msgspec.json.decode(next(scene.tokens.directory.iterdir()).read_bytes())["key"]
+    stored = records.from_json(next(scene.tokens.directory.iterdir()).read_bytes())["key"]
     assert stored == token_key(token).public_key().public_bytes_raw().hex()
     with pytest.raises(Unauthenticated):
         scene.admit(_resealed(data, stored, lambda content: None))

@@ -24,6 +24,7 @@ from steelyard.identity.certificates import Role
 from steelyard.identity.sealing import seal
 from steelyard.ids import PartyId
 from steelyard.sharing import shamir
+from steelyard.sharing.combination import BEHIND
 from steelyard.storage.database import Database
 from steelyard.vault.key_file import open_key_file
 from steelyard.vault.vault import Vault
@@ -124,7 +125,7 @@ def test_a_large_one_lies_in_a_file_that_goes_with_it(nodes: Nodes) -> None:
     assert not stray.exists()
     (file,) = (nodes.root / f"{ME}.inbox").iterdir()
     assert file.read_bytes() == bundle.parts[ME]
-    assert nodes.inboxes[ME].take(nodes.firms.header(bundle).id).size == 140_003
+    assert nodes.inboxes[ME].take(nodes.firms.header(bundle).id).size == 140_000 + BEHIND
     assert nodes.deliver(nodes.firms.bundle("firm-x", 1)) is None
     assert list((nodes.root / f"{ME}.inbox").iterdir()) == []
 
@@ -207,7 +208,7 @@ def test_a_registration_with_bad_dates_is_refused(nodes: Nodes, changes: dict[st
         ({"threshold": 3}, Invalid),
         ({"commitments": {}}, Invalid),
         ({"sealed": {}}, Invalid),
-        ({"layers": (Layer("amounts", 9),)}, Invalid),
+        ({"layers": (Layer("amounts", 19),)}, Invalid),
         ({"layers": (Layer("amounts", 2),)}, Malformed),  # one more mask than there is
         ({"length": 5, "layers": (Layer("amounts", 2),)}, Malformed),
         ({"expires_ms": now_ms() - 1}, Invalid),

@@ -53,3 +53,11 @@ def test_a_bank_and_invented_firms_are_no_group_unless_the_owner_says_so(each_co
     with nullcontext() if each_counts else pytest.raises(GroupTooSmall, match="sponsored_count"):
         pending.check([bank("bank-a"), firm("firm-x", "analyst"), firm("firm-y", "analyst")])
     pending.check([bank("bank-a"), bank("bank-b"), firm("firm-y", "club")])
+
+
+def test_firms_whose_figures_go_out_by_their_own_consent_need_no_group() -> None:
+    arguments = {"dataset": "statements", "column": "firm", "ratios": ["roa"], "subjects": ["x"], "called": ["x"]}
+    asked = msgspec.structs.replace(ASKED, function="ratio", arguments=arguments)
+    ledger, consent = SimpleNamespace(check=lambda *_, **__: None), SimpleNamespace(now_ms=lambda: 0)
+    pending = PendingRelease(ledger, consent, asked, question_of(asked), POLICY, 3, lambda: None)  # type: ignore[arg-type]
+    pending.check([firm("x", "analyst")])

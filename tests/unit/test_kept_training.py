@@ -7,12 +7,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from msgspec import msgpack
+from protocols.consortium import Consortium
 from unit.vaults import Place
 
 from node.training import KeptModels, KeptSums, TrainedHere
-from steelyard.errors import Conflict, Invalid, NotFound
+from steelyard.errors import Conflict, Invalid, NotFound, Outdated
 from steelyard.ids import ComputationId, PartyId
 from steelyard.learning.model import Card, Model
+from steelyard.protocols.saved import Saved
 
 ID, OTHER = ComputationId("ab" * 16), ComputationId("cd" * 16)
 A, B, C = (PartyId(f"bank-{letter}") for letter in "abc")
@@ -41,6 +44,18 @@ def test_sums_are_there_after_a_restart_up_to_the_first_gap(tmp_path: Path) -> N
         again.keep(2, b"new")
         assert again.read(2) == b"new"
     assert not any(b"secret" in file.read_bytes() for file in place.files)
+
+
+def test_states_that_another_release_has_kept_are_erased_when_they_would_go_on(tmp_path: Path) -> None:
+    place, attempt = Place(tmp_path), Consortium(3, 2).attempt(A)
+    with place.opened() as vault:
+        for number in (1, 2):
+            KeptSums(vault, ID).keep(number, bytes(16) + msgpack.encode([b"shares"]))  # no word on their form
+    with place.opened() as vault:
+        with pytest.raises(Outdated, match="start it again, with a new request"):
+            next(Saved(attempt, KeptSums(vault, ID)).common())
+        assert KeptSums(vault, ID).latest() == 0
+    assert not place.files
 
 
 def test_a_vote_holds_for_ever(tmp_path: Path) -> None:

@@ -49,13 +49,24 @@ def test_rows_already_in_order_take_more_comparisons_but_come_out_right() -> Non
     assert search.order.tolist() == list(range(500))
 
 
-@pytest.mark.parametrize(("count", "batches", "each"), [(100, 1, 50), (1000, 4, 35), (10_000, 11, 25)])
+def typically(count: int, wanted: np.ndarray | None = None) -> tuple[float, float]:
+    """Medians of batches and comparisons over many shuffles: of single ones, a tenth takes a fifth more.
+
+    The fewer the rows, the more the shuffles differ; for the bounds below one run in 10^6 is beyond them.
+    """
+    shuffles = 75 if count <= 1000 else 25
+    found = [solved(Search(count, 1 << 14, wanted), shuffled(count)) for _ in range(shuffles)]
+    batches, comparisons = np.median(found, axis=0)
+    return float(batches), float(comparisons)
+
+
+@pytest.mark.parametrize(("count", "batches", "each"), [(100, 1, 50), (1000, 3, 33), (10_000, 10, 23)])
 def test_few_batches_and_comparisons_are_enough(count: int, batches: int, each: int) -> None:
-    taken, comparisons = solved(Search(count, 1 << 14), shuffled(count))
+    taken, comparisons = typically(count)
     assert taken <= batches
     assert comparisons <= each * count
 
 
 def test_one_position_takes_a_fraction_of_the_comparisons() -> None:
-    _, comparisons = solved(Search(10_000, 1 << 14, np.array([5000])), shuffled(10_000))
-    assert comparisons < 130_000
+    _, comparisons = typically(10_000, np.array([5000]))
+    assert comparisons < 80_000

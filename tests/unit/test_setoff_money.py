@@ -29,6 +29,8 @@ def test_what_a_firm_brings_is_read_and_a_credit_line_is_both_firms() -> None:
         ("tender,A,,much\n", "line 2, column amount: this cannot be read"),
         ("tender,A,,1\ntender,A,,2\n", "the tender of A is on two lines"),
         ("credit,A,B,1\ncredit,A,B,2\n", "the credit of A is on two lines"),
+        ("tender,A,,1,50\n", "line 2 has not as many cells as line 1"),
+        ("tender,A,1\n", "line 2 has not as many cells as line 1"),
         ('tender,"A,,1\n', "no CSV: check its quotation marks"),
     ],
 )

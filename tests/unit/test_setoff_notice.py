@@ -7,15 +7,19 @@ import io
 import json
 from datetime import date
 
+import numpy as np
 import pytest
 
-from steelyard.errors import Cheated
+from steelyard.errors import Cheated, Malformed
 from steelyard.setoff.book import Book
 from steelyard.setoff.generator import generate
 from steelyard.setoff.notice import Line, Notice, as_csv, as_json, as_pdf, notices
 from steelyard.setoff.obligations import Obligation
 from steelyard.setoff.schedule import Schedule
+from steelyard.setoff.settlement import settle
 from steelyard.setoff.solver import solve
+from steelyard.setoff.statement import Statement
+from steelyard.setoff.terms import Terms
 
 RING = [Obligation("1", "A", "B", 50), Obligation("2", "B", "C", 60), Obligation("3", "C", "A", 70)]
 
@@ -74,3 +78,14 @@ def test_the_printed_notice_is_a_pdf_and_no_share_or_amount_is_in_a_repr() -> No
     notice = Notice("A", "r1", (Line(RING[0], 12_345), Line(RING[2], 12_345)))
     assert as_pdf(notice, date(2026, 11, 30)).startswith(b"%PDF-")
     assert "12345" not in repr(notice)
+
+
+def test_numbers_that_cancel_more_than_is_owed_make_no_notice() -> None:
+    terms = Terms(round="r1", firms=("a", "b"))
+    statement = Statement(terms, "A", (RING[0], Obligation("2", "B", "A", 50)))
+    agreed = [1, 1, 1, 1]
+    assert settle(statement, np.array([0, 50, 0, 50, *agreed]), "r1").payables == 50
+    with pytest.raises(Cheated, match="more than this firm owes another"):
+        settle(statement, np.array([0, 51, 0, 51, *agreed]), "r1")
+    with pytest.raises(Malformed, match="not for what the firm has said"):
+        settle(statement, np.array([0, 50, 0, 50]), "r1")

@@ -7,6 +7,7 @@ from typing import ClassVar
 import msgspec
 import pytest
 
+from steelyard import records
 from steelyard.documents.manifest import Hex32, Name
 from steelyard.documents.signed import MAX_DOCUMENT, Document, from_wire, read, sign, sign_bytes, to_wire
 from steelyard.errors import Malformed, Unauthenticated
@@ -98,10 +99,10 @@ def test_the_wire_form_keeps_every_byte() -> None:
 @pytest.mark.parametrize("name", ['"bank-a\\n"', '"Bank"', '"a--b"', f'"{"a" * 41}"'])
 def test_a_manifest_takes_no_name_that_is_none(name: str) -> None:
     with pytest.raises(msgspec.ValidationError):
-        msgspec.json.decode(name, type=Name)
+        records.from_json(name, Name)
 
 
 @pytest.mark.parametrize("text", ["00" * 31, "00" * 33, "AB" * 32, "00" * 32 + "\\n"])
 def test_a_manifest_takes_no_key_that_is_not_64_lower_case_digits(text: str) -> None:
     with pytest.raises(msgspec.ValidationError):
-        msgspec.json.decode(f'"{text}"', type=Hex32)
+        records.from_json(f'"{text}"', Hex32)
