@@ -104,10 +104,12 @@ def test_of_the_least_keys_only_a_share_of_their_number_is_known(count: int) -> 
 
 
 def test_a_median_of_a_thousand_takes_a_fraction_of_the_comparisons_of_a_sort() -> None:
+    """One shuffle in eleven exceeds this; half of 25 less than once in 10^7."""
     ring, values = Ring.of(3, 2), np.arange(1000)
-    rounds, sent = cost(ring, lambda circle, key: median(circle, key, 40), ring.share(values))
+    runs = [cost(ring, lambda circle, key: median(circle, key, 40), ring.share(values)) for _ in range(25)]
+    rounds, sent = np.median(runs, axis=0)
     assert rounds <= 2 + 3 * 9
-    assert sent / 3 / 1000 < 30 * 27
+    assert sent / 3 / 1000 < 700
 
 
 @pytest.mark.parametrize(("n", "k", "rounds"), [(3, 2, 8), (5, 3, 12)])

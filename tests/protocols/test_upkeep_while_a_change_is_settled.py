@@ -12,7 +12,7 @@ from protocols.vaults import POOL, Holders, values
 from steelyard.documents.attempt import Contribution, InputSet
 from steelyard.epochs.certificate import Commit
 from steelyard.epochs.record import Generation, Record
-from steelyard.errors import Conflict, SteelyardError
+from steelyard.errors import Conflict, PolicyRefused
 from steelyard.functions.catalogue import question
 from steelyard.functions.shelves import epoch_digest
 from steelyard.functions.upkeep import keep_up
@@ -22,15 +22,13 @@ from steelyard.randomness import token
 from steelyard.rounds import run_locally
 
 
-class Entered(SteelyardError):
-    """A node went on to sign an input set."""
-
-
 class Ledger:
+    """Who signs an input set comes to it, and no further."""
+
     def check(self, contributions: Sequence[Contribution]) -> None: ...
 
     def enter(self, input_set: InputSet) -> None:
-        raise Entered("signed")
+        raise PolicyRefused("a node went on to sign an input set")
 
 
 def refreshed(holders: Holders, offered: Mapping[str, Commit], held: Mapping[str, Commit]) -> Mapping[PartyId, object]:
@@ -54,7 +52,7 @@ def test_who_has_committed_since_its_hello_makes_nobody_a_cheat(late: int) -> No
     held = {party: before if at < late else after for at, party in enumerate(holders.parties)}
     outcome = refreshed(holders, dict.fromkeys(holders.parties, before), held)
     for party, commit in held.items():
-        assert isinstance(outcome[PartyId(party)], Conflict if commit is after else Entered), outcome
+        assert isinstance(outcome[PartyId(party)], Conflict if commit is after else PolicyRefused), outcome
 
 
 @pytest.mark.parametrize("late", [1, 2, 3])
@@ -69,4 +67,4 @@ def test_hellos_of_two_epochs_are_no_cheat_either(late: int) -> None:
 def test_where_all_stand_at_one_epoch_they_go_on() -> None:
     holders = Holders(2, 4, values(3))
     now = dict.fromkeys(holders.parties, genuine(holders, POOL, 1))
-    assert all(isinstance(each, Entered) for each in refreshed(holders, now, now).values())
+    assert all(isinstance(each, PolicyRefused) for each in refreshed(holders, now, now).values())

@@ -136,9 +136,10 @@ class FakeNode(node_pb2_grpc.NodeServiceServicer):
         await self.server.start()
 
     async def kill(self) -> None:
-        server, self.server = self.server, None
-        if server is not None:
-            await server.stop(0)
+        """Afterwards `server` is None and its port is free."""
+        if self.server is not None:
+            await self.server.stop(0)
+            self.server = None
 
     def seal(self, computation: str, request: Signed, **changes: Any) -> None:
         note = ResultNote(
