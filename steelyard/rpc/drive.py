@@ -6,18 +6,19 @@ import asyncio
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Executor
-from contextlib import nullcontext, suppress
+from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import count
-from typing import Final, Generic, TypeVar
+from typing import Final, TypeVar
 from typing import Protocol as Interface
 
 from steelyard.errors import Invalid, SteelyardError, Unreachable
 from steelyard.ids import PartyId
-from steelyard.rounds import Fork, Inbox, Message, Protocol, Round
+from steelyard.rounds import Fork, Inbox, Message, Protocol
 from steelyard.rpc.frames import FRAME_BYTES, Frame
 from steelyard.rpc.mailbox import MAIN, Mailbox
-from steelyard.rpc.pace import Pace, Stopwatch
+from steelyard.rpc.pace import Pace
+from steelyard.rpc.steps import Output, Steps
 from steelyard.v1.peer_pb2 import Abort
 
 T = TypeVar("T")
@@ -30,11 +31,6 @@ class Link(Interface):
     def post(self, frame: Frame) -> None: ...
 
     async def flush(self) -> None: ...
-
-
-@dataclass(frozen=True, slots=True)
-class _Output(Generic[T]):
-    value: T
 
 
 async def drive(
@@ -69,11 +65,11 @@ class _Drive:
     async def run(self, protocol: Protocol[T], branch: int, first: int = 0) -> T:
         number = first
         inbox: Inbox | None = None
-        pace, swift = Pace(), False
+        pace, swift, steps = Pace(), False, Steps(protocol, self.executor)
         try:
             while True:
-                step = await self._advance(protocol, inbox, pace if swift else None)
-                if isinstance(step, _Output):
+                step = await steps.advance(inbox, pace if swift else None)
+                if isinstance(step, Output):
                     return step.value
                 if isinstance(step, Fork):
                     if branch != MAIN:  # branches of branches would be numbered by chance
@@ -94,22 +90,7 @@ class _Drive:
                     await _settle(self.links.values(), self.patience)
             finally:
                 self.mailbox.end(branch)
-                with suppress(ValueError):  # it runs still: see `_advance`
-                    protocol.close()
-
-    async def _advance(
-        self, protocol: Protocol[T], inbox: Inbox | None, pace: Pace | None
-    ) -> Round | Fork | _Output[T]:
-        if self.executor is None:
-            return _step(protocol, inbox)
-        if pace and pace.brisk:
-            return _timed(protocol, inbox, pace)
-        step = asyncio.get_running_loop().run_in_executor(self.executor, _timed, protocol, inbox, pace)
-        try:
-            return await asyncio.shield(step)
-        except asyncio.CancelledError:
-            step.add_done_callback(lambda _: protocol.close())  # what runs in a thread cannot be closed before
-            raise
+                steps.close()
 
     async def _fork(self, fork: Fork) -> None:
         running: deque[asyncio.Task[object]] = deque()
@@ -137,18 +118,6 @@ class _Drive:
                 self.links[peer].post(Frame(self.attempt, branch, number, step, len(view), offset, body))
         except Unreachable as error:
             self.mailbox.lose(peer, error)
-
-
-def _step(protocol: Protocol[T], inbox: Inbox | None) -> Round | Fork | _Output[T]:
-    try:
-        return next(protocol) if inbox is None else protocol.send(inbox)
-    except StopIteration as end:
-        return _Output(end.value)
-
-
-def _timed(protocol: Protocol[T], inbox: Inbox | None, pace: Pace | None) -> Round | Fork | _Output[T]:
-    with Stopwatch(pace) if pace else nullcontext():
-        return _step(protocol, inbox)
 
 
 async def _settle(links: Iterable[Link], patience: float) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import faulthandler
 from collections.abc import Callable, Coroutine
 from typing import Any
 
@@ -16,6 +17,7 @@ else:
 
 
 def run(program: Coroutine[Any, Any, None]) -> None:
-    """To its end; raises what it raises."""
+    """To its end; raises what it raises.  A crash of the interpreter leaves the lines of all threads in the log."""
+    faulthandler.enable()  # files, lines and functions; no values
     with asyncio.Runner(loop_factory=_new_loop) as runner:
         runner.run(program)
