@@ -30,7 +30,7 @@ from steelyard.documents.attempt import MAX_ROWS
 from steelyard.documents.request import Request
 from steelyard.documents.sealed_result import SealedResult
 from steelyard.documents.signed import Signed, read
-from steelyard.errors import Cancelled, Conflict, Invalid, Overloaded, SteelyardError
+from steelyard.errors import Cancelled, Conflict, Invalid, Overloaded, SteelyardError, Unreachable
 from steelyard.functions import sealed_argument
 from steelyard.functions.answered import call_of
 from steelyard.functions.catalogue import question_of
@@ -116,6 +116,7 @@ class Engine:
         self._workers = Workers()
         self._threads = ThreadPoolExecutor(max_workers=4, thread_name_prefix="engine")
         self._courtesy = Courtesy()
+        self._stopped = False
 
     def introduce(self, order: Order) -> Signed:
         """This node's hello for an attempt that may follow soon: it is asked for once, and replaces any before.
@@ -132,9 +133,12 @@ class Engine:
     async def run(self, order: Order) -> SealedResult:
         """One attempt at an approved computation, and its sealed result, which `FetchResult` gives out from now on.
 
-        Raises Conflict while another attempt runs, Overloaded, PolicyRefused, and whatever ends the protocol.
+        Raises Conflict while another attempt runs, Overloaded, Unreachable once the node stops, PolicyRefused, and
+        whatever ends the protocol.
         """
         computation = order.recorded.id
+        if self._stopped:
+            raise Unreachable(f"{self._books.party} is being stopped", party=self._books.party)
         if computation in self._running:
             raise Conflict("an attempt at this computation is under way")
         if len(self._running) >= self._at_once:
@@ -161,7 +165,8 @@ class Engine:
             await asyncio.wait([task])
 
     async def stop(self) -> None:
-        """Ends what runs."""
+        """Ends what runs, and lets nothing begin."""
+        self._stopped = True
         self._hellos.clear()
         for task in self._running.values():
             task.cancel()
