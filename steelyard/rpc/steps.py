@@ -40,8 +40,8 @@ class Steps(Generic[T]):
     def close(self) -> None:
         """Now, or once its step in a thread has ended.
 
-        Not a moment before: to close a generator that runs in another thread does not always raise ValueError.  It
-        may walk what that generator waits for while it changes, and crashed whole nodes (Python 3.11).
+        Not a moment before: to close a generator that runs in another thread does not always raise ValueError.
+        Python 3.11 may take what lies on that generator's stack for what it awaits, and has crashed whole nodes.
         """
         if self._running is None or self._running.done():
             self.protocol.close()
