@@ -15,6 +15,8 @@ from steelyard.v1 import types_pb2
 from steelyard.v1.coordinator_pb2_grpc import CoordinatorServiceStub
 from tests.service.fakes import (
     PARTIES,
+    QUICK,
+    SOON_MISSING,
     approved,
     die,
     fail,
@@ -130,14 +132,14 @@ async def test_a_pending_node_is_asked_again_until_its_owner_approves(tmp_path: 
 async def test_a_pending_computation_ends_with_its_request_s_expiry(tmp_path: Path) -> None:
     async with world(tmp_path) as w:
         w.nodes["bank-c"].answers = [pending()]
-        ended = await w.asked(expires_ms=now_ms() + 2_000)
+        ended = await w.asked(expires_ms=now_ms() + 4_000)
         assert (ended.state, ended.failure.reason) == (ABORTED, "TIMED_OUT")
         assert ended.failure.message == "the request expired before the owner of bank-c decided on it"
         assert ended.failure.party == "bank-c"
 
 
 async def test_a_missing_party_ends_the_computation_and_is_named(tmp_path: Path) -> None:
-    async with world(tmp_path, down=("bank-c",)) as w:
+    async with world(tmp_path, timing=SOON_MISSING, down=("bank-c",)) as w:
         ended = await w.asked()
         assert (ended.state, ended.failure.reason) == (ABORTED, "PARTY_MISSING")
         assert (
@@ -149,13 +151,13 @@ async def test_a_missing_party_ends_the_computation_and_is_named(tmp_path: Path)
 
 async def test_a_missing_party_that_may_be_left_out_is_only_named(tmp_path: Path) -> None:
     parties = ("bank-a", "bank-b", "bank-c", "bank-d")  # quorum 3
-    async with world(tmp_path, parties=parties, down=("bank-c",)) as w:
+    async with world(tmp_path, timing=SOON_MISSING, parties=parties, down=("bank-c",)) as w:
         assert (await w.asked()).failure.message == "bank-c does not answer"
 
 
 async def test_a_party_that_says_why_it_cannot_take_part_is_quoted(tmp_path: Path) -> None:
     parties = ("bank-a", "bank-b", "bank-c", "bank-d")
-    async with world(tmp_path, parties=parties) as w:
+    async with world(tmp_path, timing=SOON_MISSING, parties=parties) as w:
         w.nodes["bank-b"].answers = [Failed("the database is damaged")]
         failure = (await w.asked()).failure
         assert (failure.reason, failure.party) == ("PARTY_MISSING", "bank-b")
@@ -164,14 +166,14 @@ async def test_a_party_that_says_why_it_cannot_take_part_is_quoted(tmp_path: Pat
 
 async def test_with_allow_missing_the_others_compute_alone(tmp_path: Path) -> None:
     parties = ("bank-a", "bank-b", "bank-c", "bank-d")  # quorum 3
-    async with world(tmp_path, parties=parties, down=("bank-c",)) as w:
+    async with world(tmp_path, timing=SOON_MISSING, parties=parties, down=("bank-c",)) as w:
         ended = await w.asked(allow_missing=True)
         assert ended.state == DONE
         assert list(w.nodes["bank-a"].runs[0].participants) == ["bank-a", "bank-b", "bank-d"]
 
 
 async def test_allow_missing_needs_a_quorum(tmp_path: Path) -> None:
-    async with world(tmp_path, down=("bank-b",)) as w:  # 2-of-3: the quorum is 3
+    async with world(tmp_path, timing=SOON_MISSING, down=("bank-b",)) as w:  # 2-of-3: the quorum is 3
         ended = await w.asked(allow_missing=True)
         assert (ended.state, ended.failure.reason) == (ABORTED, "PARTY_MISSING")
 
@@ -225,7 +227,7 @@ async def test_enough_delivered_results_end_the_computation_although_a_node_fail
 
 
 async def test_a_node_killed_in_an_attempt_is_waited_for_and_then_named(tmp_path: Path) -> None:
-    async with world(tmp_path, threshold=3) as w:
+    async with world(tmp_path, timing=QUICK, threshold=3) as w:
         w.nodes["bank-b"].acts = [die]
         for party in ("bank-a", "bank-c"):
             w.nodes[party].acts = [fail(Unreachable("the stream to bank-b ended", party="bank-b"))]
@@ -252,7 +254,7 @@ async def test_a_node_killed_in_an_attempt_may_come_back(tmp_path: Path) -> None
 
 async def test_once_the_input_set_is_signed_a_retry_has_the_same_participants(tmp_path: Path) -> None:
     parties = ("bank-a", "bank-b", "bank-c", "bank-d")
-    async with world(tmp_path, parties=parties, threshold=4) as w:
+    async with world(tmp_path, timing=QUICK, parties=parties, threshold=4) as w:
         w.nodes["bank-a"].acts = [fail(Failed("later"), signed=True), *w.nodes["bank-a"].acts]
         w.nodes["bank-d"].acts = [die]
         ended = await w.asked(allow_missing=True)
@@ -263,7 +265,7 @@ async def test_once_the_input_set_is_signed_a_retry_has_the_same_participants(tm
 async def test_a_hanging_node_is_given_up_in_time_and_named(tmp_path: Path) -> None:
     async with world(tmp_path, threshold=3) as w:
         w.nodes["bank-c"].acts = [hang]
-        ended = await w.asked(expires_ms=now_ms() + 1500)
+        ended = await w.asked(expires_ms=now_ms() + 4_000)
         assert ended.state == ABORTED
         assert ended.failure.reason == "TIMED_OUT"
 

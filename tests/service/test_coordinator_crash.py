@@ -13,7 +13,7 @@ from coordinator.clock import now_ms
 from coordinator.lifecycle import State
 from steelyard.errors import Cheated, Failed
 from steelyard.v1 import types_pb2
-from tests.service.fakes import PARTIES, World, abandon, fail, hang, pending, until, world
+from tests.service.fakes import PARTIES, SOON_MISSING, World, abandon, fail, hang, pending, until, world
 
 DONE = types_pb2.COMPUTATION_STATE_DONE
 ABORTED = types_pb2.COMPUTATION_STATE_ABORTED
@@ -24,9 +24,12 @@ class Trap:
 
     def __init__(self) -> None:
         self.reached = asyncio.Event()
+        self.missing = 1  # who have still to come here
 
     async def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        self.reached.set()
+        self.missing -= 1
+        if not self.missing:
+            self.reached.set()
         await asyncio.sleep(3600)
 
 
@@ -40,6 +43,7 @@ def before_an_attempt(w: World, trap: Trap, patch: pytest.MonkeyPatch) -> None:
 
 def before_a_result_is_fetched(w: World, trap: Trap, patch: pytest.MonkeyPatch) -> None:
     patch.setattr(attempt.Attempt, "_collect", trap)
+    trap.missing = len(PARTIES)  # each node has its result by then
 
 
 def before_the_end_is_noted(w: World, trap: Trap, patch: pytest.MonkeyPatch) -> None:
@@ -102,33 +106,42 @@ async def test_a_kill_in_the_middle_of_an_attempt_leads_to_a_new_one(tmp_path: P
         assert all(len({run.attempt for run in node.runs}) == 2 for node in w.nodes.values())
 
 
-async def test_a_request_that_expired_while_the_coordinator_was_down_ends_cleanly(tmp_path: Path) -> None:
+def an_hour_passes(patch: pytest.MonkeyPatch) -> None:
+    """For the coordinator."""
+    patch.setattr(scheduler, "now_ms", lambda: now_ms() + 3_600_000)
+
+
+async def test_a_request_that_expired_while_the_coordinator_was_down_ends_cleanly(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     async with world(tmp_path) as w:
         w.nodes["bank-a"].answers = [pending()]
-        created = await w.create(expires_ms=now_ms() + 2_000)
+        created = await w.create()
         await abandon(w.app)
-        await asyncio.sleep(2.1)
+        an_hour_passes(monkeypatch)
         await w.begin_again()
         ended = await w.ended(created)
         assert (ended.state, ended.failure.reason) == (ABORTED, "TIMED_OUT")
 
 
-async def test_a_computation_finished_by_the_nodes_is_done_even_after_its_expiry(tmp_path: Path) -> None:
+async def test_a_computation_finished_by_the_nodes_is_done_even_after_its_expiry(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     async with world(tmp_path) as w:
         w.nodes["bank-a"].answers = [pending()]
-        signed = w.request(expires_ms=now_ms() + 2_000)
+        signed = w.request()
         created = await w.create(signed)
         await abandon(w.app)
         for node in w.nodes.values():
             node.seal(created.id, signed)
-        await asyncio.sleep(2.1)
+        an_hour_passes(monkeypatch)
         await w.begin_again()
         assert (await w.ended(created)).state == DONE
 
 
 async def test_participants_that_may_have_signed_stay_the_same_after_a_kill(tmp_path: Path) -> None:
     parties = ("bank-a", "bank-b", "bank-c", "bank-d")
-    async with world(tmp_path, parties=parties, down=("bank-c",)) as w:
+    async with world(tmp_path, timing=SOON_MISSING, parties=parties, down=("bank-c",)) as w:
         for party in ("bank-a", "bank-b", "bank-d"):
             w.nodes[party].acts = [hang, *w.nodes[party].acts]
         created = await w.create(allow_missing=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 
 import msgspec
@@ -13,7 +13,7 @@ from steelyard.documents.attempt import Contribution, InputSet
 from steelyard.errors import Cheated, Failed, PolicyRefused
 from steelyard.rpc import codec
 from steelyard.v1 import node_pb2, types_pb2
-from tests.service.fakes import QUICK, Act, FakeNode, fail, world
+from tests.service.fakes import QUICK, Act, FakeNode, fail, until, world
 
 DONE = types_pb2.COMPUTATION_STATE_DONE
 ABORTED = types_pb2.COMPUTATION_STATE_ABORTED
@@ -40,33 +40,38 @@ def finishing(owners: Sequence[str], after: float = 0.0, sponsor: str = "") -> A
     return act
 
 
-@pytest.mark.parametrize(("function", "waits"), [("ratio", True), ("score", True), ("sum", False)])
+LATE = 4 * QUICK.delivered
+
+
+@pytest.mark.parametrize(
+    ("function", "after", "waits"), [("ratio", LATE, True), ("score", LATE, True), ("sum", 3600, False)]
+)
 async def test_a_slow_owner_s_part_is_waited_for_where_nobody_else_has_it(
-    tmp_path: Path, function: str, waits: bool
+    tmp_path: Path, function: str, after: float, waits: bool
 ) -> None:
-    async with world(tmp_path) as w:
+    async with world(tmp_path, timing=QUICK) as w:
         for party, node in w.nodes.items():
-            node.acts = [finishing(["bank-c"], after=4 * QUICK.delivered if party == "bank-c" else 0.0)]
+            node.acts = [finishing(["bank-c"], after=after if party == "bank-c" else 0.0)]
         ended = await w.asked(function=function)
         assert ended.state == DONE
         assert (ended.parties[2].state == "done") == waits
 
 
 async def test_a_slow_node_that_owns_nothing_is_not_waited_for(tmp_path: Path) -> None:
-    async with world(tmp_path) as w:
+    async with world(tmp_path, timing=QUICK) as w:
         for party, node in w.nodes.items():
             node.acts = [finishing(["bank-a"], after=3600 if party == "bank-c" else 0.0)]
         assert (await w.asked(function="ratio")).state == DONE
 
 
 async def test_where_a_firm_without_a_node_has_answered_all_are_waited_for_and_then_forget_it(tmp_path: Path) -> None:
-    async with world(tmp_path) as w:
+    async with world(tmp_path, timing=QUICK) as w:
         for party, node in w.nodes.items():
-            after = 4 * QUICK.delivered if party == "bank-c" else 0.0
+            after = LATE if party == "bank-c" else 0.0
             node.acts = [finishing(["firm-x"], after=after, sponsor="analyst")]
         ended = await w.asked(function="ratio")
         assert (ended.state, ended.parties[2].state) == (DONE, "done")
-        await eventually(lambda: all(ended.id in node.done for node in w.nodes.values()))
+        await until(lambda: all(ended.id in node.done for node in w.nodes.values()))
 
 
 async def test_answers_stay_with_the_nodes_where_there_is_no_result(tmp_path: Path) -> None:
@@ -76,16 +81,8 @@ async def test_answers_stay_with_the_nodes_where_there_is_no_result(tmp_path: Pa
         w.nodes["bank-c"].acts = [fail(Failed("its disk is full", party="bank-c"))]
         ended = await w.asked(function="ratio")
         assert (ended.state, ended.failure.party) == (ABORTED, "bank-c")
-        await eventually(lambda: all(ended.id in node.cancelled for node in w.nodes.values()))
+        await until(lambda: all(ended.id in node.cancelled for node in w.nodes.values()))
         assert not any(node.done for node in w.nodes.values())
-
-
-async def eventually(holds: Callable[[], bool]) -> None:
-    for _ in range(500):
-        if holds():
-            return
-        await asyncio.sleep(0.01)
-    raise TimeoutError
 
 
 async def test_without_an_owner_s_part_there_is_no_result_and_it_is_named(tmp_path: Path) -> None:
@@ -98,7 +95,7 @@ async def test_without_an_owner_s_part_there_is_no_result_and_it_is_named(tmp_pa
 
 
 async def test_in_training_the_rest_goes_on_after_a_node_has_refused(tmp_path: Path) -> None:
-    async with world(tmp_path) as w:
+    async with world(tmp_path, timing=QUICK) as w:
         for node in w.nodes.values():
             node.acts = [finishing([], after=2 * QUICK.failed + QUICK.broken)]
         w.nodes["bank-c"].acts = [fail(PolicyRefused("no"))]

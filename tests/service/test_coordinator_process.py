@@ -40,10 +40,10 @@ def test_it_serves_until_it_is_told_to_stop(tmp_path: Path) -> None:
             assert process.poll() is None
             time.sleep(0.1)
         second = started(config)
-        assert second.wait(30) == Conflict.exit_code
+        assert second.wait(120) == Conflict.exit_code
         assert "in use" in second.communicate()[1]
         process.send_signal(signal.SIGTERM)
-        assert process.wait(30) == 0
+        assert process.wait(120) == 0
     finally:
         process.kill()
         errors = process.communicate()[1]
