@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import os
+import socket
 from collections.abc import Iterator
 
 import pytest
@@ -12,7 +12,8 @@ from hypothesis import settings
 import steelyard.rpc  # noqa: F401
 from clients.local import ports
 
-PORTS = 2_000  # for each worker
+FIRST = 5_000
+PORTS = 500  # a block, for each worker
 
 settings.register_profile("steelyard", deadline=None)  # a busy machine is no failure; pytest bounds what hangs
 settings.load_profile("steelyard")
@@ -21,12 +22,26 @@ pytest.register_assert_rewrite("tests.cluster")  # scenarios are no test files, 
 
 @pytest.fixture(scope="session", autouse=True)
 def _ports_of_this_worker() -> Iterator[None]:
-    """Workers beside each other do not find the same port free."""
-    lowest = ports.LOWEST + PORTS * int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(ports, "LOWEST", lowest)
+    """Nobody beside us finds a port free that we have found free, and that nobody listens on yet, or not for a while.
+
+    Another worker or another run of the tests takes another block, for who has a block listens on its first port; and
+    programs that look for ports themselves look above all blocks.
+    """
+    with socket.socket() as ours, pytest.MonkeyPatch.context() as patch:
+        lowest = next(each for each in range(FIRST, ports.LOWEST, PORTS) if _taken(ours, each))
+        patch.setattr(ports, "LOWEST", lowest + 1)
         patch.setattr(ports, "HIGHEST", lowest + PORTS)
         yield
+
+
+def _taken(ours: socket.socket, port: int) -> bool:
+    """Whether this socket listens there now."""
+    try:
+        ours.bind((ports.HOST, port))
+    except OSError:
+        return False
+    ours.listen()
+    return True
 
 
 @pytest.fixture(autouse=True)
