@@ -20,6 +20,7 @@ from tests.cluster.runner import PARTIES
 pytestmark = pytest.mark.xdist_group("in_process")
 
 FIRST, SECOND = PARTIES[:3], PARTIES[1:]
+BRIEF_MS = 6_000  # of life, in which all nodes have to approve a request on a busy machine
 CURRENT: Asked = {"options": {"ratios": ["current"]}}
 
 
@@ -139,10 +140,14 @@ def test_a_request_for_ratios_that_has_expired_is_neither_approved_nor_run(hosti
     for party in PARTIES:
         with pytest.raises(Conflict, match="expired"):
             hostile.runner.run(hostile.propose(party, late))
-    brief = hostile.signed(hostile.request("ratio", "statements.firm", CURRENT), expires_ms=later(1_500))
-    for party in PARTIES:
-        hostile.runner.run(hostile.propose(party, brief))
-    hostile.runner.run(asyncio.sleep(1.6))
+    request = hostile.request("ratio", "statements.firm", CURRENT)
+    brief = hostile.signed(request, expires_ms=later(BRIEF_MS))
+
+    async def approved() -> None:
+        await asyncio.gather(*(hostile.propose(party, brief) for party in PARTIES))
+
+    hostile.runner.run(approved())
+    hostile.runner.run(asyncio.sleep(BRIEF_MS / 1000 + 0.1))
     ended = hostile.runner.run(hostile.attempt(dict.fromkeys(PARTIES, PARTIES), brief))
     assert all(isinstance(error, Conflict) and "expired" in error.message for error in ended.values()), ended
     nothing_was_released(hostile, brief)

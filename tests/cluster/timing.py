@@ -13,7 +13,7 @@ back = 4
 long_back = 60
 failed = 1
 broken = 5
-delivered = 1
+delivered = 3
 fetch = 10
 describe = 1
 """
