@@ -68,7 +68,7 @@ def test_a_firm_reads_what_it_would_tell_signs_and_its_sponsor_carries_the_answe
     nobody = user.types("--profile d computation start firm-x.call --partial --json")
     assert nobody.code == 3, nobody.err  # no party has a statement either
     assert user.types("--profile d contribution submit firm-x.sealed --json").code == 0
-    end = time.monotonic() + 30
+    end = time.monotonic() + 120
     while not taken(user.types("--profile d contribution list --json").json, 3):
         assert time.monotonic() < end
         time.sleep(0.2)

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from steelyard.identity import files
 from tests.cli.typed import Typist
 from tests.disk import holding
 
@@ -108,21 +109,21 @@ def test_a_firm_with_a_folder_of_its_own_is_vouched_for_by_its_sponsor(user: Typ
 def test_an_owner_that_does_not_know_the_sponsor_refuses_and_says_so(user: Typist) -> None:
     policy = user.folder / "d" / "nodes" / "bank-b" / "policy.toml"
     before = policy.read_text()
-    policy.write_text(before.replace('sponsors = ["analyst"]', "sponsors = []"))
+    files.replace(policy, before.replace('sponsors = ["analyst"]', "sponsors = []").encode())
     try:
         refused = user.types("--profile d contribute ledger.csv --party firm-y --dataset dues --json")
     finally:
-        policy.write_text(before)
+        files.replace(policy, before.encode())
     assert (refused.code, refused.error["reason"], refused.error["party"]) == (4, "POLICY_REFUSED", "bank-b")
 
 
 def test_a_node_that_was_away_has_it_later(user: Typist) -> None:
     assert user.types("local kill bank-c --dir d").code == 0
-    line = "--profile d contribute ledger.csv --party firm-x --dataset dues --timeout 3 --json"
+    line = "--profile d contribute ledger.csv --party firm-x --dataset dues --timeout 8 --json"
     made = user.types(line).json
     assert [each["state"] for each in made["deliveries"]] == ["taken", "taken", "waiting"]
     assert user.types("local start bank-c --dir d").code == 0
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 120
     while newest(user)["deliveries"] != TAKEN:
         assert time.monotonic() < deadline
         time.sleep(0.5)

@@ -7,6 +7,8 @@ from collections.abc import Iterator
 import pytest
 from cli.test_end_to_end import BANKS, ROOT, User
 
+from steelyard.identity import files
+
 pytestmark = [pytest.mark.processes, pytest.mark.xdist_group("end-to-end")]
 
 
@@ -33,7 +35,7 @@ def test_a_comparison_takes_every_owners_word(user: User) -> None:
     assert "lower threshold" in refused.error["message"]
     for bank in BANKS:
         policy = user.folder / "d" / "nodes" / bank / "policy.toml"
-        policy.write_text(policy.read_text().replace("lower_threshold = false", "lower_threshold = true"))
+        files.replace(policy, policy.read_text().replace("lower_threshold = false", "lower_threshold = true").encode())
     answer = user.types(question).json
     assert answer["result"] == {"exceeds": True}
     assert not answer["checked"]

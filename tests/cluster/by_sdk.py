@@ -16,6 +16,7 @@ from clients.local.prepare import loopback_plan, prepare
 from clients.sdk import Client
 from clients.sdk.owner import Owner
 from steelyard.errors import SteelyardError
+from steelyard.identity import files
 from tests.cluster import samples, stranger
 from tests.cluster.runner import COORDINATOR, KEPT, PARTIES, THRESHOLD, Answer, Facts, Outcome, Runner
 from tests.cluster.timing import COORDINATOR_TIMING, NODE_TIMING
@@ -144,7 +145,7 @@ class SdkRunner(Runner):
         return self._policy(party).read_text()
 
     def set_policy(self, party: str, text: str) -> None:
-        self._policy(party).write_text(text)
+        files.replace(self._policy(party), text.encode())  # a node may read it at any moment
 
     def coordinator_state(self) -> bytes:
         return b"".join(contents(self.root / "coordinator" / "state").values())
