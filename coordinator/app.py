@@ -23,6 +23,7 @@ from coordinator.service import CoordinatorService
 from coordinator.settlements import Settlements
 from coordinator.store import Store
 from steelyard.epochs.crash_points import Hook, pass_by
+from steelyard.errors import Failed
 from steelyard.identity import files
 from steelyard.identity.homes import Home
 from steelyard.rpc import memory, tls
@@ -110,10 +111,13 @@ class App:
     async def _purge(self) -> None:
         while True:
             before = now_ms() - self._config.limits.keep_days * DAY_MS
-            gone = await self.registry.purge(before)
-            expired = await self._disk.do(self.contributions.expire, now_ms(), before)
-            if gone or expired:
-                _log.info("purged", computations=gone, shares=expired)
+            try:
+                gone = await self.registry.purge(before)
+                expired = await self._disk.do(self.contributions.expire, now_ms(), before)
+                if gone or expired:
+                    _log.info("purged", computations=gone, shares=expired)
+            except Failed as error:  # a full disk; to forget takes room, too
+                _log.error("not purged", problem=error.message)
             await asyncio.sleep(PURGE_SECONDS)
 
 

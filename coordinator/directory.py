@@ -18,7 +18,7 @@ from coordinator.config import Timing
 from coordinator.nodes import NodeClient
 from coordinator.registry import Disk
 from coordinator.store import Store
-from steelyard.errors import SteelyardError, TimedOut, Unauthenticated, Unreachable
+from steelyard.errors import Failed, SteelyardError, TimedOut, Unauthenticated, Unreachable
 from steelyard.v1 import node_pb2
 
 MISSES: Final = 3  # unanswered questions in a row that make a node lost
@@ -120,5 +120,13 @@ class Directory:
         if back and entry.reachable:
             _log.info("node answers", party=entry.party, version=description.version[:40])
         if changed or entry.seen_ms - entry.stored_ms > REMEMBER_MS:
-            entry.stored_ms = entry.seen_ms
-            await self._disk.do(self._store.describe, entry.party, entry.seen_ms, description)
+            await self._keep(entry)
+
+    async def _keep(self, entry: Entry) -> None:
+        """A full disk keeps nobody from being looked at: the next look tries to store it again."""
+        seen_ms, entry.stored_ms = entry.seen_ms, 0
+        try:
+            await self._disk.do(self._store.describe, entry.party, seen_ms, entry.description)
+            entry.stored_ms = seen_ms
+        except Failed as error:
+            _log.error("description not stored", party=entry.party, problem=error.message)

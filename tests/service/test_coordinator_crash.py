@@ -8,9 +8,10 @@ from typing import Any
 
 import pytest
 
-from coordinator import attempt, scheduler
+from coordinator import app, attempt, scheduler
 from coordinator.clock import now_ms
 from coordinator.lifecycle import State
+from coordinator.store import Store
 from steelyard.errors import Cheated, Failed
 from steelyard.v1 import types_pb2
 from tests.service.fakes import PARTIES, SOON_MISSING, World, abandon, fail, hang, pending, until, world
@@ -175,6 +176,41 @@ async def test_what_has_ended_survives_a_disk_that_is_full_for_a_while(tmp_path:
         stored = await w.app.registry.find(ended.id)
         assert stored is not None
         assert stored.state is State.DONE
+
+
+async def test_nodes_are_looked_at_though_a_disk_was_full_for_a_while(tmp_path: Path) -> None:
+    async with world(tmp_path) as w:
+        entries, tried = w.app.directory.entries, list[str]()
+
+        def full(party: str, *_: Any) -> None:
+            tried.append(party)
+            _no_disk()
+
+        await until(lambda: all(each.stored_ms for each in entries.values()))
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(w.app.store, "describe", full)
+            for each in entries.values():
+                each.stored_ms = 0
+            await until(lambda: all(tried.count(party) > 1 for party in PARTIES))
+        await until(lambda: all(each.stored_ms for each in entries.values()))
+        await w.nodes["bank-b"].kill()
+        await until(lambda: not entries["bank-b"].reachable)
+
+
+async def test_what_is_old_is_forgotten_though_a_disk_was_full_for_a_while(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tried: list[int] = []
+
+    def full(store: Store, before_ms: int) -> None:
+        tried.append(before_ms)
+        _no_disk()
+
+    async with world(tmp_path) as w:
+        monkeypatch.setattr(app, "PURGE_SECONDS", 0.02)
+        monkeypatch.setattr(Store, "purge", full)
+        await w.restart()
+        await until(lambda: len(tried) > 1)
 
 
 async def test_failures_and_attempts_are_remembered_over_a_restart(tmp_path: Path) -> None:
