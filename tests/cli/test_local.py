@@ -90,7 +90,7 @@ def test_a_process_outlives_its_starter_and_is_found_again(process: Process) -> 
 def test_a_killed_process_does_not_run(process: Process) -> None:
     process.start(SLEEP)
     assert process.kill()
-    assert process.gone(10)
+    assert process.gone(60)
     assert process.pid is None
     assert not process.kill()
 
@@ -113,7 +113,7 @@ def test_a_stranger_with_the_same_id_is_left_alone(process: Process) -> None:
 
 def test_what_a_process_says_is_kept(process: Process) -> None:
     process.start(["-c", "import sys; print('out', flush=True); sys.exit('err')"])
-    assert process.gone(10)
+    assert process.gone(60)
     assert process.tail().splitlines() == ["out", "err"]
     assert process.tail(lines=1) == "err"
 
@@ -121,7 +121,7 @@ def test_what_a_process_says_is_kept(process: Process) -> None:
 def test_only_what_was_said_since_the_last_start_is_shown(process: Process) -> None:
     for word in ("earlier", "now"):
         process.start(["-c", f"print({word!r})"])
-        assert process.gone(10)
+        assert process.gone(60)
     assert process.tail() == "now"
     assert "earlier" in process.log.read_text()
 
@@ -143,9 +143,9 @@ def test_a_process_that_ended_says_why_in_its_own_words(
     process: Process, code: str, kind: type[SteelyardError], message: str
 ) -> None:
     process.start(["-c", "import sys; sys.exit('INVALID: of an earlier start')"])
-    assert process.gone(10)
+    assert process.gone(60)
     process.start(["-c", f"import os, sys; {code}"])
-    assert process.gone(10)
+    assert process.gone(60)
     ending = process.ending()
     assert (type(ending), ending.party) == (kind, "sleeper")
     assert message in ending.message
