@@ -22,7 +22,7 @@ pytestmark = pytest.mark.xdist_group("in_process")
 
 LIAR: Final = "bank-b"
 HONEST: Final = tuple(party for party in PARTIES if party != LIAR)
-BOUND: Final = 45.0  # seconds: the coordinator's for a computation is 30
+BOUND: Final = 45.0  # seconds: three attempts, each with four of patience; the coordinator would give it sixty
 
 Lie = Callable[[Frame], Sequence[Frame | bytes]]
 

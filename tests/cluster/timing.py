@@ -6,7 +6,7 @@ from typing import Final
 
 COORDINATOR_TIMING: Final = """
 [timing]
-computation = 30
+computation = 60
 call = 3
 missing = 1.5
 back = 4

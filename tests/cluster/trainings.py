@@ -100,8 +100,8 @@ def _is_in_its_midst(runner: Runner, asked: Future[Answer]) -> None:
     """Waits until it grows trees, however long it takes to come to that, or until it has ended."""
 
     def grows() -> bool:
-        [newest, *_] = runner.computations()
-        return newest["state"] == "RUNNING" and any(each["step"].startswith("tree") for each in newest["parties"])
+        running = [each for each in runner.computations() if each["state"] == "RUNNING"]
+        return any(party["step"].startswith("tree") for each in running for party in each["parties"])
 
     eventually(lambda: asked.done() or grows())
 
