@@ -40,7 +40,7 @@ _DIALLERS: Final = ThreadPoolExecutor(max_workers=32, thread_name_prefix="dial")
 _USABLE: Final = (grpc.ChannelConnectivity.READY, grpc.ChannelConnectivity.IDLE)
 
 
-def open_blocking(home: Path, endpoint: Endpoint, timeout: float = 3.0) -> grpc.Channel:
+def open_blocking(home: Path, endpoint: Endpoint, timeout: float = 10.0) -> grpc.Channel:
     """A channel for blocking stubs to the server described; its certificate is checked at once.
 
     Raises Unreachable or Unauthenticated as `tls.inspect` does.  A channel outlives no renewal of the server's

@@ -38,6 +38,7 @@ SOON: Final = 24.0  # seconds in which a change is given up; its own deadline is
 pytestmark = [
     pytest.mark.processes,
     pytest.mark.xdist_group("crash points"),
+    pytest.mark.timeout(900),  # a story is tried again where a death came at another instant
     pytest.mark.filterwarnings("ignore:.*SSLSocket:pytest.PytestUnraisableExceptionWarning"),
 ]
 
