@@ -84,7 +84,7 @@ def test_ranks_stay_with_their_rows(n: int, k: int, values: list[int], descendin
 @pytest.mark.parametrize("values", [[0, 0, 0], [1, 2, 3], [3, 2, 1], [1, 1, 0]])
 def test_every_outcome_is_as_likely_whatever_the_keys_are(values: list[int], monkeypatch: pytest.MonkeyPatch) -> None:
     """Of three rows three pairs are compared, in a batch: six answers are possible."""
-    ring, times, answers = Ring.of(3, 2), 240, Counter[bytes]()
+    ring, times, answers = Ring.of(3, 2), 480, Counter[bytes]()
 
     def opening(circle: Circle, step: str, share: Bits) -> Protocol[Bits]:
         opened = yield from plain(circle, step, share)
@@ -99,7 +99,7 @@ def test_every_outcome_is_as_likely_whatever_the_keys_are(values: list[int], mon
     monkeypatch.setattr(sorting, "open_bits", opening)
     ring.run(often, ring.share(values))
     assert len(answers) == 6
-    assert sum((each - 40) ** 2 / 40 for each in answers.values()) < 31  # 5 degrees of freedom: once in 10^5
+    assert sum((each - 80) ** 2 / 80 for each in answers.values()) < 56  # 5 degrees of freedom: once in 10^9
 
 
 @pytest.mark.parametrize(("n", "k"), SIZES)
