@@ -52,10 +52,9 @@ def test_rows_already_in_order_take_more_comparisons_but_come_out_right() -> Non
 def typically(count: int, wanted: np.ndarray | None = None) -> tuple[float, float]:
     """Medians of batches and comparisons over many shuffles: of single ones, a tenth takes a fifth more.
 
-    The fewer the rows, the more the shuffles differ; for the bounds below one run in 10^6 is beyond them.
+    For the bounds below one run in 10^8 is beyond them.
     """
-    shuffles = 75 if count <= 1000 else 25
-    found = [solved(Search(count, 1 << 14, wanted), shuffled(count)) for _ in range(shuffles)]
+    found = [solved(Search(count, 1 << 14, wanted), shuffled(count)) for _ in range(75)]
     batches, comparisons = np.median(found, axis=0)
     return float(batches), float(comparisons)
 
