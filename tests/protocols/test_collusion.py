@@ -24,8 +24,8 @@ from steelyard.protocols.joint_decryption import Parts, collected
 
 A, B, C = (PartyId(f"bank-{letter}") for letter in "abc")
 DELTA = 1 << 50
-ROW = statement("alpha", total_assets=123_457, total_liabilities=61_223, net_income=7_919)
-ROA = round(7_919 / 123_457, 4)
+ROW = statement("alpha", total_assets=123_457, total_liabilities=61_223, net_income=-7_919)
+ROA = round(-7_919 / 123_457, 4)  # below zero, where no made-up figure is
 
 
 @dataclass
@@ -104,7 +104,10 @@ def test_whoever_gets_the_key_of_a_request_finds_the_figures_asked_for_and_nothi
     # The quotient is rounded; its denominator is a random number, not the firm's.
     scaled = below[place] / T.plan.denominator
     assert 0.5 < scaled <= 1
-    assert abs(scaled - np.frexp(ROW["total_assets"])[0]) > 1e-6
+    item, exponent = np.frexp(ROW["total_assets"])
+    assert abs(scaled - item) > 1e-9
     # The items of the identity are masked, and cancel.
     assert abs(assets[place] - liabilities[place] - equity[place]) < 1e-6
-    assert min(abs(each[place]) for each in (assets, liabilities)) > 1
+    assert abs(assets[place] - item) > 1e-3
+    assert abs(liabilities[place] - np.ldexp(float(ROW["total_liabilities"]), -exponent)) > 1e-3
+    assert max(abs(assets[place]), abs(liabilities[place])) > 1  # which no item is
