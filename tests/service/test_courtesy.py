@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Generator
 from typing import Any
 
@@ -35,13 +34,14 @@ class Clock:
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     clock = Clock()
     monkeypatch.setattr(module, "time", clock)
-    monkeypatch.setattr(threading.Condition, "wait", lambda self, seconds: clock.wait(seconds))
     return clock
 
 
 @pytest.fixture
-def polite(clock: Clock) -> Courtesy:
-    return Courtesy()
+def polite(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> Courtesy:
+    made = Courtesy()
+    monkeypatch.setattr(made._changed, "wait", clock.wait)  # this one's alone: threads of other tests wait, too
+    return made
 
 
 def steps() -> Protocol[str]:
