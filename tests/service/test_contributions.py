@@ -86,7 +86,7 @@ async def test_every_node_gets_its_own_share_and_the_coordinator_keeps_none(w: W
         assert [node.delivered[each] for each in ids] == [only(bundle, party) for bundle in bundles]
     await settled(w)
     assert await states(w) == [dict.fromkeys(PARTIES, "taken")] * 2
-    assert not [each for bundle in bundles for each in bundle.parts.values() if each in kept(w)]
+    await until(lambda: not any(each in kept(w) for bundle in bundles for each in bundle.parts.values()))
 
 
 async def test_a_node_that_is_away_gets_its_share_when_it_is_back(tmp_path: Path) -> None:
