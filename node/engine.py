@@ -118,11 +118,17 @@ class Engine:
         self._courtesy = Courtesy()
         self._stopped = False
 
+    def require(self) -> None:
+        """Raises Unreachable once the node stops: whoever asks is to ask again, until the next start answers."""
+        if self._stopped:
+            raise Unreachable(f"{self._books.party} is being stopped", party=self._books.party)
+
     def introduce(self, order: Order) -> Signed:
         """This node's hello for an attempt that may follow soon: it is asked for once, and replaces any before.
 
         Raises what would keep the attempt from running.
         """
+        self.require()
         self._check_participants(order)
         offer = self._offer(order)[1]
         mailbox = self._open(order)  # refuses an attempt id of before, so that no two hellos are signed for it
@@ -137,8 +143,7 @@ class Engine:
         whatever ends the protocol.
         """
         computation = order.recorded.id
-        if self._stopped:
-            raise Unreachable(f"{self._books.party} is being stopped", party=self._books.party)
+        self.require()
         if computation in self._running:
             raise Conflict("an attempt at this computation is under way")
         if len(self._running) >= self._at_once:

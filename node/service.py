@@ -87,6 +87,7 @@ class NodeService(OwnerService):
 
     async def Propose(self, request: node_pb2.ProposeRequest, context: Context) -> node_pb2.ProposeResponse:
         self._books.health.require()
+        self._engine.require()  # an approval would be followed by an attempt, of which there are only a few
         signed = codec.signed_from_proto(request.request)
         recorded = self._books.consent.decide(signed)
         if recorded.decision != "refused":
