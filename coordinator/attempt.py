@@ -161,7 +161,8 @@ async def collect_earlier(nodes: Iterable[NodeClient], computation: Computation,
 
 def choose(failures: Mapping[str, SteelyardError]) -> SteelyardError:
     """Of what several nodes report, that which explains most: a cheat, a refusal, a failure of another party, the
-    rest; of the failures of others, one that most nodes name: who is silent may itself be the first to miss the others.
+    rest; of refusals, and of the failures of others, one that most nodes name: who is silent may itself be the first
+    to miss the others, and who says that another stands elsewhere may stand there alone.
     """
     named = Counter(failure.party for party, failure in failures.items() if failure.party != party)
 
@@ -170,7 +171,7 @@ def choose(failures: Mapping[str, SteelyardError]) -> SteelyardError:
         if isinstance(failure, Cheated):
             return 0, 0
         if isinstance(failure, Refused):
-            return 1, 0
+            return 1, -named[failure.party]
         return (2, -named[failure.party]) if failure.party != party else (3, 0)
 
     return min(failures.items(), key=rank)[1]

@@ -8,7 +8,7 @@ from typing import Final
 import pytest
 
 from coordinator.attempt import choose, weighed
-from steelyard.errors import Cheated, Failed, PolicyRefused, SteelyardError, TimedOut
+from steelyard.errors import Cheated, Conflict, Failed, PolicyRefused, SteelyardError, TimedOut
 
 PARTIES: Final = ("bank-a", "bank-b", "bank-c", "bank-d")
 
@@ -48,4 +48,11 @@ def test_who_is_silent_and_gives_up_first_does_not_make_another_the_silent_one(o
     """Who sends nothing hears from nobody in the round after, and its patience may end before that of the others."""
     reports = {party: TimedOut("no deal message from bank-b", party="bank-b") for party in order}
     reports["bank-b"] = TimedOut("no check message from bank-a, bank-c, bank-d", party="bank-a")
+    assert choose(reports).party == "bank-b"
+
+
+@pytest.mark.parametrize("order", [*permutations(PARTIES)], ids=" ".join)
+def test_who_says_that_it_stands_at_another_epoch_does_not_make_that_of_another(order: tuple[str, ...]) -> None:
+    reports = {party: Conflict("bank-b stands at another epoch of @pool", party="bank-b") for party in order}
+    reports["bank-b"] = Conflict("bank-a stands at another epoch of @pool", party="bank-a")
     assert choose(reports).party == "bank-b"
