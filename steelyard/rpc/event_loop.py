@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import faulthandler
+import sys
 from collections.abc import Callable, Coroutine
 from typing import Any
 
@@ -18,6 +19,7 @@ else:
 
 def run(program: Coroutine[Any, Any, None]) -> None:
     """To its end; raises what it raises.  A crash of the interpreter leaves the lines of all threads in the log."""
-    faulthandler.enable()  # files, lines and functions; no values
+    if sys.stderr is not None:  # it was closed: a service manager may do that
+        faulthandler.enable()  # files, lines and functions; no values
     with asyncio.Runner(loop_factory=_new_loop) as runner:
         runner.run(program)

@@ -14,6 +14,13 @@ async def program(secret):
 
 event_loop.run(program("a figure of bank-a"))
 """
+SILENT = """
+import asyncio, sys
+from steelyard.rpc import event_loop
+
+sys.stderr = None
+event_loop.run(asyncio.sleep(0))
+"""
 
 
 def test_a_crash_of_the_interpreter_says_where_it_was_and_no_value() -> None:
@@ -22,3 +29,8 @@ def test_a_crash_of_the_interpreter_says_where_it_was_and_no_value() -> None:
     assert "Segmentation fault" in ended.stderr
     assert 'File "<string>", line 6 in program' in ended.stderr
     assert "a figure" not in ended.stderr
+
+
+def test_a_program_without_a_log_runs() -> None:
+    """A service manager may have closed what it would go to."""
+    subprocess.run([sys.executable, "-c", SILENT], check=True, timeout=120)
