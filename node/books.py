@@ -6,6 +6,7 @@ import time
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
+from threading import Lock
 from typing import Final
 
 import structlog
@@ -96,6 +97,7 @@ class Books:
     sealing: SealingKeys
     inbox: Inbox
     trained: TrainedHere
+    settling: Lock = field(default_factory=Lock, repr=False)  # an owner who reads settles, too
 
     @classmethod
     def open(cls, config: NodeConfig, crash_point: Hook = pass_by) -> Books:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 from itertools import count
-from threading import Lock
 from typing import Final
 
 import structlog
@@ -21,13 +20,12 @@ from steelyard.errors import SteelyardError
 
 SECONDS: Final = 1.0
 SWEEP: Final = 600  # settlings between two looks for saved shares that nobody needs any more
-_SETTLING: Final = Lock()  # an owner who reads settles, too: together they would release a result twice in the audit
 log = structlog.get_logger(__name__)
 
 
 def settle(books: Books) -> None:
     """Puts on disk what is not there yet; what was in memory leaves it only when that has succeeded."""
-    with _SETTLING:
+    with books.settling:
         _settle(books)
 
 

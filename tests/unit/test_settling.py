@@ -29,7 +29,7 @@ class Books:
     """Of a node whose transaction takes until it is told to end."""
 
     def __init__(self) -> None:
-        self.begun, self.end, self._lock = Event(), Event(), Lock()
+        self.begun, self.end, self.settling, self._lock = Event(), Event(), Lock(), Lock()
         self.audited: list[str] = []
         self.computations = Results()
         self.consent = SimpleNamespace(settling=self._settling, settle=lambda: None)
