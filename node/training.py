@@ -10,6 +10,7 @@ import hashlib
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
+from threading import Lock
 from typing import Final
 
 import msgspec
@@ -34,6 +35,7 @@ _VOTES: Final = "votes"
 _MODEL: Final = "model"
 _FILE: Final = "model"
 _DIGITS: Final = 15  # of a time, so that names sort as times do
+_VOTING: Final = Lock()  # an attempt that was cancelled may still be at its last step when the next one votes
 
 
 class _Vote(msgspec.Struct, frozen=True):
@@ -64,10 +66,13 @@ class KeptSums:
 
     def enter(self, step: str, survivors: Sequence[PartyId], after: bytes) -> None:
         """Raises Conflict when this node voted for others in this step, or after other sums, before: in any attempt."""
-        before, vote = self._vote(step), _Vote(tuple(survivors), after.hex())
-        if before is None:
-            self._write(_VOTES, _name(step), msgspec.json.encode(vote))
-        elif before.after != vote.after:
+        vote = _Vote(tuple(survivors), after.hex())
+        with _VOTING:
+            before = self._vote(step)
+            if before is None:
+                self._write(_VOTES, _name(step), msgspec.json.encode(vote))
+                return
+        if before.after != vote.after:
             raise Conflict(
                 f"the sum {step} may have been opened before, after other sums than those of this attempt, and both"
                 " would have the same noise: begin a new training"

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor, wait
 from itertools import count
 from pathlib import Path
+from threading import Event
 
 import numpy as np
 import pytest
@@ -70,6 +72,27 @@ def test_a_vote_holds_for_ever(tmp_path: Path) -> None:
             KeptSums(vault, ID).enter("1 sums", (A, B, C), b"another past")
         assert KeptSums(vault, ID).voted("2 sums") == (A, B)
         assert KeptSums(vault, ID).voted("3 sums") == ()
+
+
+def test_of_two_attempts_at_once_one_votes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A cancelled attempt may still be at its last step in a thread when the next one comes to the same vote."""
+    begun, end, write = Event(), Event(), KeptSums._write
+
+    def slowly(kept: KeptSums, part: str, file: str, content: bytes) -> None:
+        begun.set()
+        assert end.wait(60)
+        write(kept, part, file, content)
+
+    monkeypatch.setattr(KeptSums, "_write", slowly)
+    with Place(tmp_path).opened() as vault, ThreadPoolExecutor() as threads:
+        cancelled = threads.submit(KeptSums(vault, ID).enter, "1 sums", (A, B, C), b"past")
+        assert begun.wait(60)
+        following = threads.submit(KeptSums(vault, ID).enter, "1 sums", (A, B), b"past")
+        wait((following,), 0.2)
+        end.set()
+        cancelled.result(60)
+        with pytest.raises(Conflict, match="bank-c"):
+            following.result(60)
 
 
 def test_sums_go_when_a_result_is_settled_and_votes_when_nobody_remembers_the_computation(tmp_path: Path) -> None:
