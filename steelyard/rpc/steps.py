@@ -16,7 +16,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Output(Generic[T]):
-    value: T
+    value: T = field(repr=False)  # shares, perhaps; asyncio shows the result of a future in its complaints
 
 
 @dataclass(slots=True)
@@ -28,14 +28,21 @@ class Steps(Generic[T]):
     _running: asyncio.Future[Any] | None = field(default=None, init=False)
 
     async def advance(self, inbox: Inbox | None, pace: Pace | None) -> Round | Fork | Output[T]:
-        """The next step.  Cancelled, it returns at once, and what runs in a thread goes on to its end there."""
+        """The next step.  Cancelled, it returns at once, and what has begun in a thread goes on to its end there.
+
+        What still waits for a thread never begins: it could sign or enter something for an attempt that is over.
+        """
         if self.executor is None:
             return _step(self.protocol, inbox)
         if pace and pace.brisk:
             return _timed(self.protocol, inbox, pace)
-        loop = asyncio.get_running_loop()
-        self._running = loop.run_in_executor(self.executor, _timed, self.protocol, inbox, pace)
-        return await asyncio.shield(self._running)
+        step = self.executor.submit(_timed, self.protocol, inbox, pace)
+        self._running = asyncio.wrap_future(step)
+        try:
+            return await asyncio.shield(self._running)
+        except asyncio.CancelledError:
+            step.cancel()  # of no effect on one that has begun
+            raise
 
     def close(self) -> None:
         """Now, or once its step in a thread has ended.
@@ -49,7 +56,8 @@ class Steps(Generic[T]):
             self._running.add_done_callback(self._close_after)
 
     def _close_after(self, step: asyncio.Future[Any]) -> None:
-        step.exception()  # seen, though nobody listens any more
+        if not step.cancelled():
+            step.exception()  # seen, though nobody listens any more
         self.protocol.close()
 
 

@@ -102,6 +102,26 @@ async def test_a_cancelled_attempt_closes_its_protocol_after_the_step_in_a_threa
     assert caplog.records == []
 
 
+async def test_a_step_that_still_waits_for_a_thread_never_begins() -> None:
+    """It could enter and sign something for a computation of which the coordinator has heard that it is over."""
+    slow, held = Slow(), threading.Event()
+    with ThreadPoolExecutor(max_workers=1) as executor:
+        executor.submit(held.wait, PATIENCE)
+        task = asyncio.create_task(
+            drive(slow.protocol, bytes(16), Mailbox(frozenset({ME}), 1 << 20), {}, executor, PATIENCE)
+        )
+        await asyncio.sleep(0)  # its first step is on its way to the thread
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        slow.end.set()
+        held.set()
+        await asyncio.wrap_future(executor.submit(bool))  # whatever waited before has had its turn
+    while not slow.story:  # noqa: ASYNC110
+        await asyncio.sleep(0.01)
+    assert slow.story == ["closed"]
+
+
 def test_a_thousand_cancelled_attempts_leave_the_process_alive() -> None:
     """Python 3.11 takes a counter in the code of a generator that runs for an instruction, one time in 16."""
     subprocess.run([sys.executable, "-c", CANCELLED], check=True, timeout=300)
