@@ -54,7 +54,11 @@ class OwnerService(node_pb2_grpc.NodeServiceServicer):
     ) -> node_pb2.ImportDatasetResponse:
         with memory_file() as (file, path):
             first, called = await received(requests, file)
-            return await asyncio.to_thread(self._import, first, path, called)
+            importing = asyncio.create_task(asyncio.to_thread(self._import, first, path, called))
+            try:
+                return await asyncio.shield(importing)
+            finally:  # the path is a number, and another upload's as soon as this file is closed under the thread
+                await asyncio.wait([importing])
 
     async def ListDatasets(
         self, request: node_pb2.ListDatasetsRequest, context: Context

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 from collections.abc import AsyncIterator
 from io import FileIO
 from pathlib import Path
+from queue import Queue
+from threading import Event
 
 import polars as pl
 import pytest
 
 from node import plain
+from node.service import NodeService
 from node.uploads import MAX_UPLOAD, memory_file, received, remove_uploads_of_before
 from steelyard.errors import Failed, Invalid
 from steelyard.tables import reader
@@ -61,6 +65,31 @@ def test_the_memory_of_an_upload_has_no_name_on_any_disk() -> None:
         file.flush()
         assert os.readlink(path).startswith("/memfd:")
     assert not path.exists() or not os.readlink(path).startswith("/memfd:upload")
+
+
+async def test_an_import_whose_caller_is_gone_reads_its_own_file_to_the_end() -> None:
+    """The path is a number of this process: once the file is closed, the next upload has it."""
+    begun, end, read = Event(), Event(), Queue[bytes]()
+
+    class Slow(NodeService):
+        def __init__(self) -> None: ...
+
+        def _import(self, first: object, path: Path, called: str) -> node_pb2.ImportDatasetResponse:
+            begun.set()
+            assert end.wait(60)
+            read.put(path.read_bytes() if path.exists() else b"nothing")
+            return node_pb2.ImportDatasetResponse()
+
+    task = asyncio.create_task(Slow().ImportDataset(pieces(b"mine"), None))  # type: ignore[arg-type]
+    assert await asyncio.to_thread(begun.wait, 60)
+    task.cancel()
+    await asyncio.wait([task], timeout=0.1)
+    with memory_file() as (file, _):
+        await received(pieces(b"another's"), file)
+        end.set()
+        await asyncio.wait([task])
+        assert await asyncio.to_thread(read.get, timeout=60) == b"mine"
+    assert task.cancelled()
 
 
 async def test_memory_that_does_not_suffice_is_told_with_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
