@@ -77,11 +77,14 @@ class Computations:
             for row in self._database.query(f"{_SELECT} {where} ORDER BY received_ms DESC LIMIT ?", (limit,))
         ]
 
-    def record(self, recorded: Recorded, expires_ms: int) -> None:
-        """The first word on a computation, or the last on one that was pending; anything else changes nothing."""
+    def record(self, recorded: Recorded, expires_ms: int) -> bool:
+        """The first word on a computation, or the last on one that was pending; anything else changes nothing.
+
+        Returns whether it did.
+        """
         failure, request = recorded.failure, recorded.request
         refusal = msgspec.json.encode(_Refusal(failure.reason, failure.message)) if failure else None
-        self._database.execute(
+        changed = self._database.execute(
             "INSERT INTO computations (id, digest, request, decision, failure, received_ms, expires_ms, noise)"
             " VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
             " ON CONFLICT (id) DO UPDATE SET decision = excluded.decision, failure = excluded.failure"
@@ -97,6 +100,7 @@ class Computations:
                 seal_noise(self._vault, recorded.id, recorded.noise),
             ),
         )
+        return changed > 0
 
     @property
     def held(self) -> dict[str, SealedResult]:

@@ -184,5 +184,5 @@ class Consent:
             **({} if recorded.failure else question_of(request).noted),
         }
         with self.database.transaction():
-            self.computations.record(recorded, request.expires_ms)
-            self.audit.record(event, fields, now_ms=self.now_ms())
+            if self.computations.record(recorded, request.expires_ms):  # not yet by another thread that settles
+                self.audit.record(event, fields, now_ms=self.now_ms())
