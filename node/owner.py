@@ -58,7 +58,7 @@ class OwnerService(node_pb2_grpc.NodeServiceServicer):
             try:
                 return await asyncio.shield(importing)
             finally:  # the path is a number, and another upload's as soon as this file is closed under the thread
-                await asyncio.wait([importing])
+                await asyncio.gather(importing, return_exceptions=True)
 
     async def ListDatasets(
         self, request: node_pb2.ListDatasetsRequest, context: Context
